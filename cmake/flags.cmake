@@ -1,0 +1,18 @@
+# What every target of the project is compiled and linked with: link to ovl_flags, privately.
+add_library(ovl_flags INTERFACE)
+target_compile_definitions(ovl_flags INTERFACE _GNU_SOURCE)
+target_compile_options(ovl_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
+  -Wvla -Wformat=2 -Wundef -Wno-gnu-zero-variadic-macro-arguments
+  -fno-omit-frame-pointer -fno-semantic-interposition)
+if(OVL_WERROR)
+  target_compile_options(ovl_flags INTERFACE -Werror)
+endif()
+if(OVL_SANITIZE)
+  target_compile_options(ovl_flags INTERFACE -fsanitize=${OVL_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(ovl_flags INTERFACE -fsanitize=${OVL_SANITIZE})
+endif()
+if(OVL_COVERAGE)
+  target_compile_options(ovl_flags INTERFACE --coverage)
+  target_link_options(ovl_flags INTERFACE --coverage)
+endif()

@@ -1,0 +1,137 @@
+/*
+ * Executors: a model of concurrency, open, with its workers.
+ *
+ * The same in every model: results by value, an error per task, a bounded queue, a session per
+ * worker, tasks that submit tasks without deadlock, and a close that drains.
+ */
+#ifndef OVERLAP_EXECUTOR_H
+#define OVERLAP_EXECUTOR_H
+
+#include <overlap/bytes.h>
+#include <overlap/export.h>
+#include <overlap/model.h>
+#include <overlap/task.h>
+#include <overlap/time.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+OVL_BEGIN_DECLS
+
+struct ovl_executor;
+struct ovl_future;
+struct ovl_ledger;
+
+/*
+ * Makes what a worker's tasks share: called in the worker, before its first task. *ret_session is
+ * NULL when it is called, and may stay so.
+ *
+ * Returns 0, or an error: the task for which it was opened then fails with OVL_ESESSION, and the
+ * next task tries again.
+ */
+typedef int ovl_session_open_fn(void *context, void **ret_session);
+
+/* Ends what session_open made: called in the worker, after its last task. */
+typedef void ovl_session_close_fn(void *context, void *session);
+
+/* How an executor is opened. All zero is a good choice: designate what differs. */
+struct ovl_options {
+    unsigned workers;   /* how many tasks run at once; 0: ovl_model_default_workers() */
+    size_t queue_limit; /* tasks submitted and not begun, at most; 0: 1,024. sync has no queue */
+    ovl_session_open_fn *session_open;
+    ovl_session_close_fn *session_close;
+    void *session_context;     /* for both; under processes they see it as it was at open */
+    struct ovl_ledger *ledger; /* where to record what the tasks did; NULL: nowhere */
+    size_t stack_bytes;        /* of threads (0: the system's) and of coroutines (0: 256 KiB) */
+};
+
+/* More workers than this are refused with -EINVAL: threads and processes, and coroutines. */
+#define OVL_WORKERS_MAX    4096
+#define OVL_COROUTINES_MAX 1000000
+
+/*
+ * Opens a model.
+ *
+ * Under `threads`, as many workers as the machine will give are opened where it refuses the rest,
+ * and one is enough; ovl_executor_workers tells how many.
+ *
+ * Ownership: ovl_executor_close ends it. Options are copied; the ledger and the session context
+ * must outlive the executor. On failure *ret_executor is untouched. Threads: any. Errors:
+ * OVL_EMODEL, -EINVAL (too many workers), -ENOMEM, -EAGAIN (no thread or process to be had),
+ *   -EMFILE and -ENFILE.
+ */
+OVL_EXPORT int ovl_executor_open(enum ovl_model model, const struct ovl_options *options,
+                                 struct ovl_executor **ret_executor);
+
+/* The model. Threads: any. Errors: none. */
+OVL_EXPORT enum ovl_model ovl_executor_model(const struct ovl_executor *executor);
+
+/* How many tasks it runs at once, at most. Threads: any. Errors: none. */
+OVL_EXPORT unsigned ovl_executor_workers(const struct ovl_executor *executor);
+
+/* What ovl_submit_with may be told beyond the task itself. All zero: as ovl_submit does. */
+struct ovl_submit_options {
+    bool nowait;          /* a full queue is OVL_EFULL at once */
+    ovl_time wait_ns;     /* how long to wait for room in the queue; 0: as long as it takes */
+    ovl_time deadline;    /* when the task is asked to end, absolute; 0: never */
+    unsigned repetitions; /* how often it may run again after its worker died: the task is safe to
+                             repeat; 0: never */
+};
+
+/*
+ * Queues fn(item) to run once on one of the executor's workers.
+ *
+ * Waits while the queue is full. Called in one of the executor's own tasks it never waits: where
+ * the queue is full the task runs at once, inside of the call. Under `sync` it always does.
+ *
+ * Ownership: `item` is copied. On success *ret_future holds one reference, for ovl_future_free;
+ * with ret_future NULL nobody awaits the task, and its outcome is only counted. On failure
+ * *ret_future is untouched and fn never runs. Threads: any. Writes before the call are visible to
+ * fn (under `processes`: those of before the open, and the item); fn's writes are visible after
+ * ovl_future_wait returns 0 (under `processes`: the result's). Errors: -ENOMEM, OVL_ECLOSED; with
+ * options OVL_EFULL, OVL_ETIMEDOUT. Source: the contract of PEP 3148's Executor.submit.
+ */
+OVL_EXPORT int ovl_submit(struct ovl_executor *executor, ovl_task_fn *fn, struct ovl_bytes item,
+                          struct ovl_future **ret_future);
+
+/* As ovl_submit, with options; NULL is all zero. */
+OVL_EXPORT int ovl_submit_with(struct ovl_executor *executor, ovl_task_fn *fn,
+                               struct ovl_bytes item, const struct ovl_submit_options *options,
+                               struct ovl_future **ret_future);
+
+/*
+ * Cancels every task: the queued ones never begin, the running ones are asked to end (under
+ * `processes`, whoever runs one is ended and replaced). Tasks submitted later run as usual.
+ *
+ * Threads: any; not from a signal handler. Errors: none.
+ */
+OVL_EXPORT void ovl_executor_cancel(struct ovl_executor *executor);
+
+/* What became of all tasks of an executor so far: they add up, submitted = done + ... + running. */
+struct ovl_counts {
+    size_t submitted;
+    size_t done;      /* ended with 0 */
+    size_t failed;    /* ended with an error, cancelled while running ones included */
+    size_t cancelled; /* cancelled before they began */
+    size_t queued;    /* not yet begun */
+    size_t running;
+};
+
+/* Reads the counts, all at one moment. Threads: any. Errors: none. */
+OVL_EXPORT void ovl_executor_counts(struct ovl_executor *executor, struct ovl_counts *ret_counts);
+
+/*
+ * Ends an executor: takes no more tasks, waits until all that were submitted have ended, closes the
+ * sessions and ends the workers. When `deadline` passes first, it cancels what is left as
+ * ovl_executor_cancel does, and waits no longer than the tasks take to notice: under `threads` and
+ * `async` a task that never looks keeps its worker, which ends by itself when the task does.
+ *
+ * Futures stay valid until freed. NULL is allowed.
+ *
+ * Threads: any but the executor's own workers; nothing else may use the executor meanwhile.
+ * Errors: OVL_ETIMEDOUT: the deadline passed and tasks were cancelled.
+ */
+OVL_EXPORT int ovl_executor_close(struct ovl_executor *executor, ovl_time deadline);
+
+OVL_END_DECLS
+
+#endif

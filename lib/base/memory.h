@@ -1,0 +1,26 @@
+/* Memory, through the seam to the system; freed with free(). */
+#ifndef OVL_BASE_MEMORY_H
+#define OVL_BASE_MEMORY_H
+
+#include <stddef.h>
+#include <stdlib.h>
+
+/* `size` bytes of zeros, or NULL. */
+void *ovl__zalloc(size_t size);
+
+/* A growing run of bytes. All zero is empty. */
+struct ovl__buffer {
+    void *data;
+    size_t size;
+    size_t capacity;
+};
+
+/*
+ * Changes the size and keeps the bytes up to the smaller one; new bytes are not initialised.
+ * Growing step by step copies each byte a few times at most. -ENOMEM leaves it as it was.
+ */
+int ovl__buffer_resize(struct ovl__buffer *buffer, size_t size);
+
+void ovl__buffer_release(struct ovl__buffer *buffer);
+
+#endif

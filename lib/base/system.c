@@ -1,0 +1,80 @@
+#include "base/system.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+
+/*
+ * Another library's constructor may make a hooked call before ours has run: until then each pointer
+ * leads to a function that finds all the real ones first.
+ */
+#define DECLARE_EARLY(type, name, parameters, arguments) static type early_##name parameters;
+OVL__HOOKED_MAP(DECLARE_EARLY)
+
+static int pidfd_open_call(pid_t pid, unsigned flags)
+{
+    return (int)syscall(SYS_pidfd_open, pid, flags);
+}
+
+/*
+ * epoll_pwait2 takes nanoseconds, from Linux 5.11 on. Elsewhere milliseconds are rounded up, so
+ * that nothing wakes before its time.
+ */
+static int epoll_wait_ns(int epoll_fd, struct epoll_event *events, int count, ovl_time wait_ns)
+{
+    static int unsupported;
+    if (wait_ns == OVL_FOREVER)
+        return epoll_wait(epoll_fd, events, count, -1);
+    if (wait_ns <= 0)
+        return epoll_wait(epoll_fd, events, count, 0);
+    if (!__atomic_load_n(&unsupported, __ATOMIC_RELAXED)) {
+        struct timespec length = {.tv_sec = wait_ns / OVL_SECOND, .tv_nsec = wait_ns % OVL_SECOND};
+        int n = epoll_pwait2(epoll_fd, events, count, &length, NULL);
+        if (n >= 0 || errno != ENOSYS)
+            return n;
+        __atomic_store_n(&unsupported, 1, __ATOMIC_RELAXED);
+    }
+    ovl_time ms = (wait_ns + OVL_MILLISECOND - 1) / OVL_MILLISECOND;
+    return epoll_wait(epoll_fd, events, count, ms > INT_MAX ? INT_MAX : (int)ms);
+}
+
+#define EARLY_POINTER(type, name, parameters, arguments) .name = early_##name,
+
+struct ovl__system ovl__sys = {
+    OVL__HOOKED_MAP(EARLY_POINTER)
+        /* clang-format off */
+    .malloc = malloc,
+    .realloc = realloc,
+    .mmap = mmap,
+    .mprotect = mprotect,
+    .madvise = madvise,
+    .pthread_create = pthread_create,
+    .fork = fork,
+    .socketpair = socketpair,
+    .memfd_create = memfd_create,
+    .ftruncate = ftruncate,
+    .pidfd_open = pidfd_open_call,
+    .epoll_create1 = epoll_create1,
+    .epoll_ctl = epoll_ctl,
+    .epoll_wait = epoll_wait_ns,
+    .eventfd = eventfd,
+    /* clang-format on */
+};
+
+/* Assigning through a pointer to the pointer: ISO C has no cast from void * to a function. */
+#define RESOLVE(type, name, parameters, arguments)                                                 \
+    if (ovl__sys.name == early_##name)                                                             \
+        *(void **)&ovl__sys.name = dlsym(RTLD_NEXT, #name);
+
+__attribute__((constructor)) static void resolve(void){OVL__HOOKED_MAP(RESOLVE)}
+
+#define DEFINE_EARLY(type, name, parameters, arguments)                                            \
+    static type early_##name parameters                                                            \
+    {                                                                                              \
+        resolve();                                                                                 \
+        return ovl__sys.name arguments;                                                            \
+    }
+OVL__HOOKED_MAP(DEFINE_EARLY)

@@ -1,0 +1,156 @@
+#include "coroutine/coroutine.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef OVL__ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+#ifdef OVL__TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#else
+#define VALGRIND_STACK_REGISTER(low, high) 0
+#define VALGRIND_STACK_DEREGISTER(id)      (void)(id)
+#endif
+
+_Thread_local struct ovl__context *ovl__current;
+
+void ovl__switch(void **save, void *load);
+void ovl__switch_entry(void);
+
+/* What lies between the coroutine at the top of its stack and its first frame. */
+struct top {
+    void (*ended)(struct ovl__coroutine *);
+    struct ovl__coroutine coroutine;
+};
+
+/* Tells the sanitizers that the stack of `to` is the one from here on. */
+static void announce_leave(struct ovl__fiber *from, struct ovl__fiber *to, bool ends)
+{
+    (void)from;
+    (void)to;
+    (void)ends;
+#ifdef OVL__ASAN
+    __sanitizer_start_switch_fiber(ends ? NULL : &from->asan_fake_stack, to->asan_bottom,
+                                   to->asan_size);
+#endif
+#ifdef OVL__TSAN
+    __tsan_switch_to_fiber(to->tsan_fiber, 0);
+#endif
+}
+
+static void announce_arrive(struct ovl__fiber *fiber)
+{
+    (void)fiber;
+#ifdef OVL__ASAN
+    __sanitizer_finish_switch_fiber(fiber->asan_fake_stack, NULL, NULL);
+#endif
+}
+
+void ovl__fiber_switch(struct ovl__fiber *from, struct ovl__fiber *to, bool ends)
+{
+    announce_leave(from, to, ends);
+    ovl__current = to->context;
+    ovl__switch(&from->stack_pointer, to->stack_pointer);
+    announce_arrive(from);
+}
+
+void ovl__fiber_init(struct ovl__fiber *fiber)
+{
+    *fiber = (struct ovl__fiber){.context = ovl__current};
+#ifdef OVL__ASAN
+    /* The bounds of the thread's own stack, as the sanitizer knows them: the switch tells them. */
+    pthread_attr_t attributes;
+    if (!pthread_getattr_np(pthread_self(), &attributes)) {
+        void *bottom;
+        pthread_attr_getstack(&attributes, &bottom, &fiber->asan_size);
+        fiber->asan_bottom = bottom;
+        pthread_attr_destroy(&attributes);
+    }
+#endif
+#ifdef OVL__TSAN
+    fiber->tsan_fiber = __tsan_get_current_fiber();
+#endif
+}
+
+static void run(struct top *top)
+{
+    struct ovl__coroutine *self = &top->coroutine;
+    announce_arrive(&self->fiber);
+    self->fn(self->argument);
+    top->ended(self);
+    __builtin_unreachable();
+}
+
+/*
+ * Lays out what ovl__switch loads first: zeros, but for the address where it goes on, the two
+ * registers of ovl__switch_entry, and the floating-point modes of the thread.
+ */
+static void *first_frame(struct top *top)
+{
+    uintptr_t high = (uintptr_t)top & ~(uintptr_t)15;
+#if defined(__x86_64__)
+    uint64_t *frame = (uint64_t *)high - 10;
+    memset(frame, 0, 10 * sizeof *frame);
+    __asm__("stmxcsr %0" : "=m"(*(uint32_t *)frame));
+    __asm__("fnstcw %0" : "=m"(*((uint16_t *)frame + 2)));
+    frame[4] = (uintptr_t)top;               /* r12 */
+    frame[5] = (uintptr_t)run;               /* rbx */
+    frame[7] = (uintptr_t)ovl__switch_entry; /* the stack is then aligned as before a call */
+#else
+    uint64_t *frame = (uint64_t *)high - 22;
+    memset(frame, 0, 22 * sizeof *frame);
+    frame[0] = (uintptr_t)run;                /* x19 */
+    frame[1] = (uintptr_t)top;                /* x20 */
+    frame[11] = (uintptr_t)ovl__switch_entry; /* x30 */
+    __asm__("mrs %0, fpcr" : "=r"(frame[20]));
+#endif
+    return frame;
+}
+
+struct ovl__coroutine *ovl__coroutine_new(struct ovl__stack_pool *pool, void (*fn)(void *),
+                                          void *argument, void (*ended)(struct ovl__coroutine *))
+{
+    void *stack = ovl__stack_take(pool);
+    if (!stack)
+        return NULL;
+    struct top *top = (struct top *)(void *)((char *)stack + pool->stack_bytes) - 1;
+    top->ended = ended;
+    struct ovl__coroutine *self = &top->coroutine;
+    *self = (struct ovl__coroutine){
+        .stack = stack,
+        .valgrind_id = VALGRIND_STACK_REGISTER(stack, (char *)stack + pool->stack_bytes),
+        .fn = fn,
+        .argument = argument,
+    };
+    self->context.coroutine = self;
+    self->fiber.context = &self->context;
+    self->fiber.stack_pointer = first_frame(top);
+    ovl__list_init(&self->link);
+#ifdef OVL__ASAN
+    self->fiber.asan_bottom = stack;
+    self->fiber.asan_size = pool->stack_bytes;
+#endif
+#ifdef OVL__TSAN
+    self->fiber.tsan_fiber = __tsan_create_fiber(0);
+#endif
+    return self;
+}
+
+void ovl__coroutine_free(struct ovl__stack_pool *pool, struct ovl__coroutine *self)
+{
+    VALGRIND_STACK_DEREGISTER(self->valgrind_id);
+#ifdef OVL__TSAN
+    __tsan_destroy_fiber(self->fiber.tsan_fiber);
+#endif
+    void *stack = self->stack;
+#ifdef OVL__ASAN
+    __asan_unpoison_memory_region(stack, pool->stack_bytes);
+#endif
+    ovl__stack_give(pool, stack);
+}

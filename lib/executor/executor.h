@@ -1,0 +1,169 @@
+/*
+ * What the models share: the queue, the futures' states, sessions, and running a task. A model adds
+ * how its workers come to be, wait and end: it fills in struct ovl__model_ops, and nothing outside
+ * its file knows how it works.
+ *
+ * One mutex per executor guards all that changes and is not said to be otherwise. It is held for
+ * moments, never while a task runs, a session opens, or a coroutine gives way.
+ */
+#ifndef OVL_EXECUTOR_EXECUTOR_H
+#define OVL_EXECUTOR_EXECUTOR_H
+
+#include "base/list.h"
+#include "base/memory.h"
+#include "ledger/meter.h"
+#include "loop/park.h"
+
+#include <overlap/executor.h>
+#include <overlap/future.h>
+#include <overlap/task.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/*
+ *   QUEUED ──take──► RUNNING ──finish──► DONE
+ *      └────────────cancel──────────────►┘
+ * Under the executor's lock. DONE is stored with release, so that it may be read without the lock;
+ * the outcome and the result never change after it.
+ */
+enum ovl__future_state { OVL__QUEUED, OVL__RUNNING, OVL__DONE };
+
+struct ovl_future {
+    struct ovl__link link;  /* in the queue, or wherever the model keeps those that run */
+    atomic_uint references; /* the executor's until it is done, the caller's */
+    _Atomic enum ovl__future_state state;
+    atomic_int cancel;             /* 0, or OVL_ECANCELED: asked to end */
+    struct ovl_executor *executor; /* holds a reference of it */
+    ovl_task_fn *fn;
+    struct ovl_bytes item; /* right behind the future */
+    ovl_time deadline;     /* OVL_FOREVER: none */
+    unsigned repetitions;  /* left */
+    struct ovl__buffer result;
+    struct ovl_outcome outcome;
+    struct ovl__meter meter; /* its record is kept even where there is no ledger */
+    struct ovl__wait_list waiters;
+    /* Called when it is done, with the lock held; may take `link`, which is then free. */
+    void (*notify)(void *context, struct ovl_future *future);
+    void *notify_context;
+};
+
+/* One worker. A model's own struct of a worker begins with it. */
+struct ovl__worker {
+    struct ovl_executor *executor;
+    unsigned number;
+    struct ovl__buffer sessions; /* open and not in use: of void *, the last one is taken first */
+    size_t session_count;        /* open, in use or not */
+};
+
+/* One call of a task function, on the stack of the worker that makes it. */
+struct ovl_task {
+    struct ovl_future *future;
+    struct ovl__worker *worker;
+    void *session;
+    struct ovl_task
+        *outer; /* the task in whose wait this one runs, of whatever executor; or NULL */
+};
+
+struct ovl__model_ops {
+    enum ovl_model model;
+    unsigned workers_max;
+
+    /* Starts what the model needs; executor->workers may be lowered. */
+    int (*open)(struct ovl_executor *executor);
+
+    /* This task was queued: see that a worker takes it. The lock is held, and may be let go. */
+    void (*queued)(struct ovl_executor *executor, struct ovl_future *future);
+
+    /* A running task is asked to end; NULL where its flag is all there is. The lock is held. */
+    void (*cancel_running)(struct ovl_executor *executor, struct ovl_future *future);
+
+    /*
+     * Ends the workers and frees what open made. No task is queued; where `abandon`, some still run
+     * and must be left to end by themselves, each worker holding a reference of the executor.
+     */
+    void (*close)(struct ovl_executor *executor, bool abandon);
+};
+
+extern const struct ovl__model_ops ovl__model_sync;
+extern const struct ovl__model_ops ovl__model_threads;
+extern const struct ovl__model_ops ovl__model_async;
+extern const struct ovl__model_ops ovl__model_processes;
+
+struct ovl_executor {
+    const struct ovl__model_ops *ops;
+    struct ovl_options options; /* as given, the defaults filled in; never changes */
+    unsigned workers;
+    atomic_uint references;
+    pthread_mutex_t lock;
+    struct ovl_counts counts;
+    struct ovl__link queue;      /* of futures QUEUED, the oldest first */
+    struct ovl__link running;    /* of futures RUNNING */
+    struct ovl__wait_list work;  /* idle workers; the model's affair */
+    struct ovl__wait_list room;  /* submitters, while the queue is full */
+    struct ovl__wait_list quiet; /* the closer, until nothing is queued or running */
+    bool closing;                /* no more submits; workers end when the queue is empty */
+    struct ovl_ledger *ledger;   /* NULL: none, or the close abandoned it */
+    void *own;                   /* the model's */
+};
+
+void ovl__executor_hold(struct ovl_executor *executor);
+void ovl__executor_drop(struct ovl_executor *executor);
+
+/*
+ * Takes the oldest queued task to run it, RUNNING from here on, or NULL. Tasks whose deadline has
+ * passed are finished on the way. The lock is held.
+ */
+struct ovl_future *ovl__executor_take(struct ovl_executor *executor);
+
+/*
+ * Takes this task to run it, if it is still queued; false where it is not, or where its deadline
+ * has passed and it was finished. The lock is held.
+ */
+bool ovl__future_try_take(struct ovl_future *future);
+
+/*
+ * Runs a task that was taken, on this worker, in the calling thread or coroutine: opens the session
+ * where needed, measures, and fills in the future's outcome, result and record. It does not finish
+ * the future.
+ */
+void ovl__worker_run(struct ovl__worker *worker, struct ovl_future *future);
+
+/* Closes the worker's sessions; it runs nothing any more. In the worker. */
+void ovl__worker_release(struct ovl__worker *worker);
+
+/*
+ * A worker's whole life, for models whose workers take tasks by themselves: runs tasks until the
+ * executor closes and the queue is empty, then closes the sessions. In the worker, without the
+ * lock.
+ */
+void ovl__worker_loop(struct ovl__worker *worker);
+
+/* Ends a RUNNING future with the outcome in it: counts, records, wakes who waits. The lock is held.
+ */
+void ovl__future_finish(struct ovl_future *future);
+
+/* Ends a QUEUED future that will not begin. The lock is held. */
+void ovl__future_refuse(struct ovl_future *future, int error);
+
+/* Fails all that is queued: the model cannot run anything any more. The lock is held. */
+void ovl__executor_refuse_all(struct ovl_executor *executor, int error);
+
+/* Gives back a reference. */
+void ovl__future_drop(struct ovl_future *future);
+
+/* Puts a RUNNING task back at the head of the queue: its worker died, and it may be repeated.
+ * Locked. */
+void ovl__future_requeue(struct ovl_future *future);
+
+/* As ovl_submit_with, and has `notify` called when the task is done (see struct ovl_future). */
+int ovl__submit(struct ovl_executor *executor, ovl_task_fn *fn, struct ovl_bytes item,
+                const struct ovl_submit_options *options,
+                void (*notify)(void *context, struct ovl_future *future), void *context,
+                struct ovl_future **ret_future);
+
+/* The innermost of the caller's own tasks that `executor` runs, or NULL: the caller is no task of
+ * it. */
+struct ovl_task *ovl__task_here(const struct ovl_executor *executor);
+
+#endif

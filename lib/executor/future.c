@@ -1,0 +1,299 @@
+#include "base/system.h"
+#include "executor/executor.h"
+
+#include <errno.h>
+#include <overlap/error.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The item begins behind the future where malloc would have aligned it. */
+#define ITEM_OFFSET ((sizeof(struct ovl_future) + 15) / 16 * 16)
+
+static struct ovl_future *new_future(struct ovl_executor *executor, ovl_task_fn *fn,
+                                     struct ovl_bytes item,
+                                     const struct ovl_submit_options *options)
+{
+    if (item.size > SIZE_MAX / 2)
+        return NULL;
+    struct ovl_future *future = ovl__sys.malloc(ITEM_OFFSET + item.size);
+    if (!future)
+        return NULL;
+    char *copy = (char *)future + ITEM_OFFSET;
+    *future = (struct ovl_future){
+        .executor = executor,
+        .fn = fn,
+        .item = {.data = copy, .size = item.size},
+        .deadline = options && options->deadline ? options->deadline : OVL_FOREVER,
+        .repetitions = options ? options->repetitions : 0,
+        .outcome = {.worker = OVL_NO_WORKER},
+    };
+    if (item.size)
+        memcpy(copy, item.data, item.size);
+    atomic_init(&future->references, 2);
+    atomic_init(&future->state, OVL__QUEUED);
+    ovl__wait_list_init(&future->waiters);
+    ovl__executor_hold(executor);
+    return future;
+}
+
+void ovl__future_drop(struct ovl_future *future)
+{
+    if (atomic_fetch_sub_explicit(&future->references, 1, memory_order_acq_rel) > 1)
+        return;
+    ovl__executor_drop(future->executor);
+    ovl__buffer_release(&future->result);
+    free(future);
+}
+
+void ovl_future_free(struct ovl_future *future)
+{
+    if (future)
+        ovl__future_drop(future);
+}
+
+/* --- ending --- */
+
+static void end(struct ovl_future *future)
+{
+    struct ovl_executor *executor = future->executor;
+    atomic_store_explicit(&future->state, OVL__DONE, memory_order_release);
+    ovl__wake_all(&future->waiters);
+    if (future->notify)
+        future->notify(future->notify_context, future);
+    if (!executor->counts.queued && !executor->counts.running)
+        ovl__wake_all(&executor->quiet);
+    ovl__future_drop(future);
+}
+
+void ovl__future_finish(struct ovl_future *future)
+{
+    struct ovl_executor *executor = future->executor;
+    ovl__list_remove(&future->link);
+    executor->counts.running--;
+    if (future->outcome.error)
+        executor->counts.failed++;
+    else
+        executor->counts.done++;
+    future->meter.record.error = future->outcome.error;
+    if (executor->ledger && future->meter.record.start)
+        ovl__ledger_add(executor->ledger, &future->meter.record);
+    end(future);
+}
+
+void ovl__future_refuse(struct ovl_future *future, int error)
+{
+    struct ovl_executor *executor = future->executor;
+    ovl__list_remove(&future->link);
+    executor->counts.queued--;
+    executor->counts.cancelled++;
+    future->outcome.error = error;
+    ovl__wake_one(&executor->room);
+    end(future);
+}
+
+void ovl_future_cancel(struct ovl_future *future)
+{
+    if (ovl_future_done(future))
+        return;
+    struct ovl_executor *executor = future->executor;
+    pthread_mutex_lock(&executor->lock);
+    enum ovl__future_state state = atomic_load_explicit(&future->state, memory_order_relaxed);
+    if (state == OVL__QUEUED) {
+        ovl__future_refuse(future, OVL_ECANCELED);
+    } else if (state == OVL__RUNNING) {
+        atomic_store(&future->cancel, OVL_ECANCELED);
+        if (executor->ops->cancel_running)
+            executor->ops->cancel_running(executor, future);
+    }
+    pthread_mutex_unlock(&executor->lock);
+}
+
+/* --- submitting --- */
+
+/* The caller is a task of the executor: it runs the task itself, on its own worker. The lock is
+ * held. */
+static void run_here(struct ovl_task *outer, struct ovl_future *future)
+{
+    struct ovl_executor *executor = future->executor;
+    if (!ovl__future_try_take(future))
+        return;
+    pthread_mutex_unlock(&executor->lock);
+    ovl__worker_run(outer->worker, future);
+    pthread_mutex_lock(&executor->lock);
+    ovl__future_finish(future);
+}
+
+static int wait_for_room(struct ovl_executor *executor, const struct ovl_submit_options *options)
+{
+    ovl_time deadline = options && options->wait_ns ? ovl_after(options->wait_ns) : OVL_FOREVER;
+    while (!executor->closing && executor->counts.queued >= executor->options.queue_limit) {
+        if (options && options->nowait)
+            return OVL_EFULL;
+        int error = ovl__wait(&executor->room, &executor->lock, deadline);
+        if (error)
+            return error;
+    }
+    return executor->closing ? OVL_ECLOSED : 0;
+}
+
+static void enqueue(struct ovl_executor *executor, struct ovl_future *future)
+{
+    ovl__list_append(&executor->queue, &future->link);
+    future->meter.record.task = executor->counts.submitted++;
+    if (executor->ledger)
+        future->meter.record.submitted = ovl_now();
+    executor->counts.queued++;
+}
+
+/* The lock is held. A closing executor still takes what its own running tasks submit. */
+static int submit(struct ovl_executor *executor, struct ovl_future *future,
+                  const struct ovl_submit_options *options)
+{
+    struct ovl_task *outer = ovl__task_here(executor);
+    if (!outer) {
+        int error = wait_for_room(executor, options);
+        if (error)
+            return error;
+    }
+    bool full = executor->counts.queued >= executor->options.queue_limit;
+    enqueue(executor, future);
+    if (outer && full)
+        run_here(outer, future);
+    else
+        executor->ops->queued(executor, future);
+    return 0;
+}
+
+int ovl__submit(struct ovl_executor *executor, ovl_task_fn *fn, struct ovl_bytes item,
+                const struct ovl_submit_options *options,
+                void (*notify)(void *context, struct ovl_future *future), void *context,
+                struct ovl_future **ret_future)
+{
+    struct ovl_future *future = new_future(executor, fn, item, options);
+    if (!future)
+        return -ENOMEM;
+    future->notify = notify;
+    future->notify_context = context;
+    pthread_mutex_lock(&executor->lock);
+    int error = submit(executor, future, options);
+    pthread_mutex_unlock(&executor->lock);
+    if (error) {
+        ovl__executor_drop(executor);
+        free(future);
+        return error;
+    }
+    if (ret_future)
+        *ret_future = future;
+    else
+        ovl__future_drop(future);
+    return 0;
+}
+
+int ovl_submit_with(struct ovl_executor *executor, ovl_task_fn *fn, struct ovl_bytes item,
+                    const struct ovl_submit_options *options, struct ovl_future **ret_future)
+{
+    return ovl__submit(executor, fn, item, options, NULL, NULL, ret_future);
+}
+
+int ovl_submit(struct ovl_executor *executor, ovl_task_fn *fn, struct ovl_bytes item,
+               struct ovl_future **ret_future)
+{
+    return ovl__submit(executor, fn, item, NULL, NULL, NULL, ret_future);
+}
+
+/* --- waiting --- */
+
+bool ovl_future_done(const struct ovl_future *future)
+{
+    return atomic_load_explicit(&future->state, memory_order_acquire) == OVL__DONE;
+}
+
+/* Waits with the lock held, letting it go meanwhile. */
+static int wait_until_done(struct ovl_future *future, ovl_time deadline)
+{
+    struct ovl_executor *executor = future->executor;
+    struct ovl_task *here = ovl__task_here(executor);
+    int error = 0;
+    while (!error && !ovl_future_done(future)) {
+        bool queued = atomic_load_explicit(&future->state, memory_order_relaxed) == OVL__QUEUED;
+        if (here && queued)
+            run_here(here, future);
+        else
+            error = ovl__wait(&future->waiters, &executor->lock, deadline);
+    }
+    return error;
+}
+
+int ovl_future_wait(struct ovl_future *future, ovl_time deadline)
+{
+    if (ovl_future_done(future))
+        return 0;
+    struct ovl_executor *executor = future->executor;
+    pthread_mutex_lock(&executor->lock);
+    int error = wait_until_done(future, deadline);
+    pthread_mutex_unlock(&executor->lock);
+    return error;
+}
+
+int ovl_future_result(struct ovl_future *future, struct ovl_bytes *ret_result)
+{
+    ovl_future_wait(future, OVL_FOREVER);
+    if (ret_result)
+        *ret_result = (struct ovl_bytes){
+            .data = future->result.size ? future->result.data : NULL,
+            .size = future->result.size,
+        };
+    return future->outcome.error;
+}
+
+struct ovl_outcome ovl_future_outcome(struct ovl_future *future)
+{
+    ovl_future_wait(future, OVL_FOREVER);
+    return future->outcome;
+}
+
+/* --- in words --- */
+
+static const char *error_words(int error, char *buffer, size_t size)
+{
+    if (ovl_error_name(error))
+        return ovl_error_message(error);
+    snprintf(buffer, size, "task error %d", error);
+    return buffer;
+}
+
+static void detail_words(const struct ovl_outcome *outcome, char *buffer, size_t size)
+{
+    char number[32];
+    switch (outcome->error) {
+    case OVL_ESIGNALED: {
+        const char *name = sigabbrev_np(outcome->detail);
+        snprintf(buffer, size, "ended by signal %d (SIG%s)", outcome->detail, name ? name : "?");
+        break;
+    }
+    case OVL_EEXITED:
+        snprintf(buffer, size, "exited with %d in the middle of the task", outcome->detail);
+        break;
+    case OVL_ESESSION:
+        snprintf(buffer, size, "session could not be opened: %s",
+                 error_words(outcome->detail, number, sizeof number));
+        break;
+    default:
+        snprintf(buffer, size, "%s", error_words(outcome->error, number, sizeof number));
+    }
+}
+
+size_t ovl_outcome_text(const struct ovl_outcome *outcome, char *buffer, size_t size)
+{
+    char words[120];
+    if (!outcome->error)
+        snprintf(words, sizeof words, "done");
+    else
+        detail_words(outcome, words, sizeof words);
+    int length = outcome->worker == OVL_NO_WORKER
+                     ? snprintf(buffer, size, "not begun: %s", words)
+                     : snprintf(buffer, size, "worker %u: %s", outcome->worker, words);
+    return length > 0 ? (size_t)length : 0;
+}

@@ -1,0 +1,235 @@
+#include "executor/executor.h"
+
+#include <errno.h>
+#include <overlap/error.h>
+#include <overlap/map.h>
+#include <string.h>
+
+/* A task of a stream, between `next` and `each`. */
+struct place {
+    struct ovl__link order; /* among the free ones, or among those taken, by their index */
+    struct ovl__link done;  /* among those that have ended */
+    struct stream_run *run;
+    struct ovl_future *future;
+    size_t index;
+};
+
+struct stream_run {
+    const struct ovl_stream *stream;
+    struct ovl_executor *executor;
+    ovl_task_fn *fn;
+    struct place *places;   /* as many as the window */
+    struct ovl__link free;  /* of struct place */
+    struct ovl__link taken; /* of struct place, by their index */
+    size_t count;           /* of items taken from `next` so far */
+    bool ended;             /* `next` gives no more */
+    bool stopped;           /* `each` takes no more */
+    int error;              /* what ended the stream */
+    bool failed;            /* some task did */
+    /* Under the executor's lock: */
+    struct ovl__link done;          /* of struct place, as they ended */
+    struct ovl__wait_list progress; /* the caller, while `done` is empty */
+};
+
+static void note_end(void *context, struct ovl_future *future)
+{
+    (void)future;
+    struct place *place = context;
+    ovl__list_append(&place->run->done, &place->done);
+    ovl__wake_all(&place->run->progress);
+}
+
+static void stop(struct stream_run *run, int error)
+{
+    run->ended = true;
+    if (!run->error)
+        run->error = error;
+}
+
+static void submit_next(struct stream_run *run)
+{
+    struct ovl_bytes item = {0};
+    int more = run->stream->next(run->stream->context, &item);
+    if (more <= 0) {
+        stop(run, more);
+        return;
+    }
+    struct place *place = ovl__of(run->free.next, struct place, order);
+    place->index = run->count;
+    int error = ovl__submit(run->executor, run->fn, item, &run->stream->task, note_end, place,
+                            &place->future);
+    if (error) {
+        stop(run, error);
+        return;
+    }
+    run->count++;
+    ovl__list_remove(&place->order);
+    ovl__list_append(&run->taken, &place->order);
+}
+
+static void give(struct stream_run *run, struct place *place)
+{
+    struct ovl_bytes result;
+    int error = ovl_future_result(place->future, &result);
+    run->failed |= error != 0;
+    if (run->stream->each && !run->stopped) {
+        struct ovl_outcome outcome = ovl_future_outcome(place->future);
+        int wish = run->stream->each(run->stream->context, place->index, &outcome, result);
+        if (wish) {
+            stop(run, wish);
+            run->error = wish;
+            run->stopped = true;
+        }
+    }
+    pthread_mutex_lock(&run->executor->lock);
+    ovl__list_remove(&place->done);
+    pthread_mutex_unlock(&run->executor->lock);
+    ovl_future_free(place->future);
+    ovl__list_remove(&place->order);
+    ovl__list_append(&run->free, &place->order);
+}
+
+/*
+ * The next task that ended. A caller that is itself a task of the executor must not only wait: it
+ * waits for its oldest task, and runs it if nobody has begun it.
+ */
+static struct place *next_done(struct stream_run *run)
+{
+    struct place *oldest = ovl__of(run->taken.next, struct place, order);
+    if (!run->stream->as_completed || ovl__task_here(run->executor)) {
+        ovl_future_wait(oldest->future, OVL_FOREVER);
+        if (!run->stream->as_completed)
+            return oldest;
+    }
+    pthread_mutex_lock(&run->executor->lock);
+    while (ovl__list_empty(&run->done))
+        ovl__wait(&run->progress, &run->executor->lock, OVL_FOREVER);
+    struct place *place = ovl__of(run->done.next, struct place, done);
+    pthread_mutex_unlock(&run->executor->lock);
+    return place;
+}
+
+static void cancel_rest(struct stream_run *run)
+{
+    for (struct ovl__link *link = run->taken.next; link != &run->taken; link = link->next)
+        ovl_future_cancel(ovl__of(link, struct place, order)->future);
+}
+
+static void pump(struct stream_run *run)
+{
+    bool cancelled = false;
+    for (;;) {
+        while (!run->ended && !ovl__list_empty(&run->free))
+            submit_next(run);
+        if (run->stopped && !cancelled) {
+            cancel_rest(run);
+            cancelled = true;
+        }
+        if (ovl__list_empty(&run->taken))
+            return;
+        give(run, next_done(run));
+    }
+}
+
+static size_t default_window(const struct ovl_executor *executor)
+{
+    size_t window = 2 * (size_t)executor->workers;
+    return window < 64 ? 64 : window;
+}
+
+static int make_places(struct stream_run *run, size_t count)
+{
+    run->places =
+        count > SIZE_MAX / sizeof *run->places ? NULL : ovl__zalloc(count * sizeof *run->places);
+    if (!run->places)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        run->places[i].run = run;
+        ovl__list_init(&run->places[i].done);
+        ovl__list_append(&run->free, &run->places[i].order);
+    }
+    return 0;
+}
+
+int ovl_map_stream(struct ovl_executor *executor, ovl_task_fn *fn, const struct ovl_stream *stream)
+{
+    struct stream_run run = {.stream = stream, .executor = executor, .fn = fn};
+    ovl__list_init(&run.free);
+    ovl__list_init(&run.taken);
+    ovl__list_init(&run.done);
+    ovl__wait_list_init(&run.progress);
+    int error = make_places(&run, stream->window ? stream->window : default_window(executor));
+    if (error)
+        return error;
+    pump(&run);
+    free(run.places);
+    if (run.error)
+        return run.error;
+    return run.failed ? OVL_ETASKS : 0;
+}
+
+/* --- a map over arrays is a stream over their places --- */
+
+struct array_map {
+    const char *items;
+    size_t item_size;
+    char *results;
+    size_t result_size;
+    size_t count;
+    size_t next;
+    struct ovl_outcome *outcomes;
+    bool failed;
+};
+
+static int next_place(void *context, struct ovl_bytes *ret_item)
+{
+    struct array_map *map = context;
+    if (map->next == map->count)
+        return 0;
+    *ret_item = (struct ovl_bytes){
+        .data = map->items + map->next * map->item_size,
+        .size = map->item_size,
+    };
+    map->next++;
+    return 1;
+}
+
+static int put_result(void *context, size_t index, const struct ovl_outcome *outcome,
+                      struct ovl_bytes result)
+{
+    struct array_map *map = context;
+    struct ovl_outcome final = *outcome;
+    if (!final.error && map->result_size && result.size != map->result_size)
+        final.error = OVL_ERESULTSIZE;
+    if (map->result_size && !final.error)
+        memcpy(map->results + index * map->result_size, result.data, map->result_size);
+    if (map->outcomes)
+        map->outcomes[index] = final;
+    map->failed |= final.error != 0;
+    return 0;
+}
+
+int ovl_map(struct ovl_executor *executor, ovl_task_fn *fn, const void *items, size_t item_size,
+            void *results, size_t result_size, size_t count, struct ovl_outcome *outcomes)
+{
+    struct array_map map = {
+        .items = items,
+        .item_size = item_size,
+        .results = results,
+        .result_size = result_size,
+        .count = count,
+        .outcomes = outcomes,
+    };
+    if (result_size && count)
+        memset(results, 0, count * result_size);
+    for (size_t i = 0; outcomes && i < count; i++)
+        outcomes[i] = (struct ovl_outcome){.error = OVL_ECANCELED, .worker = OVL_NO_WORKER};
+    int error = ovl_map_stream(executor, fn,
+                               &(struct ovl_stream){
+                                   .next = next_place,
+                                   .each = put_result,
+                                   .context = &map,
+                                   .as_completed = true,
+                               });
+    return !error && map.failed ? OVL_ETASKS : error;
+}

@@ -1,0 +1,52 @@
+/*
+ * The names that code compiled with _FORTIFY_SOURCE calls instead: they say how large the buffer
+ * is, and a call that would write past it ends the process before it does.
+ */
+#include "hooks/hooks.h"
+
+_Noreturn void __chk_fail(void);
+ssize_t __read_chk(int fd, void *data, size_t size, size_t room);
+ssize_t __recv_chk(int fd, void *data, size_t size, size_t room, int flags);
+ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags,
+                       struct sockaddr *address, socklen_t *length);
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t room);
+int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+                const sigset_t *mask, size_t room);
+
+static void check(size_t size, size_t room)
+{
+    if (size > room)
+        __chk_fail();
+}
+
+OVL__HOOK ssize_t __read_chk(int fd, void *data, size_t size, size_t room)
+{
+    check(size, room);
+    return read(fd, data, size);
+}
+
+OVL__HOOK ssize_t __recv_chk(int fd, void *data, size_t size, size_t room, int flags)
+{
+    check(size, room);
+    return recv(fd, data, size, flags);
+}
+
+OVL__HOOK ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags,
+                                 struct sockaddr *address, socklen_t *length)
+{
+    check(size, room);
+    return recvfrom(fd, data, size, flags, address, length);
+}
+
+OVL__HOOK int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t room)
+{
+    check(count, room / sizeof *fds);
+    return poll(fds, count, timeout_ms);
+}
+
+OVL__HOOK int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+                          const sigset_t *mask, size_t room)
+{
+    check(count, room / sizeof *fds);
+    return ppoll(fds, count, timeout, mask);
+}

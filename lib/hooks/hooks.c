@@ -1,0 +1,103 @@
+#include "hooks/hooks.h"
+
+#include "loop/loop.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define ADDRESS(type, name, parameters, arguments) (void (*)(void))(name),
+void (*const ovl__hooks[])(void) = {OVL__HOOKED_MAP(ADDRESS)};
+
+static ovl_time thread_cpu(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (ovl_time)now.tv_sec * OVL_SECOND + now.tv_nsec;
+}
+
+struct ovl__metered ovl__metered_begin(void)
+{
+    if (!ovl__current->meter)
+        return (struct ovl__metered){0};
+    return (struct ovl__metered){.wall = ovl_now(), .cpu = thread_cpu()};
+}
+
+void ovl__metered_end(struct ovl__metered begun, int fd, enum ovl_wait kind)
+{
+    struct ovl__meter *meter = ovl__current->meter;
+    if (!meter)
+        return;
+    int error = errno;
+    ovl_time waited = ovl_now() - begun.wall - (thread_cpu() - begun.cpu);
+    if (waited > 0)
+        meter->record.wait_ns[fd < 0 ? kind : ovl__wait_kind(fd)] += waited;
+    errno = error;
+}
+
+enum ovl_wait ovl__wait_kind(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status))
+        return OVL_WAIT_OTHER;
+    if (S_ISSOCK(status.st_mode))
+        return OVL_WAIT_NETWORK;
+    if (S_ISFIFO(status.st_mode))
+        return OVL_WAIT_CHILD;
+    if (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode) || S_ISDIR(status.st_mode))
+        return OVL_WAIT_DISK;
+    return OVL_WAIT_OTHER;
+}
+
+bool ovl__is_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 || flags & O_NONBLOCK;
+}
+
+/* The end of the descriptor's SO_RCVTIMEO or SO_SNDTIMEO, which only sockets have. */
+static ovl_time socket_deadline(int fd, short events)
+{
+    struct timeval length = {0};
+    socklen_t size = sizeof length;
+    int option = events & POLLIN ? SO_RCVTIMEO : SO_SNDTIMEO;
+    if (getsockopt(fd, SOL_SOCKET, option, &length, &size) || (!length.tv_sec && !length.tv_usec))
+        return OVL_FOREVER;
+    return ovl_after((ovl_time)length.tv_sec * OVL_SECOND +
+                     (ovl_time)length.tv_usec * OVL_MICROSECOND);
+}
+
+int ovl__hook_wait_fds(struct pollfd *fds, nfds_t count, ovl_time deadline)
+{
+    struct ovl__meter *meter = ovl__current->meter;
+    if (!meter)
+        return ovl__wait_fds(fds, count, deadline);
+    enum ovl_wait kind = count ? ovl__wait_kind(fds[0].fd) : OVL_WAIT_SLEEP;
+    for (nfds_t i = 1; i < count && kind != OVL_WAIT_NETWORK; i++)
+        if (ovl__wait_kind(fds[i].fd) == OVL_WAIT_NETWORK)
+            kind = OVL_WAIT_NETWORK;
+    ovl_time began = ovl_now();
+    int error = ovl__wait_fds(fds, count, deadline);
+    ovl__meter_wait(meter, kind, began);
+    return error;
+}
+
+bool ovl__block(struct ovl__blocked *blocked)
+{
+    if (!blocked->begun) {
+        if (ovl__is_nonblocking(blocked->fd)) {
+            errno = EAGAIN;
+            return false;
+        }
+        blocked->deadline = socket_deadline(blocked->fd, blocked->events);
+        blocked->begun = true;
+    } else if (ovl_now() >= blocked->deadline) {
+        errno = EAGAIN;
+        return false;
+    }
+    struct pollfd fd = {.fd = blocked->fd, .events = blocked->events};
+    int error = ovl__hook_wait_fds(&fd, 1, blocked->deadline);
+    if (!error || error == OVL_ETIMEDOUT)
+        return true;
+    errno = -error;
+    return false;
+}

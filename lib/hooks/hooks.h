@@ -1,0 +1,82 @@
+/*
+ * What the hooks share. A hook is libc's function under libc's name:
+ *
+ *   outside of tasks    it calls the real one: one thread-local test is all that it costs
+ *   in a coroutine      it tries without blocking, and gives way until another try may succeed
+ *   in a task elsewhere it calls the real one, and tells the ledger how long that waited
+ *
+ * Hooks answer as the manual says that the real call does, errno included.
+ */
+#ifndef OVL_HOOKS_HOOKS_H
+#define OVL_HOOKS_HOOKS_H
+
+#include "base/system.h"
+#include "coroutine/coroutine.h"
+#include "ledger/meter.h"
+
+#include <errno.h>
+#include <overlap/error.h>
+#include <stdbool.h>
+
+/* Hooks are exported whatever the visibility of the rest; static libraries pull them in by this. */
+#define OVL__HOOK __attribute__((visibility("default")))
+extern void (*const ovl__hooks[])(void);
+
+static inline bool ovl__in_task(void)
+{
+    return __builtin_expect(ovl__current != NULL, 0);
+}
+
+static inline bool ovl__in_coroutine(void)
+{
+    return ovl__in_task() && ovl__current->coroutine;
+}
+
+/* A real call of a task that is no coroutine: what it did not spend computing, it waited. */
+struct ovl__metered {
+    ovl_time wall;
+    ovl_time cpu;
+};
+
+struct ovl__metered ovl__metered_begin(void);
+
+/* Keeps errno. `fd` tells the kind of wait; -1: `kind` does. */
+void ovl__metered_end(struct ovl__metered begun, int fd, enum ovl_wait kind);
+
+/* The value of `call`, its time told to the ledger. */
+#define OVL__METERED(type, fd, kind, call)                                                         \
+    ({                                                                                             \
+        struct ovl__metered begun_ = ovl__metered_begin();                                         \
+        type value_ = (call);                                                                      \
+        ovl__metered_end(begun_, (fd), (kind));                                                    \
+        value_;                                                                                    \
+    })
+
+/* What a descriptor is waited for as. */
+enum ovl_wait ovl__wait_kind(int fd);
+
+/* A call in a coroutine that would block. All zero but the two at the start. */
+struct ovl__blocked {
+    int fd;
+    short events; /* POLLIN or POLLOUT */
+    bool begun;
+    ovl_time deadline;
+};
+
+/*
+ * After a try failed with EAGAIN: gives way until another may succeed, and says that it is worth
+ * it.
+ *
+ * False where the call is to fail, with errno set: EAGAIN where the application has made the
+ * descriptor non-blocking or its SO_RCVTIMEO or SO_SNDTIMEO has passed, EBADF where it was closed
+ * meanwhile, ENOMEM.
+ */
+bool ovl__block(struct ovl__blocked *blocked);
+
+/* As ovl__wait_fds, and tells the ledger. */
+int ovl__hook_wait_fds(struct pollfd *fds, nfds_t count, ovl_time deadline);
+
+/* Whether the application has made the descriptor non-blocking; also where it is none. */
+bool ovl__is_nonblocking(int fd);
+
+#endif

@@ -1,0 +1,85 @@
+/* The sleep family. */
+#include "hooks/hooks.h"
+
+#include "loop/loop.h"
+
+static bool is_valid(const struct timespec *length)
+{
+    return length->tv_sec >= 0 && length->tv_nsec >= 0 && length->tv_nsec < OVL_SECOND;
+}
+
+static ovl_time nanoseconds(const struct timespec *length)
+{
+    ovl_time ns;
+    if (__builtin_mul_overflow((ovl_time)length->tv_sec, OVL_SECOND, &ns) ||
+        __builtin_add_overflow(ns, (ovl_time)length->tv_nsec, &ns))
+        return OVL_FOREVER;
+    return ns;
+}
+
+/* 0, or an error number where there was no memory for the timer. */
+static int yielding_sleep(ovl_time deadline)
+{
+    struct ovl__meter *meter = ovl__current->meter;
+    ovl_time began = meter ? ovl_now() : 0;
+    int error = 0;
+    while (!error)
+        error = ovl__suspend(deadline);
+    if (meter)
+        ovl__meter_wait(meter, OVL_WAIT_SLEEP, began);
+    return error == OVL_ETIMEDOUT ? 0 : -error;
+}
+
+OVL__HOOK int clock_nanosleep(clockid_t clock, int flags, const struct timespec *length,
+                              struct timespec *rest)
+{
+    if (!ovl__in_task())
+        return ovl__sys.clock_nanosleep(clock, flags, length, rest);
+    bool ours = (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME || clock == CLOCK_BOOTTIME ||
+                 clock == CLOCK_TAI) &&
+                is_valid(length);
+    if (!ovl__current->coroutine || !ours)
+        return OVL__METERED(int, -1, OVL_WAIT_SLEEP,
+                            ovl__sys.clock_nanosleep(clock, flags, length, rest));
+    ovl_time ns = nanoseconds(length);
+    if (flags & TIMER_ABSTIME) {
+        struct timespec now;
+        clock_gettime(clock, &now);
+        ns -= nanoseconds(&now);
+    }
+    return yielding_sleep(ovl_after(ns));
+}
+
+OVL__HOOK int nanosleep(const struct timespec *length, struct timespec *rest)
+{
+    if (!ovl__in_task())
+        return ovl__sys.nanosleep(length, rest);
+    if (!ovl__current->coroutine || !is_valid(length))
+        return OVL__METERED(int, -1, OVL_WAIT_SLEEP, ovl__sys.nanosleep(length, rest));
+    int error = yielding_sleep(ovl_after(nanoseconds(length)));
+    if (error)
+        errno = error;
+    return error ? -1 : 0;
+}
+
+OVL__HOOK int usleep(useconds_t microseconds)
+{
+    if (!ovl__in_task())
+        return ovl__sys.usleep(microseconds);
+    return nanosleep(
+        &(struct timespec){
+            .tv_sec = microseconds / 1000000,
+            .tv_nsec = microseconds % 1000000 * OVL_MICROSECOND,
+        },
+        NULL);
+}
+
+OVL__HOOK unsigned sleep(unsigned seconds)
+{
+    if (!ovl__in_task())
+        return ovl__sys.sleep(seconds);
+    struct timespec rest = {0};
+    if (!nanosleep(&(struct timespec){.tv_sec = seconds}, &rest))
+        return 0;
+    return (unsigned)rest.tv_sec + (rest.tv_nsec >= OVL_SECOND / 2);
+}

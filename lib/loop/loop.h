@@ -1,0 +1,71 @@
+/*
+ * The event loop: runs the coroutines of one thread, and sleeps in epoll when none is ready.
+ *
+ * All but ovl__loop_post is for the loop's own thread; what parks is for its coroutines.
+ */
+#ifndef OVL_LOOP_LOOP_H
+#define OVL_LOOP_LOOP_H
+
+#include <overlap/time.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ovl__coroutine;
+struct ovl__loop;
+
+/* Something for the loop's thread to do, sent by another thread. Its sender owns it. */
+struct ovl__message {
+    struct ovl__message *next;
+    void (*handle)(struct ovl__message *message); /* may free it, or send it again */
+};
+
+/*
+ * Makes a loop; its coroutines get stacks of `stack_bytes` (0: the default). -ENOMEM, -EMFILE,
+ * -ENFILE. Whatever thread calls ovl__loop_run is the loop's own.
+ */
+int ovl__loop_new(size_t stack_bytes, struct ovl__loop **ret_loop);
+void ovl__loop_free(struct ovl__loop *loop);
+
+/* Runs until ovl__loop_stop was called and no coroutine is left. */
+void ovl__loop_run(struct ovl__loop *loop);
+void ovl__loop_stop(struct ovl__loop *loop);
+
+/* The loop that this thread runs, or NULL. */
+struct ovl__loop *ovl__loop_here(void);
+
+/* Hands a message to the loop's thread. Any thread. */
+void ovl__loop_post(struct ovl__loop *loop, struct ovl__message *message);
+
+/* Begins a coroutine, which runs when its turn comes. -ENOMEM. */
+int ovl__loop_spawn(struct ovl__loop *loop, void (*fn)(void *argument), void *argument);
+
+/* How many coroutines have begun and not ended. */
+size_t ovl__loop_coroutines(const struct ovl__loop *loop);
+
+/* Lets every other coroutine that is ready run first. */
+void ovl__yield(void);
+
+/*
+ * Gives way until something calls ovl__resume on this coroutine, or until `deadline`.
+ * 0, OVL_ETIMEDOUT, or -ENOMEM at once where there was no memory for the timer.
+ */
+int ovl__suspend(ovl_time deadline);
+
+/* Makes a suspended coroutine ready. */
+void ovl__resume(struct ovl__coroutine *coroutine);
+
+/*
+ * Gives way until one of the descriptors may be ready for its events (a look is still needed: it
+ * may not be), or until `deadline`.
+ *
+ * 0; OVL_ETIMEDOUT; -EBADF: one of them was closed meanwhile, or is none; -EPERM: one is of a kind
+ * that is always ready; -ENOMEM.
+ */
+int ovl__wait_fds(struct pollfd *fds, nfds_t count, ovl_time deadline);
+int ovl__wait_fd(int fd, short events, ovl_time deadline);
+
+/* Call before closing a descriptor: whoever waits for it in this thread's loop gets -EBADF. */
+void ovl__loop_forget_fd(int fd);
+
+#endif

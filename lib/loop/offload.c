@@ -1,0 +1,134 @@
+#include "loop/offload.h"
+
+#include "base/list.h"
+#include "base/system.h"
+#include "loop/park.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A name look-up that stalls must not hold up the next: threads are added up to this many. */
+#define THREADS_MAX 128
+
+/* A helper thread without work ends after this time. */
+#define IDLE_NS (2 * OVL_SECOND)
+
+struct job {
+    struct ovl__link link;
+    void (*fn)(void *argument);
+    void *argument;
+    bool done;
+    struct ovl__wait_list waiter;
+};
+
+/* One for the process, guarded by `lock`. */
+static struct {
+    pthread_mutex_t lock;
+    struct ovl__link jobs;
+    struct ovl__wait_list idle;
+    unsigned idle_threads;
+    unsigned threads;
+    bool ready;
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void lock_pool(void)
+{
+    pthread_mutex_lock(&pool.lock);
+}
+
+static void unlock_pool(void)
+{
+    pthread_mutex_unlock(&pool.lock);
+}
+
+/* In a child of fork there are no helper threads, and nobody waits for their jobs. */
+static void start_anew(void)
+{
+    ovl__list_init(&pool.jobs);
+    ovl__wait_list_init(&pool.idle);
+    pool.idle_threads = 0;
+    pool.threads = 0;
+    unlock_pool();
+}
+
+static void prepare_pool(void)
+{
+    if (pool.ready)
+        return;
+    ovl__list_init(&pool.jobs);
+    ovl__wait_list_init(&pool.idle);
+    pthread_atfork(lock_pool, unlock_pool, start_anew);
+    pool.ready = true;
+}
+
+static struct job *next_job(void)
+{
+    for (;;) {
+        struct ovl__link *link = ovl__list_take(&pool.jobs);
+        if (link)
+            return ovl__of(link, struct job, link);
+        pool.idle_threads++;
+        int error = ovl__wait(&pool.idle, &pool.lock, ovl_after(IDLE_NS));
+        if (error) {
+            pool.idle_threads--;
+            return NULL;
+        }
+    }
+}
+
+static void *help(void *unused)
+{
+    lock_pool();
+    for (struct job *job; (job = next_job());) {
+        unlock_pool();
+        job->fn(job->argument);
+        lock_pool();
+        job->done = true;
+        ovl__wake_all(&job->waiter);
+    }
+    pool.threads--;
+    unlock_pool();
+    return unused;
+}
+
+/* Helpers take no signals: those are for the program's own threads. */
+static bool start_thread(void)
+{
+    pthread_t thread;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = !ovl__sys.pthread_create(&thread, NULL, help, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started)
+        pthread_detach(thread);
+    return started;
+}
+
+static bool find_helper(void)
+{
+    if (pool.idle_threads) {
+        pool.idle_threads--;
+        return ovl__wake_one(&pool.idle);
+    }
+    if (pool.threads < THREADS_MAX && start_thread())
+        pool.threads++;
+    return pool.threads > 0;
+}
+
+void ovl__offload(void (*fn)(void *argument), void *argument)
+{
+    struct job job = {.fn = fn, .argument = argument};
+    ovl__wait_list_init(&job.waiter);
+    lock_pool();
+    prepare_pool();
+    if (!find_helper()) {
+        unlock_pool();
+        fn(argument);
+        return;
+    }
+    ovl__list_append(&pool.jobs, &job.link);
+    while (!job.done)
+        ovl__wait(&job.waiter, &pool.lock, OVL_FOREVER);
+    unlock_pool();
+}
