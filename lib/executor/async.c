@@ -14,6 +14,13 @@
 /* Whoever links the static library with a program that opens executors gets the hooks with it. */
 __attribute__((used)) static void (*const *const hooks)(void) = ovl__hooks;
 
+/* ThreadSanitizer ends the process when it has no more room for fibers, at some 8,000 of them. */
+#ifdef OVL__TSAN
+#define COROUTINES_MAX 1000
+#else
+#define COROUTINES_MAX OVL_COROUTINES_MAX
+#endif
+
 struct async {
     struct ovl_executor *executor;
     struct ovl__loop *loop;
@@ -131,6 +138,8 @@ static int async_open(struct ovl_executor *executor)
     struct async *async = ovl__zalloc(sizeof *async);
     if (!async)
         return -ENOMEM;
+    if (executor->workers > COROUTINES_MAX)
+        executor->workers = COROUTINES_MAX;
     async->executor = executor;
     async->spawn.handle = spawn_wanted;
     async->stop.handle = stop_loop;
