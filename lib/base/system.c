@@ -2,10 +2,12 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 /*
  * Another library's constructor may make a hooked call before ours has run: until then each pointer
@@ -17,6 +19,11 @@ OVL__HOOKED_MAP(DECLARE_EARLY)
 static int pidfd_open_call(pid_t pid, unsigned flags)
 {
     return (int)syscall(SYS_pidfd_open, pid, flags);
+}
+
+static int pidfd_send_signal_call(int pidfd, int signal)
+{
+    return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 
 /*
@@ -56,7 +63,10 @@ struct ovl__system ovl__sys = {
     .socketpair = socketpair,
     .memfd_create = memfd_create,
     .ftruncate = ftruncate,
+    .fallocate = fallocate,
+    .waitpid = waitpid,
     .pidfd_open = pidfd_open_call,
+    .pidfd_send_signal = pidfd_send_signal_call,
     .epoll_create1 = epoll_create1,
     .epoll_ctl = epoll_ctl,
     .epoll_wait = epoll_wait_ns,

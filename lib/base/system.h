@@ -81,7 +81,10 @@ struct ovl__system {
     int (*socketpair)(int domain, int type, int protocol, int ret_fds[2]);
     int (*memfd_create)(const char *name, unsigned flags);
     int (*ftruncate)(int fd, off_t size);
+    int (*fallocate)(int fd, int mode, off_t offset, off_t size);
+    pid_t (*waitpid)(pid_t pid, int *ret_status, int options);
     int (*pidfd_open)(pid_t pid, unsigned flags);
+    int (*pidfd_send_signal)(int pidfd, int signal);
     int (*epoll_create1)(int flags);
     int (*epoll_ctl)(int epoll_fd, int operation, int fd, struct epoll_event *event);
     int (*epoll_wait)(int epoll_fd, struct epoll_event *events, int count, ovl_time wait_ns);

@@ -131,7 +131,6 @@ struct ovl__coroutine *ovl__coroutine_new(struct ovl__stack_pool *pool, void (*f
     self->context.coroutine = self;
     self->fiber.context = &self->context;
     self->fiber.stack_pointer = first_frame(top);
-    ovl__list_init(&self->link);
 #ifdef OVL__ASAN
     self->fiber.asan_bottom = stack;
     self->fiber.asan_size = pool->stack_bytes;

@@ -5,7 +5,6 @@
 #ifndef OVL_COROUTINE_COROUTINE_H
 #define OVL_COROUTINE_COROUTINE_H
 
-#include "base/list.h"
 #include "coroutine/stack.h"
 
 #include <stdbool.h>
@@ -62,7 +61,8 @@ struct ovl__coroutine {
     struct ovl__fiber fiber;
     struct ovl__context context;
     struct ovl__loop *loop;
-    struct ovl__link link; /* in the loop's queue of those ready to run */
+    struct ovl__coroutine *next_ready; /* in the loop's queue of those ready to run */
+    bool is_ready;
     void *stack;
     unsigned valgrind_id;
     void (*fn)(void *argument);

@@ -37,7 +37,9 @@ struct fd_wait {
 
 struct ovl__loop {
     struct ovl__fiber fiber;      /* the thread's own stack, where the loop sleeps */
-    struct ovl__link ready;       /* of struct ovl__coroutine */
+    int *thread_errno;            /* where the thread's errno is, which every switch looks up */
+    struct ovl__coroutine *ready; /* a queue, through next_ready */
+    struct ovl__coroutine **ready_end;
     struct ovl__coroutine *ended; /* left its stack for good, and is still to be freed */
     unsigned switches;            /* left until the next look at epoll */
     size_t coroutines;
@@ -243,13 +245,26 @@ static void free_ended(struct ovl__loop *loop)
     loop->coroutines--;
 }
 
+static void make_ready(struct ovl__loop *loop, struct ovl__coroutine *coroutine)
+{
+    coroutine->is_ready = true;
+    coroutine->next_ready = NULL;
+    *loop->ready_end = coroutine;
+    loop->ready_end = &coroutine->next_ready;
+}
+
 /* Who runs next: the first that is ready, or the loop itself. */
 static struct ovl__fiber *next_fiber(struct ovl__loop *loop)
 {
-    if (!loop->switches || ovl__list_empty(&loop->ready))
+    struct ovl__coroutine *next = loop->ready;
+    if (!loop->switches || !next)
         return &loop->fiber;
     loop->switches--;
-    return &ovl__of(ovl__list_take(&loop->ready), struct ovl__coroutine, link)->fiber;
+    loop->ready = next->next_ready;
+    if (!loop->ready)
+        loop->ready_end = &loop->ready;
+    next->is_ready = false;
+    return &next->fiber;
 }
 
 /* Leaves the coroutine that runs; comes back when it is its turn again. */
@@ -261,9 +276,9 @@ static void leave(struct ovl__loop *loop, struct ovl__coroutine *self)
     struct ovl__meter *meter = self->context.meter;
     if (meter)
         ovl__meter_pause(meter, ovl_now());
-    int error = errno; /* a thread's errno, but each coroutine's own affair */
+    int error = *loop->thread_errno; /* the thread's, but each coroutine's own affair */
     ovl__fiber_switch(&self->fiber, next, false);
-    errno = error;
+    *loop->thread_errno = error;
     if (meter)
         ovl__meter_resume(meter, ovl_now());
     free_ended(loop);
@@ -308,8 +323,8 @@ int ovl__suspend(ovl_time deadline)
  */
 void ovl__resume(struct ovl__coroutine *coroutine)
 {
-    if (ovl__list_empty(&coroutine->link))
-        ovl__list_append(&coroutine->loop->ready, &coroutine->link);
+    if (!coroutine->is_ready)
+        make_ready(coroutine->loop, coroutine);
 }
 
 static void ended(struct ovl__coroutine *self)
@@ -327,7 +342,7 @@ int ovl__loop_spawn(struct ovl__loop *loop, void (*fn)(void *argument), void *ar
         return -ENOMEM;
     coroutine->loop = loop;
     loop->coroutines++;
-    ovl__list_append(&loop->ready, &coroutine->link);
+    make_ready(loop, coroutine);
     return 0;
 }
 
@@ -369,7 +384,7 @@ static void handle_messages(struct ovl__loop *loop)
 
 static ovl_time sleep_ns(const struct ovl__loop *loop)
 {
-    if (!ovl__list_empty(&loop->ready))
+    if (loop->ready)
         return 0;
     ovl_time next = ovl__timers_next(&loop->timers);
     if (next == OVL_FOREVER)
@@ -411,6 +426,7 @@ void ovl__loop_run(struct ovl__loop *loop)
 {
     here = loop;
     ovl__fiber_init(&loop->fiber);
+    loop->thread_errno = &errno;
     while (!loop->stopping || loop->coroutines) {
         look(loop);
         handle_messages(loop);
@@ -443,7 +459,7 @@ int ovl__loop_new(size_t stack_bytes, struct ovl__loop **ret_loop)
     struct ovl__loop *loop = ovl__zalloc(sizeof *loop);
     if (!loop)
         return -ENOMEM;
-    ovl__list_init(&loop->ready);
+    loop->ready_end = &loop->ready;
     ovl__stack_pool_init(&loop->stacks, stack_bytes);
     loop->epoll_fd = -1;
     loop->wake_fd = -1;
