@@ -44,7 +44,10 @@ struct ovl_options {
     size_t stack_bytes;        /* of threads (0: the system's) and of coroutines (0: 256 KiB) */
 };
 
-/* More workers than this are refused with -EINVAL: threads and processes, and coroutines. */
+/*
+ * More workers than this are refused with -EINVAL: threads and processes, and coroutines. sync has one
+ * whatever it is asked for.
+ */
 #define OVL_WORKERS_MAX    4096
 #define OVL_COROUTINES_MAX 1000000
 

@@ -303,18 +303,26 @@ static int call(struct ovl_task *task)
     struct ovl_future *future = task->future;
     struct ovl__meter *meter = task->worker->executor->options.ledger ? &future->meter : NULL;
 
+    /* The outer task, if there is one, waits for this one. */
+    ovl_time began = outer_meter ? ovl_now() : 0;
+    if (outer_meter)
+        ovl__meter_pause(outer_meter);
     task->outer = here->task;
     here->task = task;
     here->meter = meter;
     ovl__current = here;
     if (meter)
-        ovl__meter_start(meter, here->coroutine != NULL);
+        ovl__meter_start(meter);
     int error = future->fn(task, future->item);
     if (meter)
         ovl__meter_stop(meter);
     ovl__current = before;
     here->meter = outer_meter;
     here->task = task->outer;
+    if (outer_meter) {
+        ovl__meter_wait(outer_meter, OVL_WAIT_LOCK, began);
+        ovl__meter_resume(outer_meter);
+    }
     return error;
 }
 

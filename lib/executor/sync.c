@@ -14,6 +14,7 @@ static int sync_open(struct ovl_executor *executor)
     if (!sync)
         return -ENOMEM;
     sync->worker.executor = executor;
+    executor->workers = 1;
     executor->own = sync;
     return 0;
 }
@@ -50,7 +51,7 @@ static void sync_close(struct ovl_executor *executor, bool abandon)
 
 const struct ovl__model_ops ovl__model_sync = {
     .model = OVL_SYNC,
-    .workers_max = 1,
+    .workers_max = OVL_COROUTINES_MAX,
     .open = sync_open,
     .queued = sync_queued,
     .close = sync_close,

@@ -8,29 +8,17 @@
 #define ADDRESS(type, name, parameters, arguments) (void (*)(void))(name),
 void (*const ovl__hooks[])(void) = {OVL__HOOKED_MAP(ADDRESS)};
 
-static ovl_time thread_cpu(void)
+ovl_time ovl__metered_begin(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (ovl_time)now.tv_sec * OVL_SECOND + now.tv_nsec;
+    return ovl__current->meter ? ovl_now() : 0;
 }
 
-struct ovl__metered ovl__metered_begin(void)
+void ovl__metered_end(ovl_time began, int fd, enum ovl_wait kind)
 {
-    if (!ovl__current->meter)
-        return (struct ovl__metered){0};
-    return (struct ovl__metered){.wall = ovl_now(), .cpu = thread_cpu()};
-}
-
-void ovl__metered_end(struct ovl__metered begun, int fd, enum ovl_wait kind)
-{
-    struct ovl__meter *meter = ovl__current->meter;
-    if (!meter)
+    if (!began || !ovl__meter_is_long(began))
         return;
     int error = errno;
-    ovl_time waited = ovl_now() - begun.wall - (thread_cpu() - begun.cpu);
-    if (waited > 0)
-        meter->record.wait_ns[fd < 0 ? kind : ovl__wait_kind(fd)] += waited;
+    ovl__meter_call(ovl__current->meter, fd < 0 ? kind : ovl__wait_kind(fd), began);
     errno = error;
 }
 

@@ -32,23 +32,19 @@ static inline bool ovl__in_coroutine(void)
     return ovl__in_task() && ovl__current->coroutine;
 }
 
-/* A real call of a task that is no coroutine: what it did not spend computing, it waited. */
-struct ovl__metered {
-    ovl_time wall;
-    ovl_time cpu;
-};
-
-struct ovl__metered ovl__metered_begin(void);
-
-/* Keeps errno. `fd` tells the kind of wait; -1: `kind` does. */
-void ovl__metered_end(struct ovl__metered begun, int fd, enum ovl_wait kind);
+/*
+ * A real call of a task that is no coroutine: when it begins (0: nothing is recorded), and when it
+ * has ended. The end keeps errno; `fd` tells the kind of wait, or where it is -1, `kind` does.
+ */
+ovl_time ovl__metered_begin(void);
+void ovl__metered_end(ovl_time began, int fd, enum ovl_wait kind);
 
 /* The value of `call`, its time told to the ledger. */
 #define OVL__METERED(type, fd, kind, call)                                                         \
     ({                                                                                             \
-        struct ovl__metered begun_ = ovl__metered_begin();                                         \
+        ovl_time began_ = ovl__metered_begin();                                                    \
         type value_ = (call);                                                                      \
-        ovl__metered_end(begun_, (fd), (kind));                                                    \
+        ovl__metered_end(began_, (fd), (kind));                                                    \
         value_;                                                                                    \
     })
 

@@ -1,6 +1,10 @@
 /*
  * Meters: what is measured of one task while it runs. The executor starts and stops a meter, the
  * loop tells it when a coroutine gives way and goes on, the hooks tell it what was waited for.
+ *
+ * A task's time falls into segments, in which it runs or waits. The CPU time of a segment that ran
+ * is its length, where it is short. The thread's CPU clock, which takes a system call to read, is
+ * read only for segments that are long enough for the thread to have lost its processor in them.
  */
 #ifndef OVL_LEDGER_METER_H
 #define OVL_LEDGER_METER_H
@@ -10,22 +14,30 @@
 
 struct ovl__meter {
     struct ovl_record record;
-    ovl_time resumed; /* the CPU clock below, when the task last got the thread */
-    bool coroutine;   /* the CPU clock: the thread's own, or for a coroutine the time of day */
+    ovl_time resumed; /* when the segment that runs began */
 };
 
 /* Starts measuring, in the worker, just before the task function. */
-void ovl__meter_start(struct ovl__meter *meter, bool coroutine);
+void ovl__meter_start(struct ovl__meter *meter);
 
 /* Stops measuring, just after it. */
 void ovl__meter_stop(struct ovl__meter *meter);
 
-/* A coroutine gives way at `now`, and later goes on at `now`. */
-void ovl__meter_pause(struct ovl__meter *meter, ovl_time now);
-void ovl__meter_resume(struct ovl__meter *meter, ovl_time now);
+/* The task gives its thread to others, and later has it again. */
+void ovl__meter_pause(struct ovl__meter *meter);
+void ovl__meter_resume(struct ovl__meter *meter);
 
-/* The task waited for something from `began` until now. */
+/* A paused task waited from `began` until now. */
 void ovl__meter_wait(struct ovl__meter *meter, enum ovl_wait wait, ovl_time began);
+
+/*
+ * The thread of a task that was not paused has just come back from a call that began at `began`.
+ * What the call did not compute, the task waited in it; a short one is taken for computing.
+ */
+void ovl__meter_call(struct ovl__meter *meter, enum ovl_wait wait, ovl_time began);
+
+/* Whether a call that began at `began` is long enough to count. */
+bool ovl__meter_is_long(ovl_time began);
 
 /* Adds a finished task to a ledger. Any thread. */
 void ovl__ledger_add(struct ovl_ledger *ledger, const struct ovl_record *record);

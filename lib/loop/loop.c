@@ -275,12 +275,12 @@ static void leave(struct ovl__loop *loop, struct ovl__coroutine *self)
         return;
     struct ovl__meter *meter = self->context.meter;
     if (meter)
-        ovl__meter_pause(meter, ovl_now());
+        ovl__meter_pause(meter);
     int error = *loop->thread_errno; /* the thread's, but each coroutine's own affair */
     ovl__fiber_switch(&self->fiber, next, false);
     *loop->thread_errno = error;
     if (meter)
-        ovl__meter_resume(meter, ovl_now());
+        ovl__meter_resume(meter);
     free_ended(loop);
 }
 

@@ -69,6 +69,8 @@ void ovl__wake_all(struct ovl__wait_list *list)
 
 static bool sleep_until_woken(struct waiter *waiter, ovl_time deadline)
 {
+    if (deadline < 0)
+        deadline = 0;
     struct timespec until = {.tv_sec = deadline / OVL_SECOND, .tv_nsec = deadline % OVL_SECOND};
     while (!atomic_load_explicit(&waiter->woken, memory_order_acquire)) {
         long error = syscall(SYS_futex, &waiter->woken, FUTEX_WAIT_BITSET_PRIVATE, 0,
@@ -115,7 +117,9 @@ int ovl__wait(struct ovl__wait_list *list, pthread_mutex_t *mutex, ovl_time dead
         pthread_mutex_lock(mutex);
         woken = true;
     }
-    if (began)
+    if (began && self->coroutine)
         ovl__meter_wait(self->meter, OVL_WAIT_LOCK, began);
+    else if (began)
+        ovl__meter_call(self->meter, OVL_WAIT_LOCK, began);
     return woken ? 0 : OVL_ETIMEDOUT;
 }

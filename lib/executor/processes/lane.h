@@ -1,15 +1,15 @@
 /*
- * Lanes: the shared memory between the supervisor and one worker process, which carries one task at a
- * time to the worker and its result back. A lane belongs to a worker's number: the process that takes
- * a dead worker's place takes its lane.
+ * Lanes: the shared memory between the supervisor and one worker process, which carries one task at
+ * a time to the worker and its result back. A lane belongs to a worker's number: the process that
+ * takes a dead worker's place takes its lane.
  *
  * Whose turn it is decides who may touch the rest of the lane:
  *
  *     IDLE ──parent──► ASKED ──worker──► BEGUN ──worker──► REPLIED ──parent──► IDLE
  *      └────parent──► ENDING
  *
- * IDLE and REPLIED are the parent's turn; ASKED, BEGUN and ENDING are the worker's. A worker that dies in
- * BEGUN takes its task along; one that dies in ASKED has not touched it.
+ * IDLE and REPLIED are the parent's turn; ASKED, BEGUN and ENDING are the worker's. A worker that
+ * dies in BEGUN takes its task along; one that dies in ASKED has not touched it.
  */
 #ifndef OVL_EXECUTOR_PROCESSES_LANE_H
 #define OVL_EXECUTOR_PROCESSES_LANE_H
@@ -45,9 +45,9 @@ struct ovl__lane_head {
 
 struct ovl__lane {
     struct ovl__lane_head *head; /* this process's mapping: the head, then the payload */
-    size_t room;                 /* bytes of the payload that are mapped here, and backed by memory */
-    int fd;                      /* the memory */
-    bool adopted;                /* in the worker */
+    size_t room;  /* bytes of the payload that are mapped here, and backed by memory */
+    int fd;       /* the memory */
+    bool adopted; /* in the worker */
 };
 
 /* -ENOMEM, -EMFILE, -ENFILE; a lane that could not be opened needs no close. */
@@ -56,18 +56,20 @@ int ovl__lane_open(struct ovl__lane *lane);
 /* One that is all zero, or closed, is left alone. */
 void ovl__lane_close(struct ovl__lane *lane);
 
-/* In a process that was just forked, which does not inherit the parent's mappings: maps it. -ENOMEM. */
+/* In a process that was just forked, which does not inherit the parent's mappings: maps it.
+ * -ENOMEM. */
 int ovl__lane_adopt(struct ovl__lane *lane);
 
 /*
- * Makes room for a payload of `size` bytes, and maps it here; what the payload holds stays. Whose turn it
- * is. -ENOMEM, also where the memory would only be missed when it is touched.
+ * Makes room for a payload of `size` bytes, and maps it here; what the payload holds stays. Whose
+ * turn it is. -ENOMEM, also where the memory would only be missed when it is touched.
  */
 int ovl__lane_reserve(struct ovl__lane *lane, size_t size);
 
 /*
- * Gives back what a large payload took beyond what a lane keeps: the worker its mapping, the parent the
- * memory as well. The worker does so before each task, since the parent may have done so after the last.
+ * Gives back what a large payload took beyond what a lane keeps: the worker its mapping, the parent
+ * the memory as well. The worker does so before each task, since the parent may have done so after
+ * the last.
  */
 void ovl__lane_trim(struct ovl__lane *lane);
 

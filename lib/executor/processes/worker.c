@@ -1,6 +1,6 @@
 /*
- * A worker process. It has a copy of everything that the parent had when it was forked, and only one
- * thread: no lock of the parent's may be taken here but those that are made anew.
+ * A worker process. It has a copy of everything that the parent had when it was forked, and only
+ * one thread: no lock of the parent's may be taken here but those that are made anew.
  */
 #include "base/system.h"
 #include "coroutine/coroutine.h"
@@ -17,7 +17,8 @@ enum { ENDED_WELL = 0, LOST_PARENT = 120, NO_LANE = 121, NO_BELL = 122 };
 
 /* --- tasks that the worker's own tasks submit: each runs at once, in this process --- */
 
-/* A thread that a task started is no task: what it submits runs beside the worker's own sessions. */
+/* A thread that a task started is no task: what it submits runs beside the worker's own sessions.
+ */
 static void nested_queued(struct ovl_executor *executor, struct ovl_future *future)
 {
     struct ovl_task *outer = ovl__task_here(executor);
@@ -87,7 +88,8 @@ static void close_others(struct ovl__processes *processes, const struct ovl__pro
     }
 }
 
-/* Ctrl-C reaches every process of the terminal: what becomes of the tasks is the parent's to decide. */
+/* Ctrl-C reaches every process of the terminal: what becomes of the tasks is the parent's to
+ * decide. */
 static void settle_signals(const struct ovl__processes *processes)
 {
     signal(SIGINT, SIG_IGN);

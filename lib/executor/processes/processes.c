@@ -1,0 +1,202 @@
+/*
+ * Many processors, separate memory: a pool of worker processes, and in the parent one thread that
+ * supervises them. A task that crashes costs itself alone.
+ */
+#include "executor/processes/processes.h"
+
+#include "base/system.h"
+
+#include <errno.h>
+#include <overlap/error.h>
+#include <sys/eventfd.h>
+
+/* How long workers may take to close their sessions, before they are killed. */
+#define CLOSE_NS (5 * OVL_SECOND)
+
+/* How long a close waits for killed workers to be gone; one that the system holds back is left to
+ * it. */
+#define PATIENCE_NS (2 * OVL_SECOND)
+
+static void processes_free(struct ovl__processes *processes)
+{
+    for (unsigned i = 0; i < processes->executor->workers; i++)
+        ovl__lane_close(&processes->all[i].lane);
+    if (processes->epoll_fd >= 0)
+        ovl__sys.close(processes->epoll_fd);
+    if (processes->bell_fd >= 0)
+        ovl__sys.close(processes->bell_fd);
+    if (processes->bell)
+        munmap(processes->bell, sizeof *processes->bell);
+    free(processes->all);
+    free(processes);
+}
+
+static struct ovl__process *new_all(unsigned count)
+{
+    struct ovl__process *all = ovl__zalloc(count * sizeof *all);
+    for (unsigned i = 0; all && i < count; i++) {
+        all[i] = (struct ovl__process){.number = i, .pidfd = -1, .due = OVL_FOREVER};
+        ovl__list_init(&all[i].idle);
+    }
+    return all;
+}
+
+static struct ovl__bell *new_bell(void)
+{
+    void *bell = ovl__sys.mmap(NULL, sizeof(struct ovl__bell), PROT_READ | PROT_WRITE,
+                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return bell == MAP_FAILED ? NULL : bell;
+}
+
+/* Each ring is an event of its own (EPOLLET): nobody needs to read the bell's eventfd. */
+static int open_bell(struct ovl__processes *processes)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u32 = OVL__BELL};
+    processes->epoll_fd = ovl__sys.epoll_create1(EPOLL_CLOEXEC);
+    if (processes->epoll_fd < 0)
+        return -errno;
+    processes->bell_fd = ovl__sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (processes->bell_fd < 0)
+        return -errno;
+    if (ovl__sys.epoll_ctl(processes->epoll_fd, EPOLL_CTL_ADD, processes->bell_fd, &event))
+        return -errno;
+    return 0;
+}
+
+static int processes_new(struct ovl_executor *executor, struct ovl__processes **ret_processes)
+{
+    struct ovl__processes *processes = ovl__zalloc(sizeof *processes);
+    if (!processes)
+        return -ENOMEM;
+    *processes = (struct ovl__processes){
+        .executor = executor,
+        .all = new_all(executor->workers),
+        .due = OVL_FOREVER,
+        .parent = getpid(),
+        .epoll_fd = -1,
+        .bell_fd = -1,
+        .bell = new_bell(),
+    };
+    ovl__list_init(&processes->idle);
+    ovl__wait_list_init(&processes->changed);
+    int error = processes->bell && processes->all ? open_bell(processes) : -ENOMEM;
+    if (!processes->all)
+        executor->workers = 0;
+    if (error)
+        processes_free(processes);
+    else
+        *ret_processes = processes;
+    return error;
+}
+
+static void *supervisor_main(void *argument)
+{
+    struct ovl__processes *processes = argument;
+    struct ovl_executor *executor = processes->executor;
+    ovl__supervise(processes);
+    pthread_mutex_lock(&executor->lock);
+    processes->ended = true;
+    ovl__wake_all(&processes->changed);
+    bool detached = processes->detached;
+    pthread_mutex_unlock(&executor->lock);
+    if (detached)
+        processes_free(processes);
+    ovl__executor_drop(executor);
+    return NULL;
+}
+
+/* Signals are for the program's own threads to take. */
+static int start_supervisor(struct ovl__processes *processes)
+{
+    sigset_t all;
+    sigfillset(&all);
+    ovl__executor_hold(processes->executor);
+    pthread_sigmask(SIG_SETMASK, &all, &processes->mask);
+    int error = -ovl__sys.pthread_create(&processes->thread, NULL, supervisor_main, processes);
+    pthread_sigmask(SIG_SETMASK, &processes->mask, NULL);
+    if (error)
+        ovl__executor_drop(processes->executor);
+    else
+        pthread_setname_np(processes->thread, "ovl-super");
+    return error;
+}
+
+static int wait_until_opened(struct ovl__processes *processes)
+{
+    pthread_mutex_t *lock = &processes->executor->lock;
+    pthread_mutex_lock(lock);
+    while (!processes->opened)
+        ovl__wait(&processes->changed, lock, OVL_FOREVER);
+    int error = processes->error;
+    pthread_mutex_unlock(lock);
+    if (error)
+        pthread_join(processes->thread, NULL);
+    return error;
+}
+
+static int processes_open(struct ovl_executor *executor)
+{
+    struct ovl__processes *processes;
+    int error = processes_new(executor, &processes);
+    if (error)
+        return error;
+    executor->own = processes;
+    error = start_supervisor(processes);
+    if (!error)
+        error = wait_until_opened(processes);
+    if (error)
+        processes_free(processes);
+    return error;
+}
+
+static void processes_queued(struct ovl_executor *executor, struct ovl_future *future)
+{
+    (void)future;
+    ovl__processes_hand_out(executor->own);
+}
+
+static void processes_cancel_running(struct ovl_executor *executor, struct ovl_future *future)
+{
+    ovl__processes_kill(executor->own, future, OVL_ECANCELED);
+}
+
+/* Tells the supervisor to end all; false where that takes too long, and it then frees what is left.
+ */
+static bool end_supervisor(struct ovl__processes *processes, bool abandon)
+{
+    pthread_mutex_t *lock = &processes->executor->lock;
+    pthread_mutex_lock(lock);
+    processes->closing = true;
+    processes->abandon = abandon;
+    processes->close_by = ovl_after(CLOSE_NS);
+    ovl__processes_ring(processes->bell, processes->bell_fd);
+    ovl_time patience = ovl_after(abandon ? PATIENCE_NS : CLOSE_NS + PATIENCE_NS);
+    while (!processes->ended && !ovl__wait(&processes->changed, lock, patience))
+        ;
+    bool ended = processes->ended;
+    processes->detached = !ended;
+    if (!ended)
+        pthread_detach(processes->thread);
+    pthread_mutex_unlock(lock);
+    return ended;
+}
+
+static void processes_close(struct ovl_executor *executor, bool abandon)
+{
+    struct ovl__processes *processes = executor->own;
+    if (processes->parent != getpid())
+        return; /* a copy, in a child that the program forked: the workers are its parent's */
+    if (!end_supervisor(processes, abandon))
+        return;
+    pthread_join(processes->thread, NULL);
+    processes_free(processes);
+}
+
+const struct ovl__model_ops ovl__model_processes = {
+    .model = OVL_PROCESSES,
+    .workers_max = OVL_WORKERS_MAX,
+    .open = processes_open,
+    .queued = processes_queued,
+    .cancel_running = processes_cancel_running,
+    .close = processes_close,
+};
