@@ -5,6 +5,7 @@
 #ifndef OVL_COROUTINE_COROUTINE_H
 #define OVL_COROUTINE_COROUTINE_H
 
+#include "base/list.h"
 #include "coroutine/stack.h"
 
 #include <stdbool.h>
@@ -28,6 +29,7 @@
 struct ovl__coroutine;
 struct ovl__loop;
 struct ovl__meter;
+struct ovl__scope;
 struct ovl_task;
 
 /*
@@ -63,6 +65,9 @@ struct ovl__coroutine {
     struct ovl__loop *loop;
     struct ovl__coroutine *next_ready; /* in the loop's queue of those ready to run */
     bool is_ready;
+    bool is_interruptible; /* suspended in a wait that a cancelled scope ends */
+    struct ovl__scope *scope;    /* the innermost one; NULL: none */
+    struct ovl__link scope_link; /* among the scope's coroutines */
     void *stack;
     unsigned valgrind_id;
     void (*fn)(void *argument);

@@ -96,6 +96,26 @@ static void async_queued(struct ovl_executor *executor, struct ovl_future *futur
     }
 }
 
+/* In the loop's thread: what the task waits for now, and whatever it waits for later, fails. */
+static void interrupt_task(struct ovl__message *message)
+{
+    struct ovl_future *future = ovl__of(message, struct ovl_future, interrupt);
+    if (future->scope)
+        ovl__scope_cancel(future->scope, OVL_ECANCELED);
+    ovl__future_drop(future);
+}
+
+static void async_cancel_running(struct ovl_executor *executor, struct ovl_future *future)
+{
+    struct async *async = executor->own;
+    if (future->interrupting)
+        return;
+    future->interrupting = true;
+    atomic_fetch_add(&future->references, 1);
+    future->interrupt.handle = interrupt_task;
+    ovl__loop_post(async->loop, &future->interrupt);
+}
+
 static void stop_loop(struct ovl__message *message)
 {
     ovl__loop_stop(ovl__of(message, struct async, stop)->loop);
@@ -175,5 +195,6 @@ const struct ovl__model_ops ovl__model_async = {
     .workers_max = OVL_COROUTINES_MAX,
     .open = async_open,
     .queued = async_queued,
+    .cancel_running = async_cancel_running,
     .close = async_close,
 };

@@ -334,6 +334,29 @@ static int asked_to_end(const struct ovl_future *future)
     return future->deadline != OVL_FOREVER && ovl_now() >= future->deadline ? OVL_ETIMEDOUT : 0;
 }
 
+/* In a coroutine the task's waits end with its deadline, or when it is cancelled. */
+static int call_in_scope(struct ovl_task *task)
+{
+    struct ovl__coroutine *coroutine = ovl__current ? ovl__current->coroutine : NULL;
+    if (!coroutine)
+        return call(task);
+    struct ovl_future *future = task->future;
+    struct ovl__scope *outer = coroutine->scope;
+    struct ovl__scope scope;
+    int error = ovl__scope_begin(&scope, coroutine->loop, NULL, future->deadline, false);
+    if (error)
+        return error;
+    if (atomic_load(&future->cancel)) /* before there was a scope to cancel */
+        ovl__scope_cancel(&scope, OVL_ECANCELED);
+    future->scope = &scope;
+    ovl__scope_move(coroutine, &scope);
+    error = call(task);
+    ovl__scope_move(coroutine, outer);
+    future->scope = NULL;
+    ovl__scope_end(&scope);
+    return error;
+}
+
 void ovl__worker_run(struct ovl__worker *worker, struct ovl_future *future)
 {
     struct ovl_task task = {.future = future, .worker = worker};
@@ -341,7 +364,7 @@ void ovl__worker_run(struct ovl__worker *worker, struct ovl_future *future)
     future->meter.record.worker = worker->number;
     if (open_session(worker, future, &task.session))
         return;
-    int error = call(&task);
+    int error = call_in_scope(&task);
     if (worker->executor->options.session_open)
         keep_session(worker, task.session);
     int asked = error ? asked_to_end(future) : 0;

@@ -12,7 +12,9 @@
 #include "base/list.h"
 #include "base/memory.h"
 #include "ledger/meter.h"
+#include "loop/loop.h"
 #include "loop/park.h"
+#include "loop/scope.h"
 
 #include <overlap/executor.h>
 #include <overlap/future.h>
@@ -43,6 +45,9 @@ struct ovl_future {
     struct ovl_outcome outcome;
     struct ovl__meter meter; /* its record is kept even where there is no ledger */
     struct ovl__wait_list waiters;
+    struct ovl__scope *scope;      /* while it runs in a coroutine: that coroutine's thread only */
+    struct ovl__message interrupt; /* brings a cancel to that thread */
+    bool interrupting;             /* it is on its way; under the lock */
     /* Called when it is done, with the lock held; may take `link`, which is then free. */
     void (*notify)(void *context, struct ovl_future *future);
     void *notify_context;

@@ -54,6 +54,12 @@ static ovl_time socket_deadline(int fd, short events)
                      (ovl_time)length.tv_usec * OVL_MICROSECOND);
 }
 
+int ovl__fail(int error)
+{
+    errno = error == OVL_ECANCELED ? ECANCELED : -error;
+    return -1;
+}
+
 int ovl__hook_wait_fds(struct pollfd *fds, nfds_t count, ovl_time deadline)
 {
     struct ovl__meter *meter = ovl__current->meter;
@@ -86,6 +92,6 @@ bool ovl__block(struct ovl__blocked *blocked)
     int error = ovl__hook_wait_fds(&fd, 1, blocked->deadline);
     if (!error || error == OVL_ETIMEDOUT)
         return true;
-    errno = -error;
+    ovl__fail(error);
     return false;
 }

@@ -65,9 +65,15 @@ struct ovl__blocked {
  *
  * False where the call is to fail, with errno set: EAGAIN where the application has made the
  * descriptor non-blocking or its SO_RCVTIMEO or SO_SNDTIMEO has passed, EBADF where it was closed
- * meanwhile, ENOMEM.
+ * meanwhile, ECANCELED, ENOMEM.
  */
 bool ovl__block(struct ovl__blocked *blocked);
+
+/*
+ * Sets errno to what a failed wait is in a hooked call, and returns -1. A call in a scope that was
+ * cancelled fails with ECANCELED, which no system call of these has of its own.
+ */
+int ovl__fail(int error);
 
 /* As ovl__wait_fds, and tells the ledger. */
 int ovl__hook_wait_fds(struct pollfd *fds, nfds_t count, ovl_time deadline);

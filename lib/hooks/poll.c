@@ -20,7 +20,7 @@ static bool wait_again(int error)
 {
     if (!error || error == OVL_ETIMEDOUT || error == -EBADF)
         return true;
-    errno = -error;
+    ovl__fail(error);
     return false;
 }
 

@@ -2,44 +2,93 @@
  * Name look-ups. libc's own code does not come by the hooks, so that a look-up cannot be turned
  * into yields from within: it is made whole, by a helper thread.
  */
+#include "base/memory.h"
 #include "hooks/hooks.h"
 
 #include "loop/offload.h"
 
+#include <string.h>
+
+/* Owns its arguments: a coroutine that was cancelled does not wait for the helper thread. */
 struct lookup {
-    const char *node;
-    const char *service;
-    const struct addrinfo *hints;
-    struct addrinfo **ret_list;
+    struct ovl__offload offload;
+    char *node; /* NULL: none was given */
+    char *service;
+    struct addrinfo hints;
+    bool has_hints;
+    struct addrinfo *list;
     int result;
     int error;
 };
 
-static void look_up(void *argument)
+static void look_up(struct ovl__offload *offload)
 {
-    struct lookup *lookup = argument;
-    lookup->result =
-        ovl__sys.getaddrinfo(lookup->node, lookup->service, lookup->hints, lookup->ret_list);
+    struct lookup *lookup = ovl__of(offload, struct lookup, offload);
+    lookup->result = ovl__sys.getaddrinfo(lookup->node, lookup->service,
+                                          lookup->has_hints ? &lookup->hints : NULL, &lookup->list);
     lookup->error = errno;
+}
+
+static void lookup_free(struct ovl__offload *offload)
+{
+    struct lookup *lookup = ovl__of(offload, struct lookup, offload);
+    if (!lookup->result && lookup->list)
+        freeaddrinfo(lookup->list);
+    free(lookup->node);
+    free(lookup->service);
+    free(lookup);
+}
+
+static bool copy_name(const char *name, char **ret_copy)
+{
+    if (!name)
+        return true;
+    size_t size = strlen(name) + 1;
+    *ret_copy = ovl__sys.malloc(size);
+    return *ret_copy && memcpy(*ret_copy, name, size);
+}
+
+static struct lookup *lookup_new(const char *node, const char *service,
+                                 const struct addrinfo *hints)
+{
+    struct lookup *lookup = ovl__zalloc(sizeof *lookup);
+    if (!lookup)
+        return NULL;
+    lookup->offload = (struct ovl__offload){.run = look_up, .free = lookup_free};
+    if (!copy_name(node, &lookup->node) || !copy_name(service, &lookup->service)) {
+        lookup_free(&lookup->offload);
+        return NULL;
+    }
+    lookup->has_hints = hints != NULL;
+    if (hints)
+        lookup->hints = *hints;
+    return lookup;
 }
 
 static int yielding_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                                 struct addrinfo **ret_list)
 {
-    struct lookup lookup = {
-        .node = node,
-        .service = service,
-        .hints = hints,
-        .ret_list = ret_list,
-    };
+    struct lookup *lookup = lookup_new(node, service, hints);
+    if (!lookup)
+        return EAI_MEMORY;
     struct ovl__meter *meter = ovl__current->meter;
     ovl_time began = meter ? ovl_now() : 0;
-    ovl__offload(look_up, &lookup);
+    int error = ovl__offload(&lookup->offload);
     if (meter)
         ovl__meter_wait(meter, OVL_WAIT_NETWORK, began);
-    if (lookup.result == EAI_SYSTEM)
-        errno = lookup.error;
-    return lookup.result;
+    if (error) {
+        ovl__fail(error);
+        return EAI_SYSTEM;
+    }
+    int result = lookup->result;
+    if (!result) {
+        *ret_list = lookup->list;
+        lookup->list = NULL;
+    } else if (result == EAI_SYSTEM) {
+        errno = lookup->error;
+    }
+    lookup_free(&lookup->offload);
+    return result;
 }
 
 OVL__HOOK int getaddrinfo(const char *restrict node, const char *restrict service,

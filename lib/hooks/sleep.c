@@ -17,7 +17,7 @@ static ovl_time nanoseconds(const struct timespec *length)
     return ns;
 }
 
-/* 0, or an error number where there was no memory for the timer. */
+/* 0 once `deadline` has come. */
 static int yielding_sleep(ovl_time deadline)
 {
     struct ovl__meter *meter = ovl__current->meter;
@@ -27,7 +27,18 @@ static int yielding_sleep(ovl_time deadline)
         error = ovl__suspend(deadline);
     if (meter)
         ovl__meter_wait(meter, OVL_WAIT_SLEEP, began);
-    return error == OVL_ETIMEDOUT ? 0 : -error;
+    return error == OVL_ETIMEDOUT ? 0 : error;
+}
+
+/* What an interrupted sleep leaves over. */
+static void tell_rest(struct timespec *rest, ovl_time deadline)
+{
+    if (!rest)
+        return;
+    ovl_time ns = deadline - ovl_now();
+    if (ns < 0)
+        ns = 0;
+    *rest = (struct timespec){.tv_sec = ns / OVL_SECOND, .tv_nsec = ns % OVL_SECOND};
 }
 
 OVL__HOOK int clock_nanosleep(clockid_t clock, int flags, const struct timespec *length,
@@ -47,7 +58,17 @@ OVL__HOOK int clock_nanosleep(clockid_t clock, int flags, const struct timespec 
         clock_gettime(clock, &now);
         ns -= nanoseconds(&now);
     }
-    return yielding_sleep(ovl_after(ns));
+    ovl_time deadline = ovl_after(ns);
+    int error = yielding_sleep(deadline);
+    if (!error)
+        return 0;
+    if (!(flags & TIMER_ABSTIME))
+        tell_rest(rest, deadline);
+    int before = errno;
+    ovl__fail(error);
+    int number = errno;
+    errno = before;
+    return number;
 }
 
 OVL__HOOK int nanosleep(const struct timespec *length, struct timespec *rest)
@@ -56,10 +77,12 @@ OVL__HOOK int nanosleep(const struct timespec *length, struct timespec *rest)
         return ovl__sys.nanosleep(length, rest);
     if (!ovl__current->coroutine || !is_valid(length))
         return OVL__METERED(int, -1, OVL_WAIT_SLEEP, ovl__sys.nanosleep(length, rest));
-    int error = yielding_sleep(ovl_after(nanoseconds(length)));
-    if (error)
-        errno = error;
-    return error ? -1 : 0;
+    ovl_time deadline = ovl_after(nanoseconds(length));
+    int error = yielding_sleep(deadline);
+    if (!error)
+        return 0;
+    tell_rest(rest, deadline);
+    return ovl__fail(error);
 }
 
 OVL__HOOK int usleep(useconds_t microseconds)

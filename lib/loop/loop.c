@@ -5,6 +5,7 @@
 #include "base/system.h"
 #include "coroutine/coroutine.h"
 #include "ledger/meter.h"
+#include "loop/scope.h"
 #include "loop/timer.h"
 
 #include <errno.h>
@@ -304,7 +305,7 @@ static void expire(struct ovl__timer *timer)
     ovl__resume(suspension->coroutine);
 }
 
-int ovl__suspend(ovl_time deadline)
+int ovl__suspend_shielded(ovl_time deadline)
 {
     struct ovl__coroutine *self = ovl__current->coroutine;
     struct ovl__loop *loop = self->loop;
@@ -317,6 +318,23 @@ int ovl__suspend(ovl_time deadline)
     leave(loop, self);
     ovl__timer_stop(&loop->timers, &suspension.timer);
     return suspension.expired ? OVL_ETIMEDOUT : 0;
+}
+
+int ovl__suspend(ovl_time deadline)
+{
+    struct ovl__coroutine *self = ovl__current->coroutine;
+    if (ovl__scope_reason(self->scope))
+        return OVL_ECANCELED;
+    self->is_interruptible = true;
+    int error = ovl__suspend_shielded(deadline);
+    self->is_interruptible = false;
+    return ovl__scope_reason(self->scope) ? OVL_ECANCELED : error;
+}
+
+void ovl__interrupt(struct ovl__coroutine *coroutine)
+{
+    if (coroutine->is_interruptible)
+        ovl__resume(coroutine);
 }
 
 /* A coroutine that is in the queue already is not put there twice: several events may call for it.
@@ -344,6 +362,11 @@ int ovl__loop_spawn(struct ovl__loop *loop, void (*fn)(void *argument), void *ar
     loop->coroutines++;
     make_ready(loop, coroutine);
     return 0;
+}
+
+struct ovl__timers *ovl__loop_timers(struct ovl__loop *loop)
+{
+    return &loop->timers;
 }
 
 size_t ovl__loop_coroutines(const struct ovl__loop *loop)

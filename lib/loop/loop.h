@@ -13,6 +13,7 @@
 
 struct ovl__coroutine;
 struct ovl__loop;
+struct ovl__timers;
 
 /* Something for the loop's thread to do, sent by another thread. Its sender owns it. */
 struct ovl__message {
@@ -40,6 +41,9 @@ void ovl__loop_post(struct ovl__loop *loop, struct ovl__message *message);
 /* Begins a coroutine, which runs when its turn comes. -ENOMEM. */
 int ovl__loop_spawn(struct ovl__loop *loop, void (*fn)(void *argument), void *argument);
 
+/* The loop's timers, for what is due in its thread. */
+struct ovl__timers *ovl__loop_timers(struct ovl__loop *loop);
+
 /* How many coroutines have begun and not ended. */
 size_t ovl__loop_coroutines(const struct ovl__loop *loop);
 
@@ -50,7 +54,16 @@ void ovl__yield(void);
  * Gives way until something calls ovl__resume on this coroutine, or until `deadline`.
  * 0, OVL_ETIMEDOUT, or -ENOMEM at once where there was no memory for the timer.
  */
+int ovl__suspend_shielded(ovl_time deadline);
+
+/*
+ * The same, and fails with OVL_ECANCELED as soon as a scope that the coroutine is in is cancelled,
+ * for whatever reason: at once where one was before.
+ */
 int ovl__suspend(ovl_time deadline);
+
+/* Ends the coroutine's wait, if it is in one that can be interrupted. */
+void ovl__interrupt(struct ovl__coroutine *coroutine);
 
 /* Makes a suspended coroutine ready. */
 void ovl__resume(struct ovl__coroutine *coroutine);
@@ -59,8 +72,8 @@ void ovl__resume(struct ovl__coroutine *coroutine);
  * Gives way until one of the descriptors may be ready for its events (a look is still needed: it
  * may not be), or until `deadline`.
  *
- * 0; OVL_ETIMEDOUT; -EBADF: one of them was closed meanwhile, or is none; -EPERM: one is of a kind
- * that is always ready; -ENOMEM.
+ * 0; OVL_ETIMEDOUT; OVL_ECANCELED (see ovl__suspend); -EBADF: one of them was closed meanwhile, or
+ * is none; -EPERM: one is of a kind that is always ready; -ENOMEM.
  */
 int ovl__wait_fds(struct pollfd *fds, nfds_t count, ovl_time deadline);
 int ovl__wait_fd(int fd, short events, ovl_time deadline);

@@ -1,11 +1,6 @@
 #include "loop/offload.h"
 
-#include "base/list.h"
 #include "base/system.h"
-#include "loop/park.h"
-
-#include <stdbool.h>
-#include <stddef.h>
 
 /* A name look-up that stalls must not hold up the next: threads are added up to this many. */
 #define THREADS_MAX 128
@@ -13,18 +8,10 @@
 /* A helper thread without work ends after this time. */
 #define IDLE_NS (2 * OVL_SECOND)
 
-struct job {
-    struct ovl__link link;
-    void (*fn)(void *argument);
-    void *argument;
-    bool done;
-    struct ovl__wait_list waiter;
-};
-
 /* One for the process, guarded by `lock`. */
 static struct {
     pthread_mutex_t lock;
-    struct ovl__link jobs;
+    struct ovl__link calls;
     struct ovl__wait_list idle;
     unsigned idle_threads;
     unsigned threads;
@@ -44,7 +31,7 @@ static void unlock_pool(void)
 /* In a child of fork there are no helper threads, and nobody waits for their jobs. */
 static void start_anew(void)
 {
-    ovl__list_init(&pool.jobs);
+    ovl__list_init(&pool.calls);
     ovl__wait_list_init(&pool.idle);
     pool.idle_threads = 0;
     pool.threads = 0;
@@ -55,18 +42,18 @@ static void prepare_pool(void)
 {
     if (pool.ready)
         return;
-    ovl__list_init(&pool.jobs);
+    ovl__list_init(&pool.calls);
     ovl__wait_list_init(&pool.idle);
     pthread_atfork(lock_pool, unlock_pool, start_anew);
     pool.ready = true;
 }
 
-static struct job *next_job(void)
+static struct ovl__offload *next_call(void)
 {
     for (;;) {
-        struct ovl__link *link = ovl__list_take(&pool.jobs);
+        struct ovl__link *link = ovl__list_take(&pool.calls);
         if (link)
-            return ovl__of(link, struct job, link);
+            return ovl__of(link, struct ovl__offload, link);
         pool.idle_threads++;
         int error = ovl__wait(&pool.idle, &pool.lock, ovl_after(IDLE_NS));
         if (error) {
@@ -79,12 +66,15 @@ static struct job *next_job(void)
 static void *help(void *unused)
 {
     lock_pool();
-    for (struct job *job; (job = next_job());) {
+    for (struct ovl__offload *call; (call = next_call());) {
         unlock_pool();
-        job->fn(job->argument);
+        call->run(call);
         lock_pool();
-        job->done = true;
-        ovl__wake_all(&job->waiter);
+        call->done = true;
+        bool abandoned = call->abandoned;
+        ovl__wake_all(&call->waiter);
+        if (abandoned)
+            call->free(call);
     }
     pool.threads--;
     unlock_pool();
@@ -116,19 +106,21 @@ static bool find_helper(void)
     return pool.threads > 0;
 }
 
-void ovl__offload(void (*fn)(void *argument), void *argument)
+int ovl__offload(struct ovl__offload *call)
 {
-    struct job job = {.fn = fn, .argument = argument};
-    ovl__wait_list_init(&job.waiter);
+    ovl__wait_list_init(&call->waiter);
     lock_pool();
     prepare_pool();
     if (!find_helper()) {
         unlock_pool();
-        fn(argument);
-        return;
+        call->run(call);
+        return 0;
     }
-    ovl__list_append(&pool.jobs, &job.link);
-    while (!job.done)
-        ovl__wait(&job.waiter, &pool.lock, OVL_FOREVER);
+    ovl__list_append(&pool.calls, &call->link);
+    int error = 0;
+    while (!call->done && !error)
+        error = ovl__wait_or_cancel(&call->waiter, &pool.lock, OVL_FOREVER);
+    call->abandoned = !call->done;
     unlock_pool();
+    return call->abandoned ? error : 0;
 }

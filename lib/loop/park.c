@@ -13,16 +13,29 @@
 #include <unistd.h>
 
 /*
- * One who waits, on its own stack. Whoever wakes it takes it out of the list first, so that it is
- * woken once; having timed out, it still awaits a wake that is under way before its stack goes.
+ * One who waits, on its own stack, in one list or in several. Whoever wakes it claims it first, so
+ * that it is woken once: in the other lists it is then passed over. Having timed out, it claims
+ * itself; where that comes too late, it still awaits the wake that is under way before its stack
+ * goes.
  */
 struct waiter {
-    struct ovl__link link; /* in the list; alone: taken out, a wake is under way or done */
-    struct ovl__coroutine *coroutine; /* NULL: a thread */
-    struct ovl__message message;      /* brings the wake to the coroutine's thread */
-    bool suspended;                   /* the coroutine's thread only */
-    atomic_uint woken;                /* a thread sleeps on it */
+    struct ovl__coroutine *coroutine;         /* NULL: a thread */
+    struct ovl__message message;              /* brings the wake to the coroutine's thread */
+    bool suspended;                           /* the coroutine's thread only */
+    atomic_uint woken;                        /* a thread sleeps on it */
+    _Atomic(struct ovl__wait_case *) claimed; /* what woke it; &given_up: nothing any more */
 };
+
+static struct ovl__wait_case given_up;
+
+static bool claim(struct waiter *waiter, struct ovl__wait_case *by)
+{
+    struct ovl__wait_case *nothing = NULL;
+    return atomic_compare_exchange_strong(&waiter->claimed, &nothing, by);
+}
+
+/* How a coroutine gives way: with or without an ear for cancelled scopes. */
+typedef int suspend_fn(ovl_time deadline);
 
 void ovl__wait_list_init(struct ovl__wait_list *list)
 {
@@ -55,10 +68,15 @@ static void wake(struct waiter *waiter)
 
 bool ovl__wake_one(struct ovl__wait_list *list)
 {
-    struct ovl__link *link = ovl__list_take(&list->waiters);
-    if (link)
-        wake(ovl__of(link, struct waiter, link));
-    return link != NULL;
+    for (struct ovl__link *link; (link = ovl__list_take(&list->waiters));) {
+        struct ovl__wait_case *by = ovl__of(link, struct ovl__wait_case, link);
+        struct waiter *waiter = by->waiter;
+        if (claim(waiter, by)) {
+            wake(waiter);
+            return true;
+        }
+    }
+    return false;
 }
 
 void ovl__wake_all(struct ovl__wait_list *list)
@@ -67,7 +85,8 @@ void ovl__wake_all(struct ovl__wait_list *list)
         ;
 }
 
-static bool sleep_until_woken(struct waiter *waiter, ovl_time deadline)
+/* 0 once woken, or OVL_ETIMEDOUT. */
+static int sleep_until_woken(struct waiter *waiter, ovl_time deadline)
 {
     if (deadline < 0)
         deadline = 0;
@@ -76,28 +95,53 @@ static bool sleep_until_woken(struct waiter *waiter, ovl_time deadline)
         long error = syscall(SYS_futex, &waiter->woken, FUTEX_WAIT_BITSET_PRIVATE, 0,
                              deadline == OVL_FOREVER ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
         if (error && errno == ETIMEDOUT)
-            return atomic_load_explicit(&waiter->woken, memory_order_acquire);
+            return OVL_ETIMEDOUT;
     }
-    return true;
+    return 0;
 }
 
-static bool suspend_until_woken(struct waiter *waiter, ovl_time deadline)
+/* 0 once woken, or why the coroutine is to wait no longer. */
+static int suspend_until_woken(struct waiter *waiter, ovl_time deadline, suspend_fn *suspend)
 {
     waiter->suspended = true;
     int error = 0;
-    while (!atomic_load_explicit(&waiter->woken, memory_order_relaxed) && !error)
-        error = ovl__suspend(deadline);
+    while (!error && !atomic_load_explicit(&waiter->woken, memory_order_relaxed))
+        error = suspend(deadline);
     waiter->suspended = false;
-    return atomic_load_explicit(&waiter->woken, memory_order_relaxed);
+    return error;
 }
 
-static bool until_woken(struct waiter *waiter, ovl_time deadline)
+static int until_woken(struct waiter *waiter, ovl_time deadline, suspend_fn *suspend)
 {
-    return waiter->coroutine ? suspend_until_woken(waiter, deadline)
+    return waiter->coroutine ? suspend_until_woken(waiter, deadline, suspend)
                              : sleep_until_woken(waiter, deadline);
 }
 
-int ovl__wait(struct ovl__wait_list *list, pthread_mutex_t *mutex, ovl_time deadline)
+static void lock_all(struct ovl__wait_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (cases[i].mutex)
+            pthread_mutex_lock(cases[i].mutex);
+}
+
+static void unlock_all(struct ovl__wait_case *cases, size_t count)
+{
+    for (size_t i = count; i--;)
+        if (cases[i].mutex)
+            pthread_mutex_unlock(cases[i].mutex);
+}
+
+/* 0 once woken, or why it waits no longer; nobody touches the waiter any more. */
+static int until_settled(struct waiter *waiter, ovl_time deadline, suspend_fn *suspend)
+{
+    int error = until_woken(waiter, deadline, suspend);
+    if (!error || claim(waiter, &given_up))
+        return error;
+    return until_woken(waiter, OVL_FOREVER, ovl__suspend_shielded);
+}
+
+static int wait_on(struct ovl__wait_case *cases, size_t count, ovl_time deadline,
+                   suspend_fn *suspend, size_t *ret_woken)
 {
     struct ovl__context *self = ovl__current;
     struct waiter waiter = {
@@ -105,21 +149,39 @@ int ovl__wait(struct ovl__wait_list *list, pthread_mutex_t *mutex, ovl_time dead
         .message = {.handle = deliver},
     };
     ovl_time began = self && self->meter ? ovl_now() : 0;
-    ovl__list_append(&list->waiters, &waiter.link);
-    pthread_mutex_unlock(mutex);
-    bool woken = until_woken(&waiter, deadline);
-    pthread_mutex_lock(mutex);
-    if (!woken && !ovl__list_empty(&waiter.link)) {
-        ovl__list_remove(&waiter.link);
-    } else if (!woken) {
-        pthread_mutex_unlock(mutex);
-        until_woken(&waiter, OVL_FOREVER);
-        pthread_mutex_lock(mutex);
-        woken = true;
+    for (size_t i = 0; i < count; i++) {
+        cases[i].waiter = &waiter;
+        ovl__list_append(&cases[i].list->waiters, &cases[i].link);
     }
+    unlock_all(cases, count);
+    int error = until_settled(&waiter, deadline, suspend);
+    lock_all(cases, count);
+    for (size_t i = 0; i < count; i++)
+        ovl__list_remove(&cases[i].link);
+    if (!error)
+        *ret_woken = (size_t)(atomic_load(&waiter.claimed) - cases);
     if (began && self->coroutine)
         ovl__meter_wait(self->meter, OVL_WAIT_LOCK, began);
     else if (began)
         ovl__meter_call(self->meter, OVL_WAIT_LOCK, began);
-    return woken ? 0 : OVL_ETIMEDOUT;
+    return error;
+}
+
+int ovl__wait(struct ovl__wait_list *list, pthread_mutex_t *mutex, ovl_time deadline)
+{
+    size_t woken;
+    struct ovl__wait_case only = {.list = list, .mutex = mutex};
+    return wait_on(&only, 1, deadline, ovl__suspend_shielded, &woken);
+}
+
+int ovl__wait_or_cancel(struct ovl__wait_list *list, pthread_mutex_t *mutex, ovl_time deadline)
+{
+    size_t woken;
+    struct ovl__wait_case only = {.list = list, .mutex = mutex};
+    return wait_on(&only, 1, deadline, ovl__suspend, &woken);
+}
+
+int ovl__wait_any(struct ovl__wait_case *cases, size_t count, ovl_time deadline, size_t *ret_woken)
+{
+    return wait_on(cases, count, deadline, ovl__suspend, ret_woken);
 }

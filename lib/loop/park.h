@@ -12,6 +12,8 @@
 
 #include <overlap/time.h>
 #include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 struct ovl__wait_list {
     struct ovl__link waiters; /* of those who wait, the longest first */
@@ -24,6 +26,31 @@ void ovl__wait_list_init(struct ovl__wait_list *list);
  * 0: woken, and only by a wake: there are no spurious ones. OVL_ETIMEDOUT.
  */
 int ovl__wait(struct ovl__wait_list *list, pthread_mutex_t *mutex, ovl_time deadline);
+
+/*
+ * The same, and OVL_ECANCELED as soon as a scope that the coroutine is in is cancelled. A wake that
+ * came before counts: then it is 0.
+ */
+int ovl__wait_or_cancel(struct ovl__wait_list *list, pthread_mutex_t *mutex, ovl_time deadline);
+
+/* One of several lists that are waited on at once. */
+struct ovl__wait_case {
+    struct ovl__wait_list *list;
+    pthread_mutex_t *mutex;
+    struct ovl__link link; /* in the list while it waits */
+    void *waiter;          /* whose it is */
+};
+
+/*
+ * Waits on all of the lists until one of them is woken, or until `deadline`; as ovl__wait_or_cancel
+ * otherwise. All of the mutexes are held by the caller, and are when it returns; one that stands in
+ * several cases is named in the first of them and NULL in the others. They are locked in the order
+ * of the cases.
+ *
+ * 0: *ret_woken is the case that was woken. Where the caller then makes no use of it, it is to wake
+ * the next one in that list.
+ */
+int ovl__wait_any(struct ovl__wait_case *cases, size_t count, ovl_time deadline, size_t *ret_woken);
 
 /* Wakes who has waited longest; false where nobody waits. The mutex is held. Any thread. */
 bool ovl__wake_one(struct ovl__wait_list *list);
