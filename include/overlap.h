@@ -18,12 +18,17 @@
 #define OVERLAP_H
 
 #include <overlap/bytes.h>
+#include <overlap/channel.h>
+#include <overlap/coroutine.h>
 #include <overlap/error.h>
 #include <overlap/executor.h>
 #include <overlap/future.h>
+#include <overlap/group.h>
 #include <overlap/ledger.h>
+#include <overlap/lock.h>
 #include <overlap/map.h>
 #include <overlap/model.h>
+#include <overlap/scope.h>
 #include <overlap/task.h>
 #include <overlap/time.h>
 #include <overlap/verdict.h>

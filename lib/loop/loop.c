@@ -353,7 +353,8 @@ static void ended(struct ovl__coroutine *self)
     ovl__fiber_switch(&self->fiber, next_fiber(loop), true);
 }
 
-int ovl__loop_spawn(struct ovl__loop *loop, void (*fn)(void *argument), void *argument)
+int ovl__loop_spawn_coroutine(struct ovl__loop *loop, void (*fn)(void *argument), void *argument,
+                              struct ovl__coroutine **ret_coroutine)
 {
     struct ovl__coroutine *coroutine = ovl__coroutine_new(&loop->stacks, fn, argument, ended);
     if (!coroutine)
@@ -361,7 +362,14 @@ int ovl__loop_spawn(struct ovl__loop *loop, void (*fn)(void *argument), void *ar
     coroutine->loop = loop;
     loop->coroutines++;
     make_ready(loop, coroutine);
+    *ret_coroutine = coroutine;
     return 0;
+}
+
+int ovl__loop_spawn(struct ovl__loop *loop, void (*fn)(void *argument), void *argument)
+{
+    struct ovl__coroutine *unused;
+    return ovl__loop_spawn_coroutine(loop, fn, argument, &unused);
 }
 
 struct ovl__timers *ovl__loop_timers(struct ovl__loop *loop)

@@ -41,6 +41,10 @@ void ovl__loop_post(struct ovl__loop *loop, struct ovl__message *message);
 /* Begins a coroutine, which runs when its turn comes. -ENOMEM. */
 int ovl__loop_spawn(struct ovl__loop *loop, void (*fn)(void *argument), void *argument);
 
+/* The same, and *ret_coroutine is it: valid until it has ended. */
+int ovl__loop_spawn_coroutine(struct ovl__loop *loop, void (*fn)(void *argument), void *argument,
+                              struct ovl__coroutine **ret_coroutine);
+
 /* The loop's timers, for what is due in its thread. */
 struct ovl__timers *ovl__loop_timers(struct ovl__loop *loop);
 

@@ -106,7 +106,9 @@ static bool find_helper(void)
     return pool.threads > 0;
 }
 
-int ovl__offload(struct ovl__offload *call)
+typedef int wait_fn(struct ovl__wait_list *list, pthread_mutex_t *mutex, ovl_time deadline);
+
+static int offload(struct ovl__offload *call, wait_fn *wait)
 {
     ovl__wait_list_init(&call->waiter);
     lock_pool();
@@ -119,8 +121,19 @@ int ovl__offload(struct ovl__offload *call)
     ovl__list_append(&pool.calls, &call->link);
     int error = 0;
     while (!call->done && !error)
-        error = ovl__wait_or_cancel(&call->waiter, &pool.lock, OVL_FOREVER);
+        error = wait(&call->waiter, &pool.lock, OVL_FOREVER);
     call->abandoned = !call->done;
+    error = call->abandoned ? error : 0;
     unlock_pool();
-    return call->abandoned ? error : 0;
+    return error;
+}
+
+int ovl__offload(struct ovl__offload *call)
+{
+    return offload(call, ovl__wait_or_cancel);
+}
+
+void ovl__offload_shielded(struct ovl__offload *call)
+{
+    offload(call, ovl__wait);
 }

@@ -7,7 +7,8 @@
 
 #include <stdbool.h>
 
-/* One call, on the heap. What runs it and what frees it are set; the rest is the pool's. */
+/* One call, on the heap or the stack. What runs it and what frees it are set; the rest is the
+ * pool's. */
 struct ovl__offload {
     void (*run)(struct ovl__offload *call);  /* in the helper thread */
     void (*free)(struct ovl__offload *call); /* where the coroutine did not wait for the end */
@@ -25,5 +26,8 @@ struct ovl__offload {
  * the call may go on, and is freed after it.
  */
 int ovl__offload(struct ovl__offload *call);
+
+/* The same, and always waits for the end: the call may lie on the stack, and needs no `free`. */
+void ovl__offload_shielded(struct ovl__offload *call);
 
 #endif

@@ -1,0 +1,227 @@
+#include "base/memory.h"
+#include "loop/park.h"
+
+#include <errno.h>
+#include <overlap/error.h>
+#include <overlap/lock.h>
+
+/*
+ * All of these are a state that a pthread mutex guards for moments, and a list of those who wait
+ * for it to change.
+ */
+struct sign {
+    pthread_mutex_t mutex;
+    struct ovl__wait_list waiters;
+};
+
+static void sign_init(struct sign *sign)
+{
+    pthread_mutex_init(&sign->mutex, NULL);
+    ovl__wait_list_init(&sign->waiters);
+}
+
+static void sign_release(struct sign *sign)
+{
+    pthread_mutex_destroy(&sign->mutex);
+}
+
+/* --- semaphores --- */
+
+struct ovl_semaphore {
+    struct sign sign;
+    unsigned permits;
+    unsigned waiting; /* for whom a permit that is given is meant first */
+};
+
+int ovl_semaphore_open(unsigned permits, struct ovl_semaphore **ret_semaphore)
+{
+    struct ovl_semaphore *semaphore = ovl__zalloc(sizeof *semaphore);
+    if (!semaphore)
+        return -ENOMEM;
+    sign_init(&semaphore->sign);
+    semaphore->permits = permits;
+    *ret_semaphore = semaphore;
+    return 0;
+}
+
+void ovl_semaphore_free(struct ovl_semaphore *semaphore)
+{
+    if (!semaphore)
+        return;
+    sign_release(&semaphore->sign);
+    free(semaphore);
+}
+
+/* A give wakes the longest waiter and hands it the permit, so that nobody can come before it. */
+int ovl_semaphore_take(struct ovl_semaphore *semaphore, ovl_time deadline)
+{
+    struct sign *sign = &semaphore->sign;
+    int error = 0;
+    pthread_mutex_lock(&sign->mutex);
+    if (semaphore->permits)
+        semaphore->permits--;
+    else
+        error = ovl__wait_or_cancel(&sign->waiters, &sign->mutex, deadline);
+    pthread_mutex_unlock(&sign->mutex);
+    return error;
+}
+
+void ovl_semaphore_give(struct ovl_semaphore *semaphore)
+{
+    struct sign *sign = &semaphore->sign;
+    pthread_mutex_lock(&sign->mutex);
+    if (!ovl__wake_one(&sign->waiters))
+        semaphore->permits++;
+    pthread_mutex_unlock(&sign->mutex);
+}
+
+/* --- mutexes: semaphores of one permit --- */
+
+struct ovl_mutex {
+    struct ovl_semaphore *permit;
+};
+
+int ovl_mutex_open(struct ovl_mutex **ret_mutex)
+{
+    struct ovl_semaphore *permit;
+    int error = ovl_semaphore_open(1, &permit);
+    if (!error)
+        *ret_mutex = (struct ovl_mutex *)permit;
+    return error;
+}
+
+void ovl_mutex_free(struct ovl_mutex *mutex)
+{
+    ovl_semaphore_free((struct ovl_semaphore *)mutex);
+}
+
+int ovl_mutex_lock(struct ovl_mutex *mutex, ovl_time deadline)
+{
+    return ovl_semaphore_take((struct ovl_semaphore *)mutex, deadline);
+}
+
+void ovl_mutex_unlock(struct ovl_mutex *mutex)
+{
+    ovl_semaphore_give((struct ovl_semaphore *)mutex);
+}
+
+/* --- conditions --- */
+
+struct ovl_condition {
+    struct sign sign;
+};
+
+int ovl_condition_open(struct ovl_condition **ret_condition)
+{
+    struct ovl_condition *condition = ovl__zalloc(sizeof *condition);
+    if (!condition)
+        return -ENOMEM;
+    sign_init(&condition->sign);
+    *ret_condition = condition;
+    return 0;
+}
+
+void ovl_condition_free(struct ovl_condition *condition)
+{
+    if (!condition)
+        return;
+    sign_release(&condition->sign);
+    free(condition);
+}
+
+static void lock_again(struct ovl_mutex *mutex)
+{
+    struct sign *sign = &((struct ovl_semaphore *)mutex)->sign;
+    struct ovl_semaphore *permit = (struct ovl_semaphore *)mutex;
+    pthread_mutex_lock(&sign->mutex);
+    if (permit->permits)
+        permit->permits--;
+    else
+        ovl__wait(&sign->waiters, &sign->mutex, OVL_FOREVER);
+    pthread_mutex_unlock(&sign->mutex);
+}
+
+/* The list is entered before the mutex is unlocked: a notify after that cannot be missed. */
+int ovl_condition_wait(struct ovl_condition *condition, struct ovl_mutex *mutex, ovl_time deadline)
+{
+    struct sign *sign = &condition->sign;
+    pthread_mutex_lock(&sign->mutex);
+    ovl_mutex_unlock(mutex);
+    int error = ovl__wait_or_cancel(&sign->waiters, &sign->mutex, deadline);
+    pthread_mutex_unlock(&sign->mutex);
+    lock_again(mutex);
+    return error;
+}
+
+void ovl_condition_notify(struct ovl_condition *condition)
+{
+    pthread_mutex_lock(&condition->sign.mutex);
+    ovl__wake_one(&condition->sign.waiters);
+    pthread_mutex_unlock(&condition->sign.mutex);
+}
+
+void ovl_condition_notify_all(struct ovl_condition *condition)
+{
+    pthread_mutex_lock(&condition->sign.mutex);
+    ovl__wake_all(&condition->sign.waiters);
+    pthread_mutex_unlock(&condition->sign.mutex);
+}
+
+/* --- events --- */
+
+struct ovl_event {
+    struct sign sign;
+    bool set;
+};
+
+int ovl_event_open(struct ovl_event **ret_event)
+{
+    struct ovl_event *event = ovl__zalloc(sizeof *event);
+    if (!event)
+        return -ENOMEM;
+    sign_init(&event->sign);
+    *ret_event = event;
+    return 0;
+}
+
+void ovl_event_free(struct ovl_event *event)
+{
+    if (!event)
+        return;
+    sign_release(&event->sign);
+    free(event);
+}
+
+int ovl_event_wait(struct ovl_event *event, ovl_time deadline)
+{
+    struct sign *sign = &event->sign;
+    int error = 0;
+    pthread_mutex_lock(&sign->mutex);
+    if (!event->set)
+        error = ovl__wait_or_cancel(&sign->waiters, &sign->mutex, deadline);
+    pthread_mutex_unlock(&sign->mutex);
+    return error;
+}
+
+void ovl_event_set(struct ovl_event *event)
+{
+    pthread_mutex_lock(&event->sign.mutex);
+    event->set = true;
+    ovl__wake_all(&event->sign.waiters);
+    pthread_mutex_unlock(&event->sign.mutex);
+}
+
+void ovl_event_clear(struct ovl_event *event)
+{
+    pthread_mutex_lock(&event->sign.mutex);
+    event->set = false;
+    pthread_mutex_unlock(&event->sign.mutex);
+}
+
+bool ovl_event_is_set(struct ovl_event *event)
+{
+    pthread_mutex_lock(&event->sign.mutex);
+    bool set = event->set;
+    pthread_mutex_unlock(&event->sign.mutex);
+    return set;
+}

@@ -1,0 +1,138 @@
+/* The native face of coroutines: running a loop, and what a coroutine asks of it. */
+#include "base/system.h"
+#include "coroutine/coroutine.h"
+#include "loop/loop.h"
+#include "loop/offload.h"
+#include "loop/scope.h"
+
+#include <errno.h>
+#include <overlap/coroutine.h>
+#include <overlap/error.h>
+#include <poll.h>
+#include <sched.h>
+#include <time.h>
+
+bool ovl_in_coroutine(void)
+{
+    return ovl__current && ovl__current->coroutine;
+}
+
+struct first {
+    ovl_coroutine_fn *fn;
+    void *argument;
+    int result;
+};
+
+static void run_first(void *argument)
+{
+    struct first *first = argument;
+    first->result = first->fn(first->argument);
+}
+
+int ovl_run(ovl_coroutine_fn *fn, void *argument, const struct ovl_run_options *options)
+{
+    if (ovl__loop_here())
+        return -EBUSY;
+    struct ovl__loop *loop;
+    int error = ovl__loop_new(options ? options->stack_bytes : 0, &loop);
+    if (error)
+        return error;
+    struct first first = {.fn = fn, .argument = argument};
+    error = ovl__loop_spawn(loop, run_first, &first);
+    if (!error) {
+        ovl__loop_stop(loop);
+        ovl__loop_run(loop);
+    }
+    ovl__loop_free(loop);
+    return error ? error : first.result;
+}
+
+int ovl_yield(void)
+{
+    if (!ovl_in_coroutine()) {
+        sched_yield();
+        return 0;
+    }
+    if (ovl__scope_reason(ovl__current->coroutine->scope))
+        return OVL_ECANCELED;
+    ovl__yield();
+    return 0;
+}
+
+static void sleep_in_thread(ovl_time deadline)
+{
+    struct timespec until = {.tv_sec = deadline / OVL_SECOND, .tv_nsec = deadline % OVL_SECOND};
+    if (deadline > 0)
+        while (ovl__sys.clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+            ;
+}
+
+int ovl_sleep(ovl_time deadline)
+{
+    if (!ovl_in_coroutine()) {
+        sleep_in_thread(deadline);
+        return 0;
+    }
+    int error = 0;
+    while (!error)
+        error = ovl__suspend(deadline);
+    return error == OVL_ETIMEDOUT ? 0 : error;
+}
+
+/* poll knows whole milliseconds: one too many rather than a wake before the time. */
+static int poll_ms(ovl_time deadline)
+{
+    if (deadline == OVL_FOREVER)
+        return -1;
+    ovl_time ms = (deadline - ovl_now() + OVL_MILLISECOND - 1) / OVL_MILLISECOND;
+    return ms < 0 ? 0 : ms > 1000000 ? 1000000 : (int)ms;
+}
+
+static int wait_in_thread(int fd, short events, ovl_time deadline)
+{
+    for (;;) {
+        struct pollfd look = {.fd = fd, .events = events};
+        int ready = ovl__sys.poll(&look, 1, poll_ms(deadline));
+        if (ready > 0)
+            return look.revents & POLLNVAL ? -EBADF : 0;
+        if (ready < 0 && errno != EINTR)
+            return -errno;
+        if (!ready && ovl_now() >= deadline)
+            return OVL_ETIMEDOUT;
+    }
+}
+
+int ovl_wait_fd(int fd, short events, ovl_time deadline)
+{
+    if (!ovl_in_coroutine())
+        return wait_in_thread(fd, events, deadline);
+    int error = ovl__wait_fd(fd, events, deadline);
+    return error == -EPERM ? 0 : error; /* a file is always ready */
+}
+
+/* A call for a helper thread, on the stack of the coroutine that waits for its end. */
+struct thread_call {
+    struct ovl__offload offload;
+    int (*fn)(void *argument);
+    void *argument;
+    int result;
+};
+
+static void call_in_thread(struct ovl__offload *offload)
+{
+    struct thread_call *call = ovl__of(offload, struct thread_call, offload);
+    call->result = call->fn(call->argument);
+}
+
+int ovl_to_thread(int (*fn)(void *argument), void *argument)
+{
+    if (!ovl_in_coroutine())
+        return fn(argument);
+    struct thread_call call = {
+        .offload = {.run = call_in_thread},
+        .fn = fn,
+        .argument = argument,
+    };
+    ovl__offload_shielded(&call.offload);
+    return call.result;
+}
