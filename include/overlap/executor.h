@@ -45,8 +45,8 @@ struct ovl_options {
 };
 
 /*
- * More workers than this are refused with -EINVAL: threads and processes, and coroutines. sync has one
- * whatever it is asked for.
+ * More workers than this are refused with -EINVAL: threads and processes, and coroutines. sync has
+ * one whatever it is asked for.
  */
 #define OVL_WORKERS_MAX    4096
 #define OVL_COROUTINES_MAX 1000000
