@@ -1,0 +1,74 @@
+# What the tests of the command share. OVERLAP is the command; all runs in a folder of its own.
+set -u
+folder=$(mktemp -d) || exit 1
+failures=0
+servers=
+
+clean() {
+    for pid in $servers; do
+        kill -KILL "$pid" 2>/dev/null
+    done
+    rm -rf "$folder"
+}
+trap clean EXIT
+trap 'exit 1' INT TERM
+cd "$folder" || exit 1
+
+# A proxy of this machine's would stand between the tests and their servers.
+unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY
+
+fail() {
+    echo "FAILED: $*" >&2
+    failures=$((failures + 1))
+}
+
+finish() {
+    [ "$failures" -eq 0 ] || exit 1
+    echo "all as it should be"
+    exit 0
+}
+
+# expect CODE ARGUMENT...: runs the command, its output in ./out and ./err, and looks at its exit code.
+expect() {
+    wanted=$1
+    shift
+    "$OVERLAP" "$@" >out 2>err </dev/null
+    code=$?
+    [ "$code" -eq "$wanted" ] || fail "overlap $*: exit code $code, not $wanted: $(cat err)"
+}
+
+# says FILE PATTERN: whether a file has a line like that.
+says() {
+    grep -q -e "$2" "$1" || fail "no '$2' in: $(cat "$1")"
+}
+
+# await COMMAND...: until it succeeds, for at most ten seconds.
+await() {
+    tries=0
+    until "$@"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 200 ] || return 1
+        sleep 0.05
+    done
+}
+
+milliseconds() {
+    echo $(($(date +%s%N) / 1000000))
+}
+
+# start_origin ARGUMENT...: a server; sets url, port and origin_pid.
+start_origin() {
+    rm -f ready
+    mkfifo ready
+    "$OVERLAP" origin "$@" >ready 2>origin.err </dev/null &
+    origin_pid=$!
+    servers="$servers $origin_pid"
+    read -r url <ready || fail "origin $* did not say where it is: $(cat origin.err)"
+    port=${url##*:}
+    port=${port%/}
+}
+
+stop_origin() {
+    kill -"${1:-TERM}" "$origin_pid"
+    wait "$origin_pid"
+}
