@@ -1,6 +1,7 @@
 #include "cases.h"
 #include "watch.h"
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,18 +14,31 @@
 
 #if SANITIZED
 /* Memory that is not to be had is a case like others, not a fault. */
-const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
     return "allocator_may_return_null=1";
 }
 
-const char *__tsan_default_options(void);
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
     return "allocator_may_return_null=1";
 }
 #endif
+
+static void *return_at_once(void *argument)
+{
+    return argument;
+}
+
+/* In a child of fork, ThreadSanitizer starts its own thread along with the first other one. */
+static void let_sanitizer_start(void)
+{
+    pthread_t thread;
+    if (SANITIZED && pthread_create(&thread, NULL, return_at_once, NULL) == 0)
+        pthread_join(thread, NULL);
+}
 
 struct board *board;
 const void *case_argument;
@@ -52,6 +66,7 @@ static void call_case(void **state)
     board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(board != MAP_FAILED);
     case_argument = test->argument;
+    let_sanitizer_start();
     struct watch before = watch_now();
     test->run();
     char difference[256];

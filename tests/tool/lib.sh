@@ -1,13 +1,12 @@
 # What the tests of the command share. OVERLAP is the command; all runs in a folder of its own.
 set -u
+: "${OVERLAP:?run by ctest, which names the command and the helpers}"
 folder=$(mktemp -d) || exit 1
 failures=0
-servers=
+origin_pid= # of a server that was started and not waited for
 
 clean() {
-    for pid in $servers; do
-        kill -KILL "$pid" 2>/dev/null
-    done
+    [ -z "$origin_pid" ] || kill -KILL "$origin_pid" 2>/dev/null
     rm -rf "$folder"
 }
 trap clean EXIT
@@ -59,16 +58,19 @@ milliseconds() {
 # start_origin ARGUMENT...: a server; sets url, port and origin_pid.
 start_origin() {
     rm -f ready
-    mkfifo ready
+    touch ready
     "$OVERLAP" origin "$@" >ready 2>origin.err </dev/null &
     origin_pid=$!
-    servers="$servers $origin_pid"
-    read -r url <ready || fail "origin $* did not say where it is: $(cat origin.err)"
+    await grep -q / ready || fail "origin $* did not say where it is: $(cat origin.err)"
+    read -r url <ready
     port=${url##*:}
     port=${port%/}
 }
 
+# stop_origin SIGNAL: returns its exit code.
 stop_origin() {
-    kill -"${1:-TERM}" "$origin_pid"
-    wait "$origin_pid"
+    stopping=$origin_pid
+    origin_pid=
+    kill -"$1" "$stopping"
+    wait "$stopping"
 }

@@ -5,7 +5,7 @@ fetch() {
     curl --silent --show-error --noproxy '*' --max-time 30 "$@"
 }
 
-# exchange FORMAT [-k]: the status lines of the answers to what printf makes of it.
+# exchange FORMAT [-k]: the statuses of the answers to what printf makes of it.
 exchange() {
     # shellcheck disable=SC2059,SC2086
     printf "$1" | timeout 30 "$EXCHANGE" ${2:-} "$port" 2>&1 | tr -d '\r' >answer
@@ -57,7 +57,7 @@ answers "GET / $h$(head -c 20000 /dev/zero | tr '\0' x)" 431
 answers "GET /$(head -c 20000 /dev/zero | tr '\0' x) $h\r\n" 431
 
 # Connections that ask for nothing, or too slowly, end.
-answers '' '' -k 2>/dev/null
+exchange '' -k >/dev/null
 [ ! -s answer ] || fail 'an idle connection was answered'
 answers 'GET / HT' 408 -k
 
@@ -97,11 +97,14 @@ done
 stop_origin TERM || fail 'origin did not end well'
 
 # Out of descriptors: connections wait until others have ended, and none is lost.
-sh -c 'ulimit -n 64; exec "$0" origin --idle-timeout 200ms' "$OVERLAP" >limited 2>limited.err &
-origin_pid=$!
-servers="$servers $origin_pid"
-await grep -q http limited || fail 'a server with few descriptors did not start'
-port=$(tr -dc '0-9:' <limited | cut -d : -f 3)
-timeout 60 "$CROWD" "$port" 40 >crowd.out || fail "the crowd, with few descriptors: $(cat crowd.out)"
+cat >few <<'EOF'
+#!/bin/sh
+ulimit -n 64
+exec "$COMMAND" "$@"
+EOF
+chmod +x few
+export COMMAND="$OVERLAP"
+OVERLAP=./few start_origin --idle-timeout 200ms
+timeout 60 "$CROWD" "$port" 100 >crowd.out || fail "the crowd, with few descriptors: $(cat crowd.out)"
 stop_origin TERM || fail 'a server with few descriptors did not end well'
 finish
