@@ -21,27 +21,23 @@ static int begin_connecting(int fd, const struct sockaddr *address, socklen_t le
     return result;
 }
 
-/* The manual's SO_SNDTIMEO: a connect that takes longer fails with EINPROGRESS. */
-static int finish_connecting(int fd)
+/*
+ * The manual's SO_SNDTIMEO: a connect that takes longer fails with EINPROGRESS. When it has been
+ * decided, the call made once more tells how, without waiting, and puts the socket into the state
+ * of one that was connected by a blocking call.
+ */
+static int finish_connecting(int fd, const struct sockaddr *address, socklen_t length)
 {
     struct ovl__blocked blocked = {.fd = fd, .events = POLLOUT};
-    for (;;) {
+    struct pollfd look = {.fd = fd, .events = POLLOUT};
+    do {
         if (!ovl__block(&blocked)) {
             if (errno == EAGAIN)
                 errno = EINPROGRESS;
             return -1;
         }
-        struct pollfd look = {.fd = fd, .events = POLLOUT};
-        if (ovl__sys.poll(&look, 1, 0) > 0)
-            break;
-    }
-    int error = 0;
-    socklen_t size = sizeof error;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size))
-        return -1;
-    if (error)
-        errno = error;
-    return error ? -1 : 0;
+    } while (ovl__sys.poll(&look, 1, 0) <= 0);
+    return ovl__sys.connect(fd, address, length);
 }
 
 static int yielding_connect(int fd, const struct sockaddr *address, socklen_t length)
@@ -54,7 +50,7 @@ static int yielding_connect(int fd, const struct sockaddr *address, socklen_t le
         if (!result || (errno != EINPROGRESS && errno != EAGAIN))
             return result;
         if (errno == EINPROGRESS)
-            return finish_connecting(fd);
+            return finish_connecting(fd, address, length);
         /* A UNIX socket whose listener has no room: there is nothing to poll for but that room. */
         if (!ovl__block(&blocked))
             return -1;
@@ -71,6 +67,14 @@ OVL__HOOK int connect(int fd, const struct sockaddr *address, socklen_t length)
     return yielding_connect(fd, address, length);
 }
 
+/* What accept would wait for, and not refuse at once. */
+static bool is_listening(int fd)
+{
+    int listening = 0;
+    socklen_t size = sizeof listening;
+    return !getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) && listening;
+}
+
 /* There is no accept that would not block on a blocking socket: a look comes first. */
 static bool await_connection(int fd)
 {
@@ -84,7 +88,9 @@ static bool await_connection(int fd)
 
 static int yielding_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
-    if (!ovl__is_nonblocking(fd) && !await_connection(fd))
+    bool waits =
+        !(flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) && !ovl__is_nonblocking(fd) && is_listening(fd);
+    if (waits && !await_connection(fd))
         return -1;
     return ovl__sys.accept4(fd, address, length, flags);
 }

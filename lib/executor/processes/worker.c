@@ -9,11 +9,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdio_ext.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 
 /* Exit codes of a worker that could not go on; only tests of the parent's see them. */
-enum { ENDED_WELL = 0, LOST_PARENT = 120, NO_LANE = 121, NO_BELL = 122 };
+enum { ENDED_WELL = 0, LOST_PARENT = 120, NO_MEMORY = 121, NO_BELL = 122 };
 
 /* --- tasks that the worker's own tasks submit: each runs at once, in this process --- */
 
@@ -97,6 +98,18 @@ static void settle_signals(const struct ovl__processes *processes)
     pthread_sigmask(SIG_SETMASK, &processes->mask, NULL);
 }
 
+/*
+ * A task that calls exit() ends its worker. What the parent has registered to be done at its own
+ * exit, and what its streams hold, is not this process's to do; what was registered here was done
+ * before.
+ */
+_Noreturn static void leave(int status, void *argument)
+{
+    (void)argument;
+    fflush(stdout);
+    _exit(status);
+}
+
 static void become_worker(struct ovl__processes *processes, struct ovl__process *self)
 {
     end_with_parent(processes);
@@ -104,8 +117,8 @@ static void become_worker(struct ovl__processes *processes, struct ovl__process 
     snprintf(name, sizeof name, "ovl-%u", self->number);
     prctl(PR_SET_NAME, name);
     close_others(processes, self);
-    if (ovl__lane_adopt(&self->lane))
-        _exit(NO_LANE);
+    if (ovl__lane_adopt(&self->lane) || on_exit(leave, NULL))
+        _exit(NO_MEMORY);
     ovl__current = NULL;
     __fpurge(stdout); /* what the parent has not written yet is the parent's to write */
     settle_signals(processes);
@@ -175,6 +188,5 @@ _Noreturn void ovl__process_main(struct ovl__processes *processes, struct ovl__p
         tell_reply(processes, self);
     }
     ovl__worker_release(&worker);
-    fflush(stdout);
-    _exit(ENDED_WELL);
+    leave(ENDED_WELL, NULL);
 }

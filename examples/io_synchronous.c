@@ -1,0 +1,30 @@
+/*
+ * The I/O-bound program, synchronous: one download after the other, each waiting for its answer.
+ *
+ *     io_synchronous URL...
+ */
+#include "download.h"
+
+int main(int argc, char *argv[])
+{
+    struct sites sites = sites_from(argc, argv);
+    struct ovl_options options = {
+        .workers = 1,
+        .session_open = session_open,
+        .session_close = session_close,
+    };
+    struct ovl_stream stream = {
+        .next = next_site,
+        .each = print_site,
+        .context = &sites,
+        .as_completed = true,
+    };
+
+    ovl_time start = ovl_now();
+    struct ovl_executor *executor = NULL;
+    int error = ovl_executor_open(OVL_SYNC, &options, &executor);
+    if (!error)
+        error = ovl_map_stream(executor, download_site, &stream);
+    ovl_executor_close(executor, OVL_FOREVER);
+    return sites_report(&sites, error, ovl_now() - start);
+}

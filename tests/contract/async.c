@@ -1,0 +1,178 @@
+/* What only coroutines can promise: many tasks that wait, in one OS thread. */
+#include "contract.h"
+#include <errno.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static int nap_and_tell_thread(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)item;
+    if (nanosleep(&(struct timespec){.tv_nsec = 50 * OVL_MILLISECOND}, NULL))
+        return -errno;
+    pid_t thread = gettid();
+    return ovl_task_return(task, &thread, sizeof thread);
+}
+
+static void a_thousand_sleepers_overlap(void)
+{
+    enum { TASKS = 1000 };
+    struct ovl_executor *executor = open_workers(TASKS);
+    pid_t threads[TASKS];
+    ovl_time start = ovl_now();
+    assert_int_equal(
+        ovl_map(executor, nap_and_tell_thread, NULL, 0, threads, sizeof threads[0], TASKS, NULL),
+        0);
+    assert_true(ovl_now() - start < 5 * OVL_SECOND);
+    for (int i = 0; i < TASKS; i++)
+        assert_int_equal(threads[i], threads[0]);
+    close_all(executor);
+}
+
+enum { SPINS = 0, LOOKED_UP = 1 };
+
+/* Counts in short sleeps until the look-up has ended. */
+static int count_until_looked_up(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    while (!atomic_load(&board->number[LOOKED_UP])) {
+        atomic_fetch_add(&board->number[SPINS], 1);
+        pause_ns(100 * OVL_MICROSECOND);
+    }
+    return 0;
+}
+
+/* Looks names up until others were seen to go on inside of a look-up, which proves that it gave
+ * way. */
+static int look_up(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    int error = -ETIME;
+    for (int i = 0; i < 1000 && error == -ETIME; i++) {
+        struct addrinfo *addresses = NULL;
+        long before = atomic_load(&board->number[SPINS]);
+        int failed = getaddrinfo("localhost", "80", NULL, &addresses);
+        if (failed)
+            error = -EHOSTUNREACH;
+        else
+            freeaddrinfo(addresses);
+        if (!failed && atomic_load(&board->number[SPINS]) > before)
+            error = 0;
+    }
+    atomic_store(&board->number[LOOKED_UP], 1);
+    return error;
+}
+
+static void name_look_ups_do_not_stop_others(void)
+{
+    struct ovl_executor *executor = open_workers(2);
+    struct ovl_future *counter = submit(executor, count_until_looked_up, NULL, 0);
+    struct ovl_future *looker = submit(executor, look_up, NULL, 0);
+    expect_error(looker, 0);
+    expect_error(counter, 0);
+    close_all(executor);
+}
+
+/* Reads a byte, sends it on; the last in the row started the whole. */
+static int pass_on(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    const int *fds = item.data;
+    char byte;
+    if (read(fds[0], &byte, 1) != 1)
+        return -EIO;
+    return write(fds[1], &byte, 1) == 1 ? 0 : -EIO;
+}
+
+static void coroutines_pass_a_byte_along(void)
+{
+    enum { LINKS = 200 };
+    struct ovl_executor *executor = open_workers(LINKS);
+    int pairs[LINKS + 1][2];
+    struct ovl_future *futures[LINKS];
+    for (int i = 0; i <= LINKS; i++)
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]), 0);
+    for (int i = 0; i < LINKS; i++) {
+        int fds[2] = {pairs[i][1], pairs[i + 1][0]};
+        futures[i] = submit(executor, pass_on, fds, sizeof fds);
+    }
+    assert_int_equal(write(pairs[0][0], "x", 1), 1);
+    char byte = 0;
+    assert_int_equal(read(pairs[LINKS][1], &byte, 1), 1);
+    assert_int_equal(byte, 'x');
+    for (int i = 0; i < LINKS; i++)
+        expect_error(futures[i], 0);
+    close_all(executor);
+    for (int i = 0; i <= LINKS; i++) {
+        close(pairs[i][0]);
+        close(pairs[i][1]);
+    }
+}
+
+static void many_workers_cost_nothing_until_used(void)
+{
+    struct ovl_executor *executor = open_workers(OVL_COROUTINES_MAX);
+    assert_int_equal(ovl_executor_workers(executor), OVL_COROUTINES_MAX);
+    expect_bytes(submit(executor, square, &(int){6}, sizeof(int)), &(int){36}, sizeof(int));
+    close_all(executor);
+}
+
+static int hold_until_all_are_there(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    long wanted = *(const long *)item.data;
+    atomic_fetch_add(&board->number[0], 1);
+    while (atomic_load(&board->number[0]) < wanted)
+        pause_ns(20 * OVL_MILLISECOND);
+    return 0;
+}
+
+/* More tasks wait at once than the kernel allows guarded mappings for, at two mappings a stack. */
+static void more_coroutines_than_mappings(void)
+{
+    enum { TASKS = SCALE(40000, 3000) };
+    struct ovl_executor *executor = open_with(
+        &(struct ovl_options){.workers = TASKS, .queue_limit = TASKS, .stack_bytes = 16384});
+    long wanted = TASKS;
+    for (int i = 0; i < TASKS; i++)
+        ovl_future_free(submit(executor, hold_until_all_are_there, &wanted, sizeof wanted));
+    await_number(0, TASKS);
+    close_all(executor);
+}
+
+/* Sleeps of different lengths end in the order of their lengths, not of their starts. */
+static int nap_as_told(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    int number = *(const int *)item.data;
+    pause_ns((10 - number) * 20 * OVL_MILLISECOND);
+    atomic_store(&board->mark[atomic_fetch_add(&board->number[0], 1)], number);
+    return 0;
+}
+
+static void sleepers_wake_in_order(void)
+{
+    struct ovl_executor *executor = open_workers(10);
+    int numbers[10];
+    for (int i = 0; i < 10; i++)
+        numbers[i] = i;
+    assert_int_equal(ovl_map(executor, nap_as_told, numbers, sizeof numbers[0], NULL, 0, 10, NULL),
+                     0);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(atomic_load(&board->mark[i]), 9 - i);
+    close_all(executor);
+}
+
+int async_cases(const char *only)
+{
+    const struct test_case cases[] = {
+        TEST_CASE(a_thousand_sleepers_overlap),   TEST_CASE(name_look_ups_do_not_stop_others),
+        TEST_CASE(coroutines_pass_a_byte_along),  TEST_CASE(many_workers_cost_nothing_until_used),
+        TEST_CASE(more_coroutines_than_mappings), TEST_CASE(sleepers_wake_in_order),
+    };
+    return the_model == OVL_ASYNC ? run_cases("async", cases, COUNT_OF(cases), only) : 0;
+}

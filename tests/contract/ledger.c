@@ -1,0 +1,386 @@
+/* The ledger: what tasks did, and what they waited for. */
+#include "contract.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct ovl_ledger *ledger_new(size_t limit)
+{
+    struct ovl_ledger *ledger = NULL;
+    assert_int_equal(ovl_ledger_open(limit, &ledger), 0);
+    return ledger;
+}
+
+static struct ovl_executor *open_recorded(unsigned workers, struct ovl_ledger *ledger)
+{
+    return open_with(&(struct ovl_options){.workers = workers, .ledger = ledger});
+}
+
+static struct ovl_record record_at(struct ovl_ledger *ledger, size_t n)
+{
+    struct ovl_record record;
+    assert_int_equal(ovl_ledger_read(ledger, n, &record), 0);
+    return record;
+}
+
+static struct ovl_ledger_sum sum_of(struct ovl_ledger *ledger)
+{
+    struct ovl_ledger_sum sum;
+    memset(&sum, 0xff, sizeof sum);
+    ovl_ledger_sum(ledger, &sum);
+    return sum;
+}
+
+/* Runs fn alone, and returns its record. */
+static struct ovl_record record_of(ovl_task_fn *fn, const void *item, size_t size)
+{
+    struct ovl_ledger *ledger = ledger_new(0);
+    struct ovl_executor *executor = open_recorded(2, ledger);
+    expect_error(submit(executor, fn, item, size), 0);
+    close_all(executor);
+    assert_int_equal(ovl_ledger_count(ledger), 1);
+    struct ovl_record record = record_at(ledger, 0);
+    ovl_ledger_close(ledger);
+    return record;
+}
+
+static ovl_time all_waits(const ovl_time *wait_ns)
+{
+    ovl_time sum = 0;
+    for (int i = 0; i < OVL_WAIT_COUNT; i++)
+        sum += wait_ns[i];
+    return sum;
+}
+
+static int fail_sevenths(struct ovl_task *task, struct ovl_bytes item)
+{
+    int number = *(const int *)item.data;
+    pause_ns(10 * OVL_MICROSECOND);
+    return number % 7 ? square(task, item) : 1000 + number;
+}
+
+static void every_task_is_recorded(void)
+{
+    enum { TASKS = 210 };
+    struct ovl_ledger *ledger = ledger_new(0);
+    struct ovl_executor *executor = open_recorded(3, ledger);
+    ovl_time opened = ovl_now();
+    for (int i = 0; i < TASKS; i++)
+        ovl_future_free(submit(executor, fail_sevenths, &i, sizeof i));
+    unsigned workers = ovl_executor_workers(executor);
+    close_all(executor);
+    assert_int_equal(ovl_ledger_count(ledger), TASKS);
+    bool seen[TASKS] = {false};
+    struct ovl_ledger_sum expected = {0};
+    for (size_t i = 0; i < TASKS; i++) {
+        struct ovl_record record = record_at(ledger, i);
+        assert_in_range(record.task, 0, TASKS - 1);
+        assert_false(seen[record.task]);
+        seen[record.task] = true;
+        assert_in_range(record.worker, 0, workers - 1);
+        assert_int_equal(record.error, record.task % 7 ? 0 : 1000 + record.task);
+        assert_true(opened <= record.submitted && record.submitted <= record.start);
+        assert_true(record.start <= record.end && record.end <= ovl_now());
+        assert_true(record.cpu_ns >= 0);
+        assert_true(all_waits(record.wait_ns) <= record.end - record.start);
+        expected.wall_ns += record.end - record.start;
+        expected.cpu_ns += record.cpu_ns;
+        for (int kind = 0; kind < OVL_WAIT_COUNT; kind++)
+            expected.wait_ns[kind] += record.wait_ns[kind];
+    }
+    struct ovl_ledger_sum sum = sum_of(ledger);
+    assert_int_equal(sum.tasks, TASKS);
+    assert_int_equal(sum.failed, TASKS / 7);
+    assert_int_equal(sum.wall_ns, expected.wall_ns);
+    assert_int_equal(sum.cpu_ns, expected.cpu_ns);
+    assert_memory_equal(sum.wait_ns, expected.wait_ns, sizeof sum.wait_ns);
+    struct ovl_record untouched = {.task = 99};
+    assert_int_equal(ovl_ledger_read(ledger, TASKS, &untouched), -ERANGE);
+    assert_int_equal(ovl_ledger_read(ledger, SIZE_MAX, &untouched), -ERANGE);
+    assert_int_equal(untouched.task, 99);
+    ovl_ledger_close(ledger);
+}
+
+static void what_never_began_is_not_recorded(void)
+{
+    if (runs_in_submit())
+        return;
+    struct holder holder = holder_new();
+    struct ovl_ledger *ledger = ledger_new(0);
+    struct ovl_executor *executor = open_recorded(1, ledger);
+    holder_begin(&holder, executor);
+    for (int i = 0; i < 5; i++) {
+        struct ovl_future *future = submit(executor, count_call, NULL, 0);
+        ovl_future_cancel(future);
+        expect_error(future, OVL_ECANCELED);
+    }
+    holder_release(&holder);
+    holder_end(&holder);
+    close_all(executor);
+    assert_int_equal(sum_of(ledger).tasks, 1);
+    assert_int_equal(ovl_ledger_count(ledger), 1);
+    ovl_ledger_close(ledger);
+}
+
+static void ledger_may_serve_executors_in_turn(void)
+{
+    struct ovl_ledger *ledger = ledger_new(0);
+    for (int i = 0; i < 3; i++) {
+        struct ovl_executor *executor = open_recorded(2, ledger);
+        assert_int_equal(ovl_map(executor, count_call, NULL, 0, NULL, 0, 10, NULL), 0);
+        close_all(executor);
+    }
+    assert_int_equal(sum_of(ledger).tasks, 30);
+    ovl_ledger_close(ledger);
+}
+
+#define NAP_NS (20 * OVL_MILLISECOND)
+
+static int nap_by_nanosleep(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    return nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL) ? -errno : 0;
+}
+
+static int nap_by_usleep(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    return usleep(NAP_NS / 1000) ? -errno : 0;
+}
+
+static int nap_by_poll(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    return poll(NULL, 0, NAP_NS / OVL_MILLISECOND);
+}
+
+static int nap_by_clock(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    return clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = NAP_NS}, NULL);
+}
+
+static void sleeps_are_seen(void)
+{
+    static ovl_task_fn *const naps[] = {nap_by_nanosleep, nap_by_usleep, nap_by_poll, nap_by_clock};
+    for (size_t i = 0; i < COUNT_OF(naps); i++) {
+        struct ovl_record record = record_of(naps[i], NULL, 0);
+        assert_true(record.wait_ns[OVL_WAIT_SLEEP] >= NAP_NS);
+        assert_true(record.wait_ns[OVL_WAIT_SLEEP] <= record.end - record.start);
+        assert_true(record.end - record.start >= NAP_NS);
+        assert_int_equal(all_waits(record.wait_ns), record.wait_ns[OVL_WAIT_SLEEP]);
+        assert_true(record.cpu_ns < NAP_NS / 2);
+    }
+}
+
+/* A descriptor to read from, which is written to late. */
+struct late {
+    int fds[2];
+    struct wire asked;
+};
+
+#define LATE_NS (30 * OVL_MILLISECOND)
+
+static void *write_late(void *argument)
+{
+    struct late *late = argument;
+    if (wire_await(&late->asked, 1)) {
+        pause_ns(LATE_NS);
+        if (write(late->fds[1], "late", 4) != 4)
+            atomic_fetch_add(&board->number[1], 1);
+    }
+    return NULL;
+}
+
+static int read_late(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    const struct late *late = item.data;
+    char bytes[4];
+    wire_tell(&late->asked, 1);
+    return read(late->fds[0], bytes, sizeof bytes) == sizeof bytes ? 0 : -EIO;
+}
+
+static int poll_late(struct ovl_task *task, struct ovl_bytes item)
+{
+    const struct late *late = item.data;
+    struct pollfd wanted = {.fd = late->fds[0], .events = POLLIN};
+    wire_tell(&late->asked, 1);
+    if (poll(&wanted, 1, -1) != 1 || !(wanted.revents & POLLIN))
+        return -EIO;
+    char bytes[4];
+    (void)task;
+    return read(late->fds[0], bytes, sizeof bytes) == sizeof bytes ? 0 : -EIO;
+}
+
+static struct ovl_record record_of_late(ovl_task_fn *fn, struct late late)
+{
+    late.asked = wire_open();
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, write_late, &late), 0);
+    struct ovl_record record = record_of(fn, &late, sizeof late);
+    pthread_join(thread, NULL);
+    assert_int_equal(atomic_load(&board->number[1]), 0);
+    wire_close(&late.asked);
+    close(late.fds[0]);
+    close(late.fds[1]);
+    return record;
+}
+
+/* The task may come to its wait a little after the writer has begun to count. */
+static void expect_late(const struct ovl_record *record, enum ovl_wait kind)
+{
+    assert_true(record->wait_ns[kind] > LATE_NS / 3);
+    assert_true(record->wait_ns[kind] <= record->end - record->start);
+    for (int other = 0; other < OVL_WAIT_COUNT; other++)
+        if (other != (int)kind && other != OVL_WAIT_CHILD)
+            assert_int_equal(record->wait_ns[other], 0);
+}
+
+static void waits_for_sockets_are_seen(void)
+{
+    static ovl_task_fn *const readers[] = {read_late, poll_late};
+    for (size_t i = 0; i < COUNT_OF(readers); i++) {
+        struct late late;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, late.fds), 0);
+        struct ovl_record record = record_of_late(readers[i], late);
+        expect_late(&record, OVL_WAIT_NETWORK);
+    }
+}
+
+static void waits_for_pipes_are_seen(void)
+{
+    struct late late;
+    assert_int_equal(pipe2(late.fds, O_CLOEXEC), 0);
+    struct ovl_record record = record_of_late(read_late, late);
+    expect_late(&record, OVL_WAIT_CHILD);
+}
+
+static ovl_time cpu_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * OVL_SECOND + now.tv_nsec;
+}
+
+#define WORK_NS (60 * OVL_MILLISECOND)
+
+static int compute(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    ovl_time end = cpu_now() + WORK_NS;
+    while (cpu_now() < end)
+        ;
+    return 0;
+}
+
+static void computing_is_seen(void)
+{
+    struct ovl_record record = record_of(compute, NULL, 0);
+    assert_true(record.cpu_ns >= WORK_NS);
+    assert_true(record.cpu_ns <= record.end - record.start + OVL_MILLISECOND);
+    /* A coroutine's CPU time is the time it had the thread for, which a busy machine stretches. */
+    if (the_model != OVL_ASYNC)
+        assert_true(record.cpu_ns < WORK_NS + WORK_NS / 2);
+    assert_int_equal(all_waits(record.wait_ns), 0);
+}
+
+/* Each task's CPU time is its own, although others compute while it sleeps. */
+static void computing_is_counted_to_whom_it_belongs(void)
+{
+    struct ovl_ledger *ledger = ledger_new(0);
+    struct ovl_executor *executor = open_recorded(4, ledger);
+    struct ovl_future *futures[4];
+    for (int i = 0; i < 4; i++)
+        futures[i] = submit(executor, i % 2 ? compute : nap_by_nanosleep, NULL, 0);
+    for (int i = 0; i < 4; i++)
+        expect_error(futures[i], 0);
+    close_all(executor);
+    for (size_t i = 0; i < 4; i++) {
+        struct ovl_record record = record_at(ledger, i);
+        if (record.task % 2)
+            assert_true(record.cpu_ns >= WORK_NS);
+        else
+            assert_true(record.cpu_ns < WORK_NS / 2);
+    }
+    ovl_ledger_close(ledger);
+}
+
+static void waits_of_many_sleepers_add_up(void)
+{
+    enum { TASKS = 20 };
+    struct ovl_ledger *ledger = ledger_new(0);
+    struct ovl_executor *executor = open_recorded(10, ledger);
+    assert_int_equal(ovl_map(executor, nap_by_nanosleep, NULL, 0, NULL, 0, TASKS, NULL), 0);
+    close_all(executor);
+    struct ovl_ledger_sum sum = sum_of(ledger);
+    assert_int_equal(sum.tasks, TASKS);
+    assert_true(sum.wait_ns[OVL_WAIT_SLEEP] >= TASKS * NAP_NS);
+    assert_true(sum.wait_ns[OVL_WAIT_SLEEP] <= sum.wall_ns);
+    assert_int_equal(ovl_ledger_bound(&sum), OVL_IO_BOUND);
+    ovl_ledger_close(ledger);
+}
+
+static void records_beyond_the_limit_are_sampled(void)
+{
+    enum { TASKS = 3000, LIMIT = 100 };
+    struct ovl_ledger *ledger = ledger_new(LIMIT);
+    struct ovl_executor *executor = open_recorded(2, ledger);
+    assert_int_equal(ovl_map(executor, count_call, NULL, 0, NULL, 0, TASKS, NULL), 0);
+    close_all(executor);
+    assert_int_equal(sum_of(ledger).tasks, TASKS);
+    assert_int_equal(ovl_ledger_count(ledger), LIMIT);
+    double mean = 0;
+    for (size_t i = 0; i < LIMIT; i++)
+        mean += (double)record_at(ledger, i).task / LIMIT;
+    assert_true(mean > 0.3 * TASKS && mean < 0.7 * TASKS);
+    ovl_ledger_close(ledger);
+}
+
+static void ledger_sees_deadlines_and_errors(void)
+{
+    struct wire begun = wire_open();
+    struct ovl_ledger *ledger = ledger_new(0);
+    struct ovl_executor *executor = open_recorded(1, ledger);
+    struct ovl_submit_options options = {.deadline = ovl_after(200 * OVL_MILLISECOND)};
+    expect_error(submit_with(executor, until_cancelled, &begun, sizeof begun, &options),
+                 OVL_ETIMEDOUT);
+    close_all(executor);
+    struct ovl_ledger_sum sum = sum_of(ledger);
+    assert_int_equal(sum.tasks, 1);
+    assert_int_equal(sum.failed, 1);
+    struct ovl_record record = record_at(ledger, 0);
+    assert_int_equal(record.error, OVL_ETIMEDOUT);
+    assert_true(record.end >= options.deadline);
+    ovl_ledger_close(ledger);
+    wire_close(&begun);
+}
+
+int ledger_cases(const char *only)
+{
+    const struct test_case cases[] = {
+        TEST_CASE(every_task_is_recorded),
+        TEST_CASE(what_never_began_is_not_recorded),
+        TEST_CASE(ledger_may_serve_executors_in_turn),
+        TEST_CASE(sleeps_are_seen),
+        TEST_CASE(waits_for_sockets_are_seen),
+        TEST_CASE(waits_for_pipes_are_seen),
+        TEST_CASE(computing_is_seen),
+        TEST_CASE(computing_is_counted_to_whom_it_belongs),
+        TEST_CASE(waits_of_many_sleepers_add_up),
+        TEST_CASE(records_beyond_the_limit_are_sampled),
+        TEST_CASE(ledger_sees_deadlines_and_errors),
+    };
+    return run_cases("ledger", cases, COUNT_OF(cases), only);
+}

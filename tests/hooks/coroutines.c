@@ -1,0 +1,248 @@
+/* Proves what hooked calls do between coroutines: closing what another waits for, and sharing
+ * descriptors. */
+#include "../support/cases.h"
+#include "../support/wire.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <overlap.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct ovl_executor *executor;
+static int fds[2];
+
+static void set_up(unsigned workers)
+{
+    struct ovl_options options = {.workers = workers};
+    assert_int_equal(ovl_executor_open(OVL_ASYNC, &options, &executor), 0);
+}
+
+static void tear_down(void)
+{
+    assert_int_equal(ovl_executor_close(executor, OVL_FOREVER), 0);
+}
+
+static struct ovl_future *submit(ovl_task_fn *fn, int number)
+{
+    struct ovl_future *future = NULL;
+    struct ovl_bytes item = {.data = &number, .size = sizeof number};
+    assert_int_equal(ovl_submit(executor, fn, item, &future), 0);
+    return future;
+}
+
+static void expect_error(struct ovl_future *future, int error)
+{
+    assert_int_equal(ovl_future_result(future, NULL), error);
+    ovl_future_free(future);
+}
+
+static void let_others_run(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+/* The ways to wait for fds[0]; each ends with errno, or with what it found. */
+enum way { READS, POLLS, SELECTS, RECEIVES, ACCEPTS, WAYS };
+
+static int wait_for_fd(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    char byte;
+    struct pollfd wanted = {.fd = fds[0], .events = POLLIN};
+    fd_set reads;
+    FD_ZERO(&reads);
+    FD_SET(fds[0], &reads);
+    atomic_fetch_add(&board->number[0], 1);
+    int done = 0;
+    switch (*(const enum way *)item.data) {
+    case READS:
+        done = (int)read(fds[0], &byte, 1);
+        break;
+    case POLLS:
+        done = poll(&wanted, 1, -1);
+        if (done == 1 && wanted.revents & POLLNVAL)
+            return -EBADF;
+        break;
+    case SELECTS:
+        done = select(fds[0] + 1, &reads, NULL, NULL, NULL);
+        break;
+    case RECEIVES:
+        done = (int)recv(fds[0], &byte, 1, 0);
+        break;
+    default:
+        done = accept(fds[0], NULL, NULL);
+        break;
+    }
+    return done < 0 ? -errno : done;
+}
+
+static int close_when_waited_for(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    while (atomic_load(&board->number[0]) == 0)
+        let_others_run();
+    let_others_run();
+    return close(fds[0]) ? -errno : 0;
+}
+
+static void close_ends_another_s_wait(void)
+{
+    for (enum way way = READS; way < WAYS; way++) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+        if (way == ACCEPTS) {
+            close(fds[0]);
+            fds[0] = socket(AF_UNIX, SOCK_STREAM, 0);
+            assert_int_equal(
+                bind(fds[0], &(struct sockaddr){.sa_family = AF_UNIX}, sizeof(sa_family_t)), 0);
+            assert_int_equal(listen(fds[0], 1), 0);
+        }
+        atomic_store(&board->number[0], 0);
+        set_up(3);
+        struct ovl_future *waiting = submit(wait_for_fd, way);
+        expect_error(submit(close_when_waited_for, 0), 0);
+        expect_error(waiting, -EBADF);
+        tear_down();
+        close(fds[1]);
+    }
+}
+
+/* Closes what another waits for, and has its number taken by what is never ready. */
+static int close_and_reuse(struct ovl_task *task, struct ovl_bytes item)
+{
+    int error = close_when_waited_for(task, item);
+    int others[2];
+    if (error || pipe(others))
+        return -EIO;
+    bool same = others[0] == fds[0];
+    let_others_run();
+    close(others[0]);
+    close(others[1]);
+    return same ? 0 : -EINVAL;
+}
+
+static void reused_number_is_not_mixed_up(void)
+{
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    set_up(3);
+    struct ovl_future *waiting = submit(wait_for_fd, READS);
+    expect_error(submit(close_and_reuse, 0), 0);
+    expect_error(waiting, -EBADF);
+    tear_down();
+    close(fds[1]);
+}
+
+/* Many wait for one descriptor, and each gets one byte. */
+static void many_read_from_one(void)
+{
+    enum { READERS = 20 };
+    assert_int_equal(pipe(fds), 0);
+    set_up(READERS);
+    struct ovl_future *futures[READERS];
+    for (int i = 0; i < READERS; i++)
+        futures[i] = submit(wait_for_fd, READS);
+    for (int i = 0; i < READERS; i++)
+        assert_int_equal(write(fds[1], "x", 1), 1);
+    for (int i = 0; i < READERS; i++)
+        expect_error(futures[i], 1);
+    tear_down();
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static int write_then_read(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    int end = *(const int *)item.data;
+    for (int i = 0; i < 1000; i++) {
+        int number = i;
+        int got = -1;
+        if (write(fds[end], &number, sizeof number) != sizeof number)
+            return -EIO;
+        if (read(fds[end], &got, sizeof got) != sizeof got || got != i)
+            return -EBADMSG;
+    }
+    return 0;
+}
+
+static void coroutines_talk_to_each_other(void)
+{
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    set_up(2);
+    struct ovl_future *one = submit(write_then_read, 0);
+    struct ovl_future *other = submit(write_then_read, 1);
+    expect_error(one, 0);
+    expect_error(other, 0);
+    tear_down();
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* errno belongs to the coroutine, not to the thread. */
+static int keep_errno(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    int number = *(const int *)item.data;
+    for (int i = 0; i < 50; i++) {
+        errno = number;
+        usleep(10);
+        if (errno != number)
+            return -EBADMSG;
+    }
+    return 0;
+}
+
+static void errno_is_each_coroutine_s_own(void)
+{
+    set_up(10);
+    struct ovl_future *futures[10];
+    for (int i = 0; i < 10; i++)
+        futures[i] = submit(keep_errno, 100 + i);
+    for (int i = 0; i < 10; i++)
+        expect_error(futures[i], 0);
+    tear_down();
+}
+
+/* A child of a coroutine is no coroutine's affair: its calls are plain ones. */
+static int fork_and_sleep(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    pid_t child = fork();
+    if (child == 0)
+        execl("/bin/true", "true", (char *)NULL);
+    int status = -1;
+    if (child < 0 || waitpid(child, &status, 0) != child)
+        return -errno;
+    return status;
+}
+
+static void coroutines_may_start_children(void)
+{
+    set_up(4);
+    struct ovl_future *futures[8];
+    for (int i = 0; i < 8; i++)
+        futures[i] = submit(fork_and_sleep, i);
+    for (int i = 0; i < 8; i++)
+        expect_error(futures[i], 0);
+    tear_down();
+}
+
+int main(void)
+{
+    const struct test_case cases[] = {
+        TEST_CASE(close_ends_another_s_wait),
+        TEST_CASE(reused_number_is_not_mixed_up),
+        TEST_CASE(many_read_from_one),
+        TEST_CASE(coroutines_talk_to_each_other),
+        TEST_CASE(errno_is_each_coroutine_s_own),
+        TEST_CASE(coroutines_may_start_children),
+    };
+    return run_cases("coroutines", cases, COUNT_OF(cases), NULL) ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,121 @@
+/*
+ * Proves that hooked calls give the same values, errors and bytes in a coroutine as outside of one,
+ * plain or fortified, and that others go on while one of them waits.
+ */
+#include "../support/cases.h"
+#include "record.h"
+#include <errno.h>
+#include <overlap.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static atomic_bool over;
+
+/* What of the case's process a task needs: its tasks run in this process, never in another. */
+struct job {
+    const struct hook_case *hook_case;
+    struct record *record;
+};
+
+static int run_job(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    const struct job *job = item.data;
+    job->hook_case->run(job->record);
+    return 0;
+}
+
+/* Shows, by record_ticks, that coroutines other than the case's get their turns. */
+static int tick(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    while (!atomic_load(&over)) {
+        atomic_fetch_add(&record_ticks, 1);
+        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    }
+    return 0;
+}
+
+static struct record *record_new(bool in_coroutine)
+{
+    struct record *record = calloc(1, sizeof *record);
+    assert_non_null(record);
+    record->in_coroutine = in_coroutine;
+    return record;
+}
+
+/* Runs the case as a task of `model`, while another task ticks. */
+static struct record *run_as_task(const struct hook_case *hook_case, enum ovl_model model)
+{
+    struct record *record = record_new(model == OVL_ASYNC);
+    struct ovl_ledger *ledger = NULL;
+    assert_int_equal(ovl_ledger_open(0, &ledger), 0);
+    struct ovl_options options = {.workers = 4, .ledger = ledger};
+    struct ovl_executor *executor = NULL;
+    assert_int_equal(ovl_executor_open(model, &options, &executor), 0);
+    atomic_store(&over, false);
+    struct ovl_future *ticker = NULL;
+    struct ovl_future *future = NULL;
+    struct job job = {.hook_case = hook_case, .record = record};
+    assert_int_equal(ovl_submit(executor, tick, (struct ovl_bytes){0}, &ticker), 0);
+    assert_int_equal(ovl_submit(executor, run_job,
+                                (struct ovl_bytes){.data = &job, .size = sizeof job}, &future),
+                     0);
+    assert_int_equal(ovl_future_result(future, NULL), 0);
+    atomic_store(&over, true);
+    assert_int_equal(ovl_future_result(ticker, NULL), 0);
+    ovl_future_free(future);
+    ovl_future_free(ticker);
+    assert_int_equal(ovl_executor_close(executor, OVL_FOREVER), 0);
+    ovl_ledger_close(ledger);
+    return record;
+}
+
+static struct record *run_outside(const struct hook_case *hook_case)
+{
+    struct record *record = record_new(false);
+    hook_case->run(record);
+    return record;
+}
+
+static void expect_same(const struct record *expected, struct record *record, const char *where)
+{
+    if (record->broken)
+        fail_msg("%s: the case could not run:\n%s", where, record->text);
+    if (record->stuck)
+        fail_msg("%s: a call that waited did not let others go on:\n%s", where, record->text);
+    if (strcmp(expected->text, record->text) != 0)
+        fail_msg("%s differs. Outside of tasks:\n%s%s:\n%s", where, expected->text, where,
+                 record->text);
+    free(record);
+}
+
+static void compare_runs(void)
+{
+    const struct hook_case *plain = case_argument;
+    const struct hook_case *fortified = &cases_fortified[plain - cases_plain];
+    signal(SIGPIPE, SIG_IGN);
+    struct record *expected = run_outside(plain);
+    assert_true(expected->length > 0);
+    assert_false(expected->broken);
+    expect_same(expected, run_outside(fortified), "fortified, outside of tasks");
+    expect_same(expected, run_as_task(plain, OVL_ASYNC), "plain, in a coroutine");
+    expect_same(expected, run_as_task(fortified, OVL_ASYNC), "fortified, in a coroutine");
+    expect_same(expected, run_as_task(plain, OVL_THREADS), "plain, in a thread's task");
+    free(expected);
+}
+
+int main(int argc, char **argv)
+{
+    int failed = 0;
+    for (const struct hook_case *hook_case = cases_plain; hook_case->name; hook_case++) {
+        struct test_case test = {
+            .name = hook_case->name, .run = compare_runs, .argument = hook_case};
+        failed += run_cases("hooks", &test, 1, argc > 1 ? argv[1] : NULL);
+    }
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,640 @@
+/* Proves that worker processes live, die and are replaced without a trace beyond their one task. */
+#include "../support/cases.h"
+#include "../support/pattern.h"
+#include "../support/wire.h"
+#include <errno.h>
+#include <overlap.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct ovl_executor *open_with(const struct ovl_options *options)
+{
+    struct ovl_executor *executor = NULL;
+    assert_int_equal(ovl_executor_open(OVL_PROCESSES, options, &executor), 0);
+    return executor;
+}
+
+static struct ovl_executor *open_workers(unsigned workers)
+{
+    return open_with(&(struct ovl_options){.workers = workers});
+}
+
+static void close_all(struct ovl_executor *executor)
+{
+    struct ovl_counts counts;
+    ovl_executor_counts(executor, &counts);
+    assert_int_equal(counts.submitted, counts.done + counts.failed + counts.cancelled +
+                                           counts.queued + counts.running);
+    assert_int_equal(ovl_executor_close(executor, ovl_after(PATIENCE_NS)), 0);
+}
+
+static struct ovl_future *submit(struct ovl_executor *executor, ovl_task_fn *fn, const void *item,
+                                 size_t size, const struct ovl_submit_options *options)
+{
+    struct ovl_future *future = NULL;
+    struct ovl_bytes bytes = {.data = item, .size = size};
+    assert_int_equal(ovl_submit_with(executor, fn, bytes, options, &future), 0);
+    return future;
+}
+
+/* --- deaths --- */
+
+enum way { LIVES, ABORTS, FAULTS, EXITS, IS_KILLED, IS_LATE, IS_CANCELLED, FAILS, WAYS };
+
+struct mortal {
+    enum way way;
+    int number;
+    struct wire begun;
+};
+
+static int live_or_die(struct ovl_task *task, struct ovl_bytes item)
+{
+    const struct mortal *mortal = item.data;
+    switch (mortal->way) {
+    case ABORTS:
+        abort();
+    case FAULTS:
+        signal(SIGSEGV, SIG_DFL);
+        raise(SIGSEGV);
+        break;
+    case EXITS:
+        _exit(3);
+    case IS_KILLED:
+        kill(getpid(), SIGKILL);
+        break;
+    case IS_CANCELLED:
+        wire_tell(&mortal->begun, 1);
+        pause();
+        break;
+    case IS_LATE:
+        pause();
+        break;
+    case FAILS:
+        return 100 + mortal->number;
+    default:
+        break;
+    }
+    int square = mortal->number * mortal->number;
+    return ovl_task_return(task, &square, sizeof square);
+}
+
+static void expect_end(struct ovl_future *future, const struct mortal *mortal)
+{
+    const struct ovl_outcome expected[WAYS] = {
+        [ABORTS] = {.error = OVL_ESIGNALED, .detail = SIGABRT},
+        [FAULTS] = {.error = OVL_ESIGNALED, .detail = SIGSEGV},
+        [EXITS] = {.error = OVL_EEXITED, .detail = 3},
+        [IS_KILLED] = {.error = OVL_ESIGNALED, .detail = SIGKILL},
+        [IS_LATE] = {.error = OVL_ETIMEDOUT},
+        [IS_CANCELLED] = {.error = OVL_ECANCELED},
+        [FAILS] = {.error = 100 + mortal->number},
+    };
+    struct ovl_outcome outcome = ovl_future_outcome(future);
+    assert_int_equal(outcome.error, expected[mortal->way].error);
+    assert_int_equal(outcome.detail, expected[mortal->way].detail);
+    assert_int_equal(outcome.attempts, 1);
+    assert_int_not_equal(outcome.worker, OVL_NO_WORKER);
+    struct ovl_bytes result;
+    ovl_future_result(future, &result);
+    int square = mortal->number * mortal->number;
+    if (mortal->way == LIVES)
+        assert_memory_equal(result.data, &square, sizeof square);
+    else
+        assert_int_equal(result.size, 0);
+    ovl_future_free(future);
+}
+
+/* Every way to die, spread among tasks that live. */
+static void crash_matrix(void)
+{
+    enum { TASKS = 200 };
+    struct wire begun = wire_open();
+    struct ovl_executor *executor = open_workers(3);
+    struct ovl_future *futures[TASKS];
+    struct mortal mortals[TASKS];
+    for (int i = 0; i < TASKS; i++) {
+        mortals[i] = (struct mortal){i % 2 ? LIVES : (enum way)(i / 2 % WAYS), i, begun};
+        struct ovl_submit_options options = {0};
+        if (mortals[i].way == IS_LATE)
+            options.deadline = ovl_after(100 * OVL_MILLISECOND);
+        futures[i] = submit(executor, live_or_die, &mortals[i], sizeof mortals[i], &options);
+        if (mortals[i].way == IS_LATE)
+            ovl_future_wait(futures[i], OVL_FOREVER);
+        if (mortals[i].way == IS_CANCELLED) {
+            assert_true(wire_await(&begun, 1));
+            ovl_future_cancel(futures[i]);
+        }
+    }
+    for (int i = 0; i < TASKS; i++)
+        expect_end(futures[i], &mortals[i]);
+    close_all(executor);
+    wire_close(&begun);
+}
+
+static int own_process(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)item;
+    pid_t process = getpid();
+    return ovl_task_return(task, &process, sizeof process);
+}
+
+static pid_t process_of(struct ovl_executor *executor)
+{
+    struct ovl_future *future = submit(executor, own_process, NULL, 0, NULL);
+    struct ovl_bytes result;
+    assert_int_equal(ovl_future_result(future, &result), 0);
+    pid_t process = *(const pid_t *)result.data;
+    ovl_future_free(future);
+    return process;
+}
+
+/* Whatever the moment: its task, if it had not begun, runs elsewhere and is none the wiser. */
+static void worker_killed_while_idle_costs_no_task(void)
+{
+    enum { ROUNDS = SCALE(200, 50) };
+    struct ovl_executor *executor = open_workers(1);
+    for (int i = 0; i < ROUNDS; i++) {
+        assert_int_equal(kill(process_of(executor), SIGKILL), 0);
+        struct mortal mortal = {.way = LIVES, .number = i};
+        expect_end(submit(executor, live_or_die, &mortal, sizeof mortal, NULL), &mortal);
+    }
+    close_all(executor);
+}
+
+static int die_at_first(struct ovl_task *task, struct ovl_bytes item)
+{
+    if (atomic_fetch_sub(&board->number[0], 1) > 0)
+        kill(getpid(), SIGKILL);
+    return ovl_task_return(task, item.data, item.size);
+}
+
+/* A large item is there again for each attempt. */
+static void large_item_is_repeated(void)
+{
+    size_t size = 3 << 20;
+    uint8_t *bytes = malloc(size);
+    pattern_fill(bytes, 0, size, 5);
+    struct ovl_executor *executor = open_workers(2);
+    atomic_store(&board->number[0], 3);
+    struct ovl_future *future =
+        submit(executor, die_at_first, bytes, size, &(struct ovl_submit_options){.repetitions = 3});
+    struct ovl_bytes result;
+    assert_int_equal(ovl_future_result(future, &result), 0);
+    assert_int_equal(ovl_future_outcome(future).attempts, 4);
+    assert_int_equal(result.size, size);
+    assert_memory_equal(result.data, bytes, size);
+    ovl_future_free(future);
+    close_all(executor);
+    free(bytes);
+}
+
+/* --- sizes --- */
+
+/* Its item's first bytes say how large a result is wanted, which ends in the item's last byte. */
+static int of_size(struct ovl_task *task, struct ovl_bytes item)
+{
+    size_t size;
+    memcpy(&size, item.data, sizeof size);
+    uint8_t *result = ovl_task_result(task, size);
+    if (!result)
+        return -ENOMEM;
+    pattern_fill(result, 0, size, (unsigned)item.size);
+    if (size)
+        result[size - 1] = ((const uint8_t *)item.data)[item.size - 1];
+    return 0;
+}
+
+static void expect_sizes(struct ovl_executor *executor, size_t item_size, size_t result_size)
+{
+    uint8_t *item = malloc(item_size);
+    uint8_t *expected = malloc(result_size + 1);
+    memset(item, 0x5a, item_size);
+    memcpy(item, &result_size, sizeof result_size);
+    item[item_size - 1] ^= result_size & 0xff;
+    pattern_fill(expected, 0, result_size, (unsigned)item_size);
+    if (result_size)
+        expected[result_size - 1] = item[item_size - 1];
+    struct ovl_future *future = submit(executor, of_size, item, item_size, NULL);
+    struct ovl_bytes result;
+    assert_int_equal(ovl_future_result(future, &result), 0);
+    assert_int_equal(result.size, result_size);
+    if (result_size)
+        assert_memory_equal(result.data, expected, result_size);
+    ovl_future_free(future);
+    free(item);
+    free(expected);
+}
+
+static void payloads_of_every_size(void)
+{
+    static const size_t sizes[] = {9,       100,     4096,    16384,   16385,          61440,
+                                   61441,   65536,   4190208, 4190209, (1 << 20) + 13, 4194304,
+                                   5 << 20, 9 << 20, 9};
+    struct ovl_executor *executor = open_workers(1);
+    for (size_t i = 0; i < COUNT_OF(sizes); i++)
+        for (size_t j = 0; j < COUNT_OF(sizes); j++)
+            expect_sizes(executor, sizes[i], sizes[j] == 100 ? 0 : sizes[j]);
+    close_all(executor);
+}
+
+static void huge_payloads(void)
+{
+    struct ovl_executor *executor = open_workers(2);
+    expect_sizes(executor, SCALE(20 << 20, 6 << 20), SCALE(100 << 20, 20 << 20));
+    expect_sizes(executor, SCALE(100 << 20, 20 << 20), 9);
+    expect_sizes(executor, 9, SCALE(100 << 20, 20 << 20));
+    close_all(executor);
+}
+
+/* Bytes of memory files that this process holds: what lanes keep between tasks. */
+static size_t memory_files_size(void)
+{
+    size_t size = 0;
+    for (int fd = 0; fd < 64; fd++) {
+        char path[64];
+        char target[64] = "";
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        if (readlink(path, target, sizeof target - 1) > 0 && strstr(target, "memfd:overlap"))
+            size += (size_t)lseek(fd, 0, SEEK_END);
+    }
+    return size;
+}
+
+static void memory_of_large_payloads_is_given_back(void)
+{
+    struct ovl_executor *executor = open_workers(1);
+    size_t before = memory_files_size();
+    assert_true(before > 0 && before < 1 << 20);
+    expect_sizes(executor, 12 << 20, 14 << 20);
+    assert_true(memory_files_size() <= 4 << 20);
+    close_all(executor);
+    assert_int_equal(memory_files_size(), 0);
+}
+
+/* --- callers --- */
+
+struct caller {
+    struct ovl_executor *executor;
+    int first;
+    int wrong;
+};
+
+static void *call_many(void *argument)
+{
+    enum { TASKS = SCALE(2000, 200) };
+    struct caller *caller = argument;
+    static _Thread_local struct ovl_future *futures[TASKS];
+    for (int i = 0; i < TASKS; i++) {
+        struct mortal mortal = {.way = i % 100 == 99 ? IS_KILLED : LIVES,
+                                .number = caller->first + i};
+        struct ovl_bytes item = {.data = &mortal, .size = sizeof mortal};
+        if (ovl_submit(caller->executor, live_or_die, item, &futures[i]))
+            caller->wrong++;
+    }
+    for (int i = 0; i < TASKS; i++) {
+        struct ovl_bytes result;
+        int number = caller->first + i;
+        int error = ovl_future_result(futures[i], &result);
+        if (i % 100 == 99)
+            caller->wrong += error != OVL_ESIGNALED;
+        else
+            caller->wrong += error || *(const int *)result.data != number * number;
+        ovl_future_free(futures[i]);
+    }
+    return NULL;
+}
+
+static void four_callers_among_deaths(void)
+{
+    struct ovl_executor *executor = open_workers(2);
+    struct caller callers[4];
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++) {
+        callers[i] = (struct caller){.executor = executor, .first = i * 3000};
+        assert_int_equal(pthread_create(&threads[i], NULL, call_many, &callers[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(callers[i].wrong, 0);
+    }
+    close_all(executor);
+}
+
+/* --- tasks that submit --- */
+
+static struct ovl_executor *the_executor;
+
+static int add_squares(struct ovl_task *task, struct ovl_bytes item)
+{
+    struct ovl_executor *executor =
+        *(const int *)item.data ? the_executor : ovl_task_executor(task);
+    struct mortal mortals[20] = {{0}};
+    int squares[20];
+    int sum = 0;
+    for (int i = 0; i < 20; i++)
+        mortals[i].number = i;
+    int error =
+        ovl_map(executor, live_or_die, mortals, sizeof mortals[0], squares, sizeof(int), 20, NULL);
+    for (int i = 0; i < 20; i++)
+        sum += squares[i];
+    return error ? error : ovl_task_return(task, &sum, sizeof sum);
+}
+
+static void expect_sum(struct ovl_executor *executor, int known)
+{
+    struct ovl_future *future = submit(executor, add_squares, &known, sizeof known, NULL);
+    struct ovl_bytes result;
+    assert_int_equal(ovl_future_result(future, &result), 0);
+    assert_int_equal(*(const int *)result.data, 2470);
+    ovl_future_free(future);
+}
+
+/*
+ * By the executor that the task is given, or by the one that the program remembers: that is known
+ * to workers that were forked after it was.
+ */
+static void tasks_submit_to_their_executor(void)
+{
+    struct ovl_executor *executor = open_workers(1);
+    the_executor = executor;
+    expect_sum(executor, 0);
+    pid_t first = process_of(executor);
+    assert_int_equal(kill(first, SIGKILL), 0);
+    while (process_of(executor) == first)
+        ;
+    expect_sum(executor, 1);
+    close_all(executor);
+}
+
+#if !defined(__SANITIZE_THREAD__)
+static void *submit_from_thread(void *argument)
+{
+    struct caller *caller = argument;
+    struct mortal mortal = {.way = LIVES, .number = 9};
+    struct ovl_future *future;
+    struct ovl_bytes result;
+    caller->wrong = 1;
+    if (ovl_submit(caller->executor, live_or_die,
+                   (struct ovl_bytes){.data = &mortal, .size = sizeof mortal}, &future))
+        return NULL;
+    caller->wrong = ovl_future_result(future, &result) || *(const int *)result.data != 81;
+    ovl_future_free(future);
+    return NULL;
+}
+
+static int start_threads(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)item;
+    pthread_t threads[4];
+    struct caller callers[4];
+    int wrong = 0;
+    for (int i = 0; i < 4; i++) {
+        callers[i] = (struct caller){.executor = ovl_task_executor(task)};
+        if (pthread_create(&threads[i], NULL, submit_from_thread, &callers[i]))
+            return -EAGAIN;
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        wrong += callers[i].wrong;
+    }
+    return wrong;
+}
+
+static int open_session(void *context, void **ret_session)
+{
+    (void)context;
+    *ret_session = &board->number[1];
+    atomic_fetch_add(&board->number[1], 1);
+    return 0;
+}
+
+static void close_session(void *context, void *session)
+{
+    (void)context;
+    (void)session;
+    atomic_fetch_add(&board->number[2], 1);
+}
+
+static void threads_of_a_task_submit(void)
+{
+    struct ovl_executor *executor = open_with(&(struct ovl_options){
+        .workers = 1, .session_open = open_session, .session_close = close_session});
+    for (int i = 0; i < 10; i++) {
+        struct ovl_future *future = submit(executor, start_threads, NULL, 0, NULL);
+        assert_int_equal(ovl_future_result(future, NULL), 0);
+        ovl_future_free(future);
+    }
+    close_all(executor);
+    assert_int_equal(atomic_load(&board->number[1]), 41);
+    assert_int_equal(atomic_load(&board->number[2]), 41);
+}
+#endif
+
+/* --- what workers inherit --- */
+
+static int print_a_line(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    printf("task %d\n", *(const int *)item.data);
+    return 0;
+}
+
+/* In a process whose standard output is the pipe. */
+static void print_in_tasks(int fd)
+{
+    if (dup2(fd, STDOUT_FILENO) < 0)
+        _exit(1);
+    static char room[4096];
+    setvbuf(stdout, room, _IOFBF, sizeof room);
+    printf("parent\n");
+    struct ovl_executor *executor = NULL;
+    if (ovl_executor_open(OVL_PROCESSES, &(struct ovl_options){.workers = 2}, &executor))
+        _exit(2);
+    for (int i = 0; i < 3; i++) {
+        struct ovl_future *future;
+        ovl_submit(executor, print_a_line, (struct ovl_bytes){.data = &i, .size = sizeof i},
+                   &future);
+        ovl_future_wait(future, OVL_FOREVER);
+        ovl_future_free(future);
+    }
+    ovl_executor_close(executor, OVL_FOREVER);
+    fflush(stdout);
+    _exit(0);
+}
+
+/* A task's output is out when its future is done; the parent's, which it waits with, comes once. */
+static void output_comes_once_and_in_order(void)
+{
+    struct wire wire = wire_open();
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        print_in_tasks(wire.fds[1]);
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    char text[256] = "";
+    assert_true(read(wire.fds[0], text, sizeof text - 1) > 0);
+    assert_string_equal(text, "task 0\ntask 1\ntask 2\nparent\n");
+    wire_close(&wire);
+}
+
+static int wait_for_release(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    const struct wire *wires = item.data;
+    pid_t process = getpid();
+    atomic_store(&board->number[3], process);
+    wire_tell(&wires[0], 1);
+    return wire_await(&wires[1], 1) ? 0 : -EPIPE;
+}
+
+/* Ctrl-C reaches all processes of a terminal: the parent decides what becomes of the tasks. */
+static void workers_leave_ctrl_c_to_the_parent(void)
+{
+    struct wire wires[2] = {wire_open(), wire_open()};
+    struct ovl_executor *executor = open_workers(1);
+    struct ovl_future *future = submit(executor, wait_for_release, wires, sizeof wires, NULL);
+    assert_true(wire_await(&wires[0], 1));
+    assert_int_equal(kill((pid_t)atomic_load(&board->number[3]), SIGINT), 0);
+    wire_tell(&wires[1], 1);
+    assert_int_equal(ovl_future_result(future, NULL), 0);
+    ovl_future_free(future);
+    close_all(executor);
+    wire_close(&wires[0]);
+    wire_close(&wires[1]);
+}
+
+static int tell_descriptors(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)item;
+    int lanes = 0;
+    int others = 0;
+    for (int fd = 0; fd < 256; fd++) {
+        char path[64];
+        char target[64] = "";
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        if (readlink(path, target, sizeof target - 1) <= 0)
+            continue;
+        lanes += strstr(target, "memfd:overlap") != NULL;
+        others += strstr(target, "pidfd") || strstr(target, "eventpoll");
+    }
+    return ovl_task_return(task, &(int[2]){lanes, others}, 2 * sizeof(int));
+}
+
+static void worker_holds_its_own_lane_alone(void)
+{
+    struct ovl_executor *executor = open_workers(8);
+    for (int i = 0; i < 16; i++) {
+        struct ovl_future *future = submit(executor, tell_descriptors, NULL, 0, NULL);
+        struct ovl_bytes result;
+        assert_int_equal(ovl_future_result(future, &result), 0);
+        assert_memory_equal(result.data, &((int[2]){1, 0}), 2 * sizeof(int));
+        ovl_future_free(future);
+        kill(process_of(executor), SIGKILL);
+    }
+    close_all(executor);
+}
+
+/* --- ends --- */
+
+static void never_close(void *context, void *session)
+{
+    (void)context;
+    (void)session;
+    for (;;)
+        pause();
+}
+
+static int open_nothing(void *context, void **ret_session)
+{
+    (void)context;
+    (void)ret_session;
+    return 0;
+}
+
+static void session_that_never_closes_is_ended(void)
+{
+    struct ovl_executor *executor = open_with(&(struct ovl_options){
+        .workers = 2, .session_open = open_nothing, .session_close = never_close});
+    assert_true(process_of(executor) > 0);
+    ovl_time began = ovl_now();
+    close_all(executor);
+    assert_true(ovl_now() - began < 10 * OVL_SECOND);
+}
+
+/* In a process that will be killed while its workers do nothing. */
+static void open_and_wait(const struct wire *opened)
+{
+    struct ovl_executor *executor = NULL;
+    if (ovl_executor_open(OVL_PROCESSES, &(struct ovl_options){.workers = 4}, &executor))
+        _exit(1);
+    wire_tell(opened, 1);
+    for (;;)
+        pause();
+}
+
+static void idle_workers_end_with_their_parent(void)
+{
+    struct wire opened = wire_open();
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    pid_t parent = fork();
+    assert_true(parent >= 0);
+    if (parent == 0)
+        open_and_wait(&opened);
+    assert_true(wire_await(&opened, 1));
+    assert_int_equal(kill(parent, SIGKILL), 0);
+    int ended = 0;
+    while (wait(NULL) > 0)
+        ended++;
+    assert_int_equal(ended, 5);
+    wire_close(&opened);
+}
+
+/* An idle executor uses no processor. */
+static void idle_executor_sleeps(void)
+{
+    struct ovl_executor *executor = open_workers(2);
+    assert_true(process_of(executor) > 0);
+    struct timespec before;
+    struct timespec after;
+    struct timespec rest = {.tv_nsec = 100 * OVL_MILLISECOND};
+    nanosleep(&rest, NULL);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    rest.tv_nsec = 500 * OVL_MILLISECOND;
+    nanosleep(&rest, NULL);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    ovl_time used = (after.tv_sec - before.tv_sec) * OVL_SECOND + after.tv_nsec - before.tv_nsec;
+    assert_true(used < 50 * OVL_MILLISECOND);
+    close_all(executor);
+}
+
+int main(int argc, char **argv)
+{
+    const struct test_case cases[] = {
+        TEST_CASE(crash_matrix),
+        TEST_CASE(worker_killed_while_idle_costs_no_task),
+        TEST_CASE(large_item_is_repeated),
+        TEST_CASE(payloads_of_every_size),
+        TEST_CASE(huge_payloads),
+        TEST_CASE(memory_of_large_payloads_is_given_back),
+        TEST_CASE(four_callers_among_deaths),
+        TEST_CASE(tasks_submit_to_their_executor),
+#if !defined(__SANITIZE_THREAD__)
+        TEST_CASE(threads_of_a_task_submit),
+#endif
+        TEST_CASE(output_comes_once_and_in_order),
+        TEST_CASE(workers_leave_ctrl_c_to_the_parent),
+        TEST_CASE(worker_holds_its_own_lane_alone),
+        TEST_CASE(session_that_never_closes_is_ended),
+        TEST_CASE(idle_workers_end_with_their_parent),
+        TEST_CASE(idle_executor_sleeps),
+    };
+    return run_cases("processes", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) != 0;
+}

@@ -1,0 +1,134 @@
+#include "cases.h"
+#include "watch.h"
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DEFAULT_SECONDS 15
+
+#if SANITIZED
+/* Memory that is not to be had is a case like others, not a fault. */
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+#endif
+
+static void *return_at_once(void *argument)
+{
+    return argument;
+}
+
+/* In a child of fork, ThreadSanitizer starts its own thread along with the first other one. */
+static void let_sanitizer_start(void)
+{
+    pthread_t thread;
+    if (SANITIZED && pthread_create(&thread, NULL, return_at_once, NULL) == 0)
+        pthread_join(thread, NULL);
+}
+
+struct board *board;
+const void *case_argument;
+
+static const int crash_signals[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS};
+static struct sigaction crash_actions[COUNT_OF(crash_signals)];
+
+static void remember_crash_actions(void)
+{
+    for (size_t i = 0; i < COUNT_OF(crash_signals); i++)
+        sigaction(crash_signals[i], NULL, &crash_actions[i]);
+}
+
+/* cmocka catches crashes, and worker processes would inherit that. */
+static void restore_crash_actions(void)
+{
+    for (size_t i = 0; i < COUNT_OF(crash_signals); i++)
+        sigaction(crash_signals[i], &crash_actions[i], NULL);
+}
+
+static void call_case(void **state)
+{
+    const struct test_case *test = *state;
+    restore_crash_actions();
+    board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(board != MAP_FAILED);
+    case_argument = test->argument;
+    let_sanitizer_start();
+    struct watch before = watch_now();
+    test->run();
+    char difference[256];
+    if (!watch_settles(&before, difference, sizeof difference))
+        fail_msg("left behind: %s", difference);
+    munmap(board, sizeof *board);
+}
+
+static int run_in_this_process(const struct test_case *test)
+{
+    const struct CMUnitTest tests[] = {
+        {.name = test->name, .test_func = call_case, .initial_state = (void *)(uintptr_t)test},
+    };
+    remember_crash_actions();
+    return cmocka_run_group_tests_name(test->name, tests, NULL, NULL) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static void let_child_run(const struct test_case *test)
+{
+    setpgid(0, 0);
+    signal(SIGALRM, SIG_DFL);
+    alarm((test->seconds ? test->seconds : DEFAULT_SECONDS) * SCALE(1, 4));
+    exit(run_in_this_process(test));
+}
+
+static const char *what_happened(int status, char *buffer, size_t size)
+{
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+        return "did not end in its time";
+    if (WIFSIGNALED(status))
+        snprintf(buffer, size, "ended by signal %d (%s)", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
+    else
+        snprintf(buffer, size, "failed, exit %d", WEXITSTATUS(status));
+    return buffer;
+}
+
+static bool run_case(const char *group, const struct test_case *test)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0)
+        let_child_run(test);
+    int status = 0;
+    if (child < 0 || waitpid(child, &status, 0) != child) {
+        fprintf(stderr, "%s: %s: no process: %s\n", group, test->name, strerror(errno));
+        return false;
+    }
+    kill(-child, SIGKILL);
+    if (status == 0)
+        return true;
+    char text[128];
+    fprintf(stderr, "FAILED %s: %s: %s\n", group, test->name,
+            what_happened(status, text, sizeof text));
+    return false;
+}
+
+int run_cases(const char *group, const struct test_case *cases, size_t count, const char *only)
+{
+    int failed = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!only || strstr(cases[i].name, only))
+            failed += !run_case(group, &cases[i]);
+    return failed;
+}

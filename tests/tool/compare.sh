@@ -1,0 +1,93 @@
+# compare: tables, JSON, real URLs, sites that refuse, failures that are named.
+. "$(dirname "$0")/lib.sh"
+models='sync threads async processes'
+
+# document: holds ./out against the schema.
+document() {
+    "$SCHEMA_CHECK" "$SCHEMA" <out || fail "not as the schema has it: $(cat out)"
+}
+
+# Both programs, every model: everything is done, and everything is verified.
+expect 0 compare --downloads 12 --latency 5ms --sums 6 --number 100000 --json
+document
+[ ! -s err ] || fail "it said: $(cat err)"
+for model in $models; do
+    [ "$(grep -c "\"model\": \"$model\"" out)" -ge 2 ] || fail "$model is not in both programs"
+done
+[ "$(grep -c '"done": 12,' out)" -eq 4 ] || fail 'some downloads were not done'
+[ "$(grep -c '"done": 6,' out)" -eq 4 ] || fail 'some sums were not done'
+says out '"bound": "cpu"'
+
+expect 0 compare --downloads 8 --latency 30ms --sums 4 --number 1000
+says out '^8 downloads, 30 ms latency, 2 sites$'
+says out '^4 sums of squares below 1000 + x$'
+[ "$(grep -c '^Verdict: ' out)" -eq 2 ] || fail "there are not two verdicts: $(cat out)"
+for model in $models; do
+    [ "$(grep -c "^$model  *[1-9]" out)" -eq 2 ] || fail "$model is not in both tables"
+done
+
+# Without a terminal: no colour, and no progress; in an ASCII locale no other characters.
+! grep -q "$(printf '\033')" out err || fail 'escape sequences without a terminal'
+LC_ALL=C expect 0 compare cpu --sums 2 --number 10 --models sync
+[ "$(LC_ALL=C tr -d '\n -~' <out | wc -c)" -eq 0 ] || fail 'other characters than ASCII in its locale'
+for columns in 20 40 60 80 120; do
+    COLUMNS=$columns LC_ALL=C expect 0 compare io --downloads 4 --latency 5ms --models sync,async
+    widest=$(awk 'length > widest { widest = length } END { print widest }' out)
+    [ "$widest" -le "$columns" ] || [ "$columns" -lt 40 ] || fail "$widest columns wide in $columns"
+done
+
+# Progress as lines, where it is asked for.
+expect 0 compare cpu --sums 2 --number 10 --models sync --progress always
+says err '^cpu sync: 0 of 2 sums, 0.0 s$'
+says err '^cpu sync: 2 of 2 sums, '
+expect 0 compare cpu --sums 2 --number 10 --models sync --progress never
+[ ! -s err ] || fail 'progress though it was not wanted'
+
+# Python's names, the order that was asked for, and the number of workers.
+expect 0 compare io --downloads 6 --latency 1ms --models asyncio,threading -w 3 --json
+document
+[ "$(grep -c '"workers": 3' out)" -eq 2 ] || fail '-w was not kept'
+[ "$(grep '"model": "' out | head -1 | tr -d ' ,')" = '"model":"async"' ] || fail 'the order was not kept'
+says out '"speedup": null'
+expect 0 compare cpu --sums 3 --number 10 --models sync,threads -w 2 --json
+[ "$(grep -c '"workers": 1,' out)" -ge 1 ] || fail '-w changed sync'
+
+# Real URLs: a server of our own beside it, in turns.
+start_origin --size 5000
+expect 0 compare io --url "${url}one" --url "${url}two" --downloads 10 --json
+document
+[ "$(grep -c '"done": 10,' out)" -eq 4 ] || fail 'some URLs were not downloaded'
+[ ! -s err ] || fail "it said: $(cat err)"
+stop_origin TERM
+says origin.err 'served [0-9]* connections and 40 requests'
+
+# A site that refuses: every model, every download, named and counted; the rest of the run goes on.
+expect 1 compare --url "${url}gone" --downloads 5 --sums 2 --number 10 --json
+document
+[ "$(grep -c '"failed": 5,' out)" -eq 4 ] || fail 'a site that refuses was not counted as failed'
+[ "$(grep -c '"done": 2,' out)" -eq 4 ] || fail 'the other program did not run'
+for model in $models; do
+    says err "$model: ${url}gone: .*Connection refused; is a server running there"
+    says err "$model: and 4 more of the 5 downloads: "
+done
+expect 1 compare io --url http://nobody.invalid/ --downloads 2 --models async
+says err 'nobody.invalid.*check the host'
+
+# A status that is an error, and an answer that takes too long.
+start_origin --latency 1s
+expect 1 compare io --url "${url}x?size=wrong" --downloads 1 --models sync
+says err 'answered with status 400'
+expect 1 compare io --url "$url" --downloads 4 --models async,threads --timeout 100ms
+says err 'async: .*give it longer with --timeout'
+stop_origin TERM
+expect 0 compare io --downloads 2 --latency 300ms --timeout 200ms --models async
+
+# The environment's proxy is not asked for pages of this machine.
+http_proxy=http://127.0.0.1:1 expect 0 compare io --downloads 2 --latency 0ms --models sync
+
+# Sums are exact beyond 64 bits, and every size of page is verified.
+expect 0 compare cpu --sums 2 --number 6000000 --models sync,threads
+expect 0 compare io --downloads 4 --latency 0ms --size 5M --models threads,async
+expect 0 compare io --downloads 4 --latency 0ms --size 0 --models async
+expect 0 compare cpu --sums 3 --number 0 --models sync,async
+finish

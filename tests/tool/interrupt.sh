@@ -1,0 +1,48 @@
+# Ctrl-C: under every model it ends within a second, leaves no process behind, and says what was done.
+. "$(dirname "$0")/lib.sh"
+
+# gone MARK: whether no process is left of those that were started with this mark.
+gone() {
+    ! grep -qsa "OVERLAP_TEST_MARK=$1" /proc/[0-9]*/environ
+}
+
+# interrupt SIGNAL WHOM WORD ARGUMENT...: sends the signal to the command alone or to its whole group, when
+# its progress has the word.
+interrupt() {
+    signal=$1
+    whom=$2
+    word=$3
+    shift 3
+    mark=$$-$(milliseconds)
+    rm -f err
+    touch err
+    OVERLAP_TEST_MARK=$mark setsid "$OVERLAP" "$@" --progress always --json >out 2>err </dev/null &
+    pid=$!
+    await grep -q "$word" err || fail "overlap $*: did not begin: $(cat err)"
+    # setsid gave it a process group of its own, as a terminal does.
+    target=$pid
+    [ "$whom" = alone ] || target=-$pid
+    begin=$(milliseconds)
+    kill -"$signal" "$target"
+    wait "$pid"
+    code=$?
+    took=$(($(milliseconds) - begin))
+    [ "$code" -eq 130 ] || fail "overlap $*: exit code $code after $signal to $whom"
+    [ "$took" -lt 1500 ] || fail "overlap $*: ended $took ms after $signal to $whom"
+    says err 'interrupted; what was done until then is shown'
+    await gone "$mark" || fail "overlap $*: left a process behind after $signal to $whom"
+    "$SCHEMA_CHECK" "$SCHEMA" <out || fail "overlap $*: not as the schema has it: $(cat out)"
+}
+
+for model in sync threads async processes; do
+    interrupt INT alone "io $model: 0 of" compare io --models "$model" --downloads 5000 --latency 100ms
+    says out '"not_started": [0-9]'
+    interrupt INT group "io $model: 0 of" compare io --models "$model" --latency 30s
+    interrupt INT alone "cpu $model: 0 of" compare cpu --models "$model" --number 1000000000
+    interrupt TERM group "cpu $model: 0 of" compare cpu --models "$model" --number 1000000000
+done
+
+# What was done before is kept.
+interrupt INT alone 'io sync: 0 of' compare io --models async,sync --downloads 400 --latency 20ms
+says out '"done": 400,'
+finish

@@ -1,0 +1,76 @@
+# What the tests of the command share. OVERLAP is the command; all runs in a folder of its own.
+set -u
+: "${OVERLAP:?run by ctest, which names the command and the helpers}"
+folder=$(mktemp -d) || exit 1
+failures=0
+origin_pid= # of a server that was started and not waited for
+
+clean() {
+    [ -z "$origin_pid" ] || kill -KILL "$origin_pid" 2>/dev/null
+    rm -rf "$folder"
+}
+trap clean EXIT
+trap 'exit 1' INT TERM
+cd "$folder" || exit 1
+
+# A proxy of this machine's would stand between the tests and their servers.
+unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY
+
+fail() {
+    echo "FAILED: $*" >&2
+    failures=$((failures + 1))
+}
+
+finish() {
+    [ "$failures" -eq 0 ] || exit 1
+    echo "all as it should be"
+    exit 0
+}
+
+# expect CODE ARGUMENT...: runs the command, its output in ./out and ./err, and looks at its exit code.
+expect() {
+    wanted=$1
+    shift
+    "$OVERLAP" "$@" >out 2>err </dev/null
+    code=$?
+    [ "$code" -eq "$wanted" ] || fail "overlap $*: exit code $code, not $wanted: $(cat err)"
+}
+
+# says FILE PATTERN: whether a file has a line like that.
+says() {
+    grep -q -e "$2" "$1" || fail "no '$2' in: $(cat "$1")"
+}
+
+# await COMMAND...: until it succeeds, for at most ten seconds.
+await() {
+    tries=0
+    until "$@"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 200 ] || return 1
+        sleep 0.05
+    done
+}
+
+milliseconds() {
+    echo $(($(date +%s%N) / 1000000))
+}
+
+# start_origin ARGUMENT...: a server; sets url, port and origin_pid.
+start_origin() {
+    rm -f ready
+    touch ready
+    "$OVERLAP" origin "$@" >ready 2>origin.err </dev/null &
+    origin_pid=$!
+    await grep -q / ready || fail "origin $* did not say where it is: $(cat origin.err)"
+    read -r url <ready
+    port=${url##*:}
+    port=${port%/}
+}
+
+# stop_origin SIGNAL: returns its exit code.
+stop_origin() {
+    stopping=$origin_pid
+    origin_pid=
+    kill -"$1" "$stopping"
+    wait "$stopping"
+}

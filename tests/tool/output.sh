@@ -1,0 +1,39 @@
+# Output that cannot be written: exit code 3, and a message.
+. "$(dirname "$0")/lib.sh"
+
+# unwritable CODE ARGUMENT...: with standard output full, closed, and without a reader.
+unwritable() {
+    "$OVERLAP" "$@" >/dev/full 2>err </dev/null
+    code=$?
+    [ "$code" -eq 3 ] || fail "overlap $* >/dev/full: exit code $code"
+    says err 'cannot write to standard output: No space left on device; make room'
+
+    "$OVERLAP" "$@" >&- 2>err </dev/null
+    code=$?
+    [ "$code" -eq 3 ] || fail "overlap $* >&-: exit code $code"
+    says err 'cannot write to standard output: Bad file descriptor; it is closed'
+
+    rm -f code
+    { "$OVERLAP" "$@" 2>err </dev/null; echo $? >code; } | :
+    [ "$(cat code)" -eq 3 ] || fail "overlap $* | :: exit code $(cat code)"
+    says err 'cannot write to standard output: Broken pipe; its reader went away'
+}
+
+unwritable --help
+unwritable --version
+unwritable compare --help
+unwritable origin --help
+unwritable origin
+unwritable compare cpu --sums 2 --number 10 --models sync
+unwritable compare cpu --sums 2 --number 10 --models sync --json
+unwritable compare io --downloads 2 --latency 0ms --models sync,async --json
+
+# Standard error that is closed, or full, changes nothing.
+"$OVERLAP" compare io --downloads 2 --latency 1ms --models async --progress always 2>&- >out </dev/null ||
+    fail 'with standard error closed it fails'
+says out '^async '
+"$OVERLAP" compare cpu --sums 2 --number 10 --models sync --progress always 2>/dev/full >out </dev/null ||
+    fail 'with standard error full it fails'
+"$OVERLAP" compare io --downloads 2 --latency 1ms --models async <&- >out 2>err ||
+    fail 'with standard input closed it fails'
+finish

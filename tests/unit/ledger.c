@@ -1,0 +1,257 @@
+/* Proves that a ledger's sums are exact and its sample even. */
+#include "../support/cases.h"
+#include "ledger/meter.h"
+#include <errno.h>
+#include <overlap.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static struct ovl_ledger *ledger_new(size_t limit)
+{
+    struct ovl_ledger *ledger = NULL;
+    assert_int_equal(ovl_ledger_open(limit, &ledger), 0);
+    return ledger;
+}
+
+static struct ovl_record record_of(size_t n)
+{
+    struct ovl_record record = {
+        .task = n,
+        .worker = (unsigned)(n % 7),
+        .error = n % 5 ? 0 : -EIO,
+        .submitted = (ovl_time)n,
+        .start = 1000 + (ovl_time)n,
+        .end = 1000 + (ovl_time)(n * 3),
+        .cpu_ns = (ovl_time)(n % 11),
+    };
+    for (int i = 0; i < OVL_WAIT_COUNT; i++)
+        record.wait_ns[i] = (ovl_time)(n % 13) * (i + 1);
+    return record;
+}
+
+static void add(struct ovl_ledger *ledger, size_t start, size_t end)
+{
+    for (size_t i = start; i < end; i++) {
+        struct ovl_record record = record_of(i);
+        ovl__ledger_add(ledger, &record);
+    }
+}
+
+static struct ovl_ledger_sum expected_sum(size_t count)
+{
+    struct ovl_ledger_sum sum = {.tasks = count};
+    for (size_t n = 0; n < count; n++) {
+        struct ovl_record record = record_of(n);
+        sum.failed += record.error != 0;
+        sum.wall_ns += record.end - record.start;
+        sum.cpu_ns += record.cpu_ns;
+        for (int i = 0; i < OVL_WAIT_COUNT; i++)
+            sum.wait_ns[i] += record.wait_ns[i];
+    }
+    return sum;
+}
+
+static void expect_sum(struct ovl_ledger *ledger, size_t count)
+{
+    struct ovl_ledger_sum sum;
+    memset(&sum, 0xff, sizeof sum);
+    ovl_ledger_sum(ledger, &sum);
+    struct ovl_ledger_sum expected = expected_sum(count);
+    assert_memory_equal(&sum, &expected, sizeof sum);
+}
+
+static void empty_ledger_has_nothing(void)
+{
+    struct ovl_ledger *ledger = ledger_new(0);
+    expect_sum(ledger, 0);
+    assert_int_equal(ovl_ledger_count(ledger), 0);
+    struct ovl_record record = {.task = 5};
+    assert_int_equal(ovl_ledger_read(ledger, 0, &record), -ERANGE);
+    assert_int_equal(record.task, 5);
+    ovl_ledger_close(ledger);
+    ovl_ledger_close(NULL);
+}
+
+static void records_come_back_whole(void)
+{
+    enum { COUNT = 1000 };
+    struct ovl_ledger *ledger = ledger_new(0);
+    add(ledger, 0, COUNT);
+    assert_int_equal(ovl_ledger_count(ledger), COUNT);
+    bool seen[COUNT] = {false};
+    for (size_t i = 0; i < COUNT; i++) {
+        struct ovl_record record;
+        memset(&record, 0xff, sizeof record);
+        assert_int_equal(ovl_ledger_read(ledger, i, &record), 0);
+        assert_in_range(record.task, 0, COUNT - 1);
+        assert_false(seen[record.task]);
+        seen[record.task] = true;
+        struct ovl_record expected = record_of(record.task);
+        assert_memory_equal(&record, &expected, sizeof record);
+    }
+    expect_sum(ledger, COUNT);
+    ovl_ledger_close(ledger);
+}
+
+static void sums_count_what_is_not_kept(void)
+{
+    struct ovl_ledger *ledger = ledger_new(10);
+    add(ledger, 0, 5000);
+    expect_sum(ledger, 5000);
+    assert_int_equal(ovl_ledger_count(ledger), 10);
+    struct ovl_record record;
+    assert_int_equal(ovl_ledger_read(ledger, 10, &record), -ERANGE);
+    ovl_ledger_close(ledger);
+}
+
+static void default_limit_holds(void)
+{
+    enum { LIMIT = 65536 };
+    struct ovl_ledger *ledger = ledger_new(0);
+    add(ledger, 0, LIMIT + 1000);
+    assert_int_equal(ovl_ledger_count(ledger), LIMIT);
+    expect_sum(ledger, LIMIT + 1000);
+    ovl_ledger_close(ledger);
+}
+
+/*
+ * 1,000 of 50,000 are kept: each tenth of the tasks has 100 of them, give or take 5 standard
+ * deviations (47). The early, the middle and the late are equally likely.
+ */
+static void sample_is_even(void)
+{
+    enum { LIMIT = 1000, COUNT = 50000, PARTS = 10 };
+    struct ovl_ledger *ledger = ledger_new(LIMIT);
+    add(ledger, 0, COUNT);
+    size_t parts[PARTS] = {0};
+    bool *seen = calloc(COUNT, sizeof *seen);
+    for (size_t i = 0; i < LIMIT; i++) {
+        struct ovl_record record;
+        assert_int_equal(ovl_ledger_read(ledger, i, &record), 0);
+        assert_false(seen[record.task]);
+        seen[record.task] = true;
+        parts[record.task / (COUNT / PARTS)]++;
+    }
+    for (size_t i = 0; i < PARTS; i++)
+        assert_in_range(parts[i], 53, 147);
+    free(seen);
+    ovl_ledger_close(ledger);
+}
+
+static void *add_many(void *argument)
+{
+    add(argument, 0, 5000);
+    return NULL;
+}
+
+static void threads_may_record_at_once(void)
+{
+    struct ovl_ledger *ledger = ledger_new(100);
+    pthread_t threads[4];
+    for (size_t i = 0; i < COUNT_OF(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, add_many, ledger), 0);
+    for (int i = 0; i < 200; i++) {
+        struct ovl_ledger_sum sum;
+        ovl_ledger_sum(ledger, &sum);
+        assert_in_range(sum.tasks, 0, 20000);
+    }
+    for (size_t i = 0; i < COUNT_OF(threads); i++)
+        pthread_join(threads[i], NULL);
+    struct ovl_ledger_sum sum;
+    struct ovl_ledger_sum once = expected_sum(5000);
+    ovl_ledger_sum(ledger, &sum);
+    assert_int_equal(sum.tasks, 4 * once.tasks);
+    assert_int_equal(sum.wall_ns, 4 * once.wall_ns);
+    assert_int_equal(sum.wait_ns[OVL_WAIT_OTHER], 4 * once.wait_ns[OVL_WAIT_OTHER]);
+    ovl_ledger_close(ledger);
+}
+
+static void waits_have_names(void)
+{
+    static const char *const names[] = {"network", "disk", "sleep", "lock", "child", "other"};
+    assert_int_equal(COUNT_OF(names), OVL_WAIT_COUNT);
+    for (unsigned i = 0; i < OVL_WAIT_COUNT; i++)
+        assert_string_equal(ovl_wait_name((enum ovl_wait)i), names[i]);
+    assert_null(ovl_wait_name((enum ovl_wait)OVL_WAIT_COUNT));
+}
+
+static ovl_time cpu_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * OVL_SECOND + now.tv_nsec;
+}
+
+static void compute_for(ovl_time length)
+{
+    ovl_time end = cpu_now() + length;
+    while (cpu_now() < end)
+        ;
+}
+
+#define WORK_NS (5 * OVL_MILLISECOND)
+
+/* What the thread computes between a pause and the resume is another's. */
+static void meter_leaves_out_its_pauses(void)
+{
+    struct ovl__meter meter = {0};
+    ovl__meter_start(&meter);
+    compute_for(WORK_NS);
+    ovl__meter_pause(&meter);
+    compute_for(4 * WORK_NS);
+    ovl__meter_resume(&meter);
+    compute_for(WORK_NS);
+    ovl__meter_stop(&meter);
+    assert_true(meter.record.cpu_ns >= 2 * WORK_NS);
+    assert_true(meter.record.cpu_ns < 4 * WORK_NS);
+}
+
+/* A call's time is wait where the thread slept in it, and CPU time where it computed. */
+static void meter_splits_a_call(void)
+{
+    struct ovl__meter meter = {0};
+    ovl__meter_start(&meter);
+    ovl_time began = ovl_now();
+    compute_for(WORK_NS);
+    struct pollfd nothing = {.fd = -1};
+    poll(&nothing, 1, 20);
+    ovl__meter_call(&meter, OVL_WAIT_CHILD, began);
+    ovl__meter_stop(&meter);
+    assert_true(meter.record.cpu_ns >= WORK_NS);
+    assert_true(meter.record.wait_ns[OVL_WAIT_CHILD] >= 19 * OVL_MILLISECOND);
+    ovl_time all = meter.record.cpu_ns + meter.record.wait_ns[OVL_WAIT_CHILD];
+    assert_true(all <= meter.record.end - meter.record.start);
+}
+
+static void meter_starts_anew(void)
+{
+    struct ovl__meter meter = {.record = {.task = 3, .cpu_ns = 99, .wait_ns = {1, 2, 3, 4, 5, 6}}};
+    ovl__meter_start(&meter);
+    assert_int_equal(meter.record.task, 3);
+    ovl__meter_wait(&meter, OVL_WAIT_DISK, ovl_now() - 500);
+    ovl__meter_stop(&meter);
+    assert_true(meter.record.wait_ns[OVL_WAIT_DISK] >= 500);
+    assert_int_equal(meter.record.wait_ns[OVL_WAIT_SLEEP], 0);
+    assert_true(meter.record.end >= meter.record.start);
+    assert_true(meter.record.cpu_ns >= 0 && meter.record.cpu_ns < OVL_SECOND);
+}
+
+int main(void)
+{
+    const struct test_case cases[] = {
+        TEST_CASE(empty_ledger_has_nothing),
+        TEST_CASE(records_come_back_whole),
+        TEST_CASE(sums_count_what_is_not_kept),
+        TEST_CASE(default_limit_holds),
+        TEST_CASE(sample_is_even),
+        TEST_CASE(threads_may_record_at_once),
+        TEST_CASE(waits_have_names),
+        TEST_CASE(meter_leaves_out_its_pauses),
+        TEST_CASE(meter_splits_a_call),
+        TEST_CASE(meter_starts_anew),
+    };
+    return run_cases("ledger", cases, COUNT_OF(cases), NULL) ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,79 @@
+#include "compare/comparison.h"
+
+#include <stdio.h>
+
+void comparison_init(struct comparison *comparison, const struct program *program,
+                     const struct models *models, unsigned workers)
+{
+    *comparison = (struct comparison){
+        .program = *program,
+        .count = program->count > 0 ? models->count : 0,
+    };
+    for (size_t n = 0; n < comparison->count; n++) {
+        comparison->measures[n].model = models->list[n];
+        comparison->measures[n].workers = models_workers(models->list[n], program, workers);
+    }
+}
+
+static const struct measure_view *find_sync(const struct comparison_view *view)
+{
+    for (size_t n = 0; n < view->count; n++)
+        if (view->measures[n].model == OVL_SYNC && view->measures[n].complete)
+            return &view->measures[n];
+    return NULL;
+}
+
+static void set_speedups(struct comparison_view *view)
+{
+    const struct measure_view *sync = find_sync(view);
+    for (size_t n = 0; n < view->count; n++) {
+        const struct measure_view *measure = &view->measures[n];
+        if (sync && measure->complete && measure->wall_ns > 0)
+            view->speedups[n] = (double)sync->wall_ns / (double)measure->wall_ns;
+    }
+}
+
+/* By sync's ledger, where tasks do not hinder each other; otherwise by the first there is. */
+static enum ovl_bound find_bound(const struct comparison_view *view)
+{
+    const struct measure_view *sync = find_sync(view);
+    for (size_t n = 0; n < view->count && !sync; n++)
+        if (view->measures[n].sum.tasks > 0)
+            sync = &view->measures[n];
+    return sync ? ovl_ledger_bound(&sync->sum) : OVL_NEITHER_BOUND;
+}
+
+static void set_verdict(struct comparison_view *view)
+{
+    struct ovl_measure measures[OVL_MODEL_COUNT];
+    size_t count = 0;
+    for (size_t n = 0; n < view->count; n++) {
+        const struct measure_view *measure = &view->measures[n];
+        if (measure->complete)
+            measures[count++] = (struct ovl_measure){
+                .model = measure->model,
+                .workers = measure->workers,
+                .wall_ns = measure->wall_ns,
+            };
+    }
+    enum ovl_bound bound = find_bound(view);
+    view->decided = ovl_verdict(bound, measures, count, &view->verdict) == 0;
+    if (view->decided)
+        return;
+    view->verdict = (struct ovl_verdict){.bound = bound};
+    snprintf(view->verdict.reason, sizeof view->verdict.reason, "%s",
+             view->program->count > 0 ? "no complete run of sync to measure the others against"
+                                      : "nothing was asked for");
+}
+
+void comparison_look(const struct comparison *comparison, struct comparison_view *ret_view)
+{
+    *ret_view = (struct comparison_view){
+        .program = &comparison->program,
+        .count = comparison->count,
+    };
+    for (size_t n = 0; n < comparison->count; n++)
+        ret_view->measures[n] = measure_look(&comparison->measures[n], &comparison->program);
+    set_speedups(ret_view);
+    set_verdict(ret_view);
+}

@@ -1,0 +1,58 @@
+/* Options: a table of what a verb takes makes its parser and its --help. */
+#ifndef TOOL_OPTIONS_H
+#define TOOL_OPTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Takes a value that no kind below describes. Returns 0, or -1 once it has said what is wrong. */
+typedef int option_take_fn(void *target, const char *text);
+
+enum option_kind {
+    OPTION_FLAG,     /* target: bool */
+    OPTION_NUMBER,   /* target: uint64_t */
+    OPTION_DURATION, /* target: ovl_time, nanoseconds; a unit is required */
+    OPTION_SIZE,     /* target: uint64_t, bytes */
+    OPTION_TEXT,     /* target: const char * */
+    OPTION_CHOICE,   /* target: int, the index in `choices` */
+    OPTION_TAKEN,    /* target: whatever `take` makes of it */
+};
+
+struct option {
+    const char *name; /* without the dashes */
+    char letter;      /* 0: none */
+    enum option_kind kind;
+    const char *value;          /* what --help calls its value: "D"; NULL for a flag */
+    const char *help;           /* for --help; lines are broken at '\n' */
+    void *target;               /* written when the option is met, left alone otherwise */
+    uint64_t least;             /* of a number, a duration (ns) or a size (bytes) */
+    uint64_t most;              /* 0: no limit but the type's */
+    const char *remedy;         /* what to do about a value out of range; NULL: the range says it */
+    const char *const *choices; /* ends in NULL */
+    option_take_fn *take;
+};
+
+/* What a verb is called with. */
+struct usage {
+    const char *verb;
+    const char *synopsis; /* "[io|cpu] [options]" */
+    const char *about;    /* a paragraph for --help */
+    const struct option *options;
+    size_t option_count;
+
+    /* Takes an argument that is no option, as `take` does; NULL: there are none. */
+    option_take_fn *operand;
+    void *operand_target;
+};
+
+/* Parsing is done and the verb goes on. */
+#define OPTIONS_GO (-1)
+
+/*
+ * Reads argv[1] and what follows into the options' targets.
+ *
+ * Returns OPTIONS_GO, or the command's exit code: --help was printed, or what is wrong was said.
+ */
+int options_parse(const struct usage *usage, int argc, char **argv);
+
+#endif
