@@ -12,7 +12,7 @@
 #include <overlap/error.h>
 
 /* Whoever links the static library with a program that opens executors gets the hooks with it. */
-__attribute__((used)) static void (*const *const hooks)(void) = ovl__hooks;
+__attribute__((used)) static const char *const *const hooks = ovl__hooks;
 
 /* ThreadSanitizer ends the process when it has no more room for fibers, at some 8,000 of them. */
 #ifdef OVL__TSAN

@@ -115,19 +115,41 @@ static void cancel_rest(struct stream_run *run)
         ovl_future_cancel(ovl__of(link, struct place, order)->future);
 }
 
+/* The next task to give, if it has ended already. */
+static struct place *ready_now(struct stream_run *run)
+{
+    if (ovl__list_empty(&run->taken))
+        return NULL;
+    if (!run->stream->as_completed) {
+        struct place *oldest = ovl__of(run->taken.next, struct place, order);
+        return ovl_future_done(oldest->future) ? oldest : NULL;
+    }
+    pthread_mutex_lock(&run->executor->lock);
+    struct place *place =
+        ovl__list_empty(&run->done) ? NULL : ovl__of(run->done.next, struct place, done);
+    pthread_mutex_unlock(&run->executor->lock);
+    return place;
+}
+
+/* What has ended is given before more is taken: under sync that is each task before the next
+ * begins. */
 static void pump(struct stream_run *run)
 {
     bool cancelled = false;
     for (;;) {
-        while (!run->ended && !ovl__list_empty(&run->free))
-            submit_next(run);
         if (run->stopped && !cancelled) {
             cancel_rest(run);
             cancelled = true;
         }
-        if (ovl__list_empty(&run->taken))
+        struct place *ready = ready_now(run);
+        if (ready)
+            give(run, ready);
+        else if (!run->ended && !ovl__list_empty(&run->free))
+            submit_next(run);
+        else if (!ovl__list_empty(&run->taken))
+            give(run, next_done(run));
+        else
             return;
-        give(run, next_done(run));
     }
 }
 

@@ -3,6 +3,8 @@
 
 #include "loop/loop.h"
 
+OVL__HOOK_FILE(close);
+
 OVL__HOOK int close(int fd)
 {
     if (ovl__in_coroutine())

@@ -5,6 +5,8 @@
 
 #include <fcntl.h>
 
+OVL__HOOK_FILE(connect);
+
 /*
  * A connection is begun without waiting only where the descriptor is non-blocking: it is made so
  * for this one call. Nobody else uses a socket that is being connected.

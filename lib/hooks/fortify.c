@@ -4,6 +4,8 @@
  */
 #include "hooks/hooks.h"
 
+OVL__HOOK_FILE(fortify);
+
 _Noreturn void __chk_fail(void);
 ssize_t __read_chk(int fd, void *data, size_t size, size_t room);
 ssize_t __recv_chk(int fd, void *data, size_t size, size_t room, int flags);

@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#define ADDRESS(type, name, parameters, arguments) (void (*)(void))(name),
-void (*const ovl__hooks[])(void) = {OVL__HOOKED_MAP(ADDRESS)};
+#define MARK(name) &ovl__hook_file_##name,
+const char *const ovl__hooks[] = {OVL__HOOK_FILES(MARK)};
 
 ovl_time ovl__metered_begin(void)
 {

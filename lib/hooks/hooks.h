@@ -18,9 +18,18 @@
 #include <overlap/error.h>
 #include <stdbool.h>
 
-/* Hooks are exported whatever the visibility of the rest; static libraries pull them in by this. */
+/* Hooks are exported whatever the visibility of the rest. */
 #define OVL__HOOK __attribute__((visibility("default")))
-extern void (*const ovl__hooks[])(void);
+
+/*
+ * Each file of hooks has a mark, and a table of the marks pulls them all out of the static library:
+ * libc's names alone would not, where another library on the command line has them too.
+ */
+#define OVL__HOOK_FILE(name)    const char ovl__hook_file_##name = 0
+#define OVL__HOOK_FILES(X)      X(close) X(connect) X(fortify) X(io) X(poll) X(resolve) X(sleep)
+#define OVL__DECLARE_MARK(name) extern const char ovl__hook_file_##name;
+OVL__HOOK_FILES(OVL__DECLARE_MARK)
+extern const char *const ovl__hooks[];
 
 static inline bool ovl__in_task(void)
 {

@@ -9,6 +9,8 @@
 #include <limits.h>
 #include <string.h>
 
+OVL__HOOK_FILE(io);
+
 /* Vectors of up to this many parts are walked on the stack. */
 #define PARTS 16
 

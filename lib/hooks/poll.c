@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+OVL__HOOK_FILE(poll);
+
 static ovl_time deadline_of(const struct timespec *timeout)
 {
     if (!timeout)

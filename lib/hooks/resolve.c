@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+OVL__HOOK_FILE(resolve);
+
 /* Owns its arguments: a coroutine that was cancelled does not wait for the helper thread. */
 struct lookup {
     struct ovl__offload offload;

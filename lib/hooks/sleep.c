@@ -3,6 +3,8 @@
 
 #include "loop/loop.h"
 
+OVL__HOOK_FILE(sleep);
+
 static bool is_valid(const struct timespec *length)
 {
     return length->tv_sec >= 0 && length->tv_nsec >= 0 && length->tv_nsec < OVL_SECOND;

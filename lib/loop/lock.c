@@ -30,16 +30,23 @@ static void sign_release(struct sign *sign)
 struct ovl_semaphore {
     struct sign sign;
     unsigned permits;
-    unsigned waiting; /* for whom a permit that is given is meant first */
 };
 
-int ovl_semaphore_open(unsigned permits, struct ovl_semaphore **ret_semaphore)
+static struct ovl_semaphore *semaphore_new(unsigned permits)
 {
     struct ovl_semaphore *semaphore = ovl__zalloc(sizeof *semaphore);
     if (!semaphore)
-        return -ENOMEM;
+        return NULL;
     sign_init(&semaphore->sign);
     semaphore->permits = permits;
+    return semaphore;
+}
+
+int ovl_semaphore_open(unsigned permits, struct ovl_semaphore **ret_semaphore)
+{
+    struct ovl_semaphore *semaphore = semaphore_new(permits);
+    if (!semaphore)
+        return -ENOMEM;
     *ret_semaphore = semaphore;
     return 0;
 }
@@ -52,8 +59,10 @@ void ovl_semaphore_free(struct ovl_semaphore *semaphore)
     free(semaphore);
 }
 
+typedef int wait_fn(struct ovl__wait_list *list, pthread_mutex_t *mutex, ovl_time deadline);
+
 /* A give wakes the longest waiter and hands it the permit, so that nobody can come before it. */
-int ovl_semaphore_take(struct ovl_semaphore *semaphore, ovl_time deadline)
+static int take(struct ovl_semaphore *semaphore, ovl_time deadline, wait_fn *wait)
 {
     struct sign *sign = &semaphore->sign;
     int error = 0;
@@ -61,9 +70,14 @@ int ovl_semaphore_take(struct ovl_semaphore *semaphore, ovl_time deadline)
     if (semaphore->permits)
         semaphore->permits--;
     else
-        error = ovl__wait_or_cancel(&sign->waiters, &sign->mutex, deadline);
+        error = wait(&sign->waiters, &sign->mutex, deadline);
     pthread_mutex_unlock(&sign->mutex);
     return error;
+}
+
+int ovl_semaphore_take(struct ovl_semaphore *semaphore, ovl_time deadline)
+{
+    return take(semaphore, deadline, ovl__wait_or_cancel);
 }
 
 void ovl_semaphore_give(struct ovl_semaphore *semaphore)
@@ -75,34 +89,35 @@ void ovl_semaphore_give(struct ovl_semaphore *semaphore)
     pthread_mutex_unlock(&sign->mutex);
 }
 
-/* --- mutexes: semaphores of one permit --- */
+/* --- mutexes --- */
 
 struct ovl_mutex {
-    struct ovl_semaphore *permit;
+    struct ovl_semaphore semaphore; /* of one permit */
 };
 
 int ovl_mutex_open(struct ovl_mutex **ret_mutex)
 {
-    struct ovl_semaphore *permit;
-    int error = ovl_semaphore_open(1, &permit);
-    if (!error)
-        *ret_mutex = (struct ovl_mutex *)permit;
-    return error;
+    struct ovl_semaphore *semaphore = semaphore_new(1);
+    if (!semaphore)
+        return -ENOMEM;
+    *ret_mutex = ovl__of(semaphore, struct ovl_mutex, semaphore);
+    return 0;
 }
 
 void ovl_mutex_free(struct ovl_mutex *mutex)
 {
-    ovl_semaphore_free((struct ovl_semaphore *)mutex);
+    if (mutex)
+        ovl_semaphore_free(&mutex->semaphore);
 }
 
 int ovl_mutex_lock(struct ovl_mutex *mutex, ovl_time deadline)
 {
-    return ovl_semaphore_take((struct ovl_semaphore *)mutex, deadline);
+    return ovl_semaphore_take(&mutex->semaphore, deadline);
 }
 
 void ovl_mutex_unlock(struct ovl_mutex *mutex)
 {
-    ovl_semaphore_give((struct ovl_semaphore *)mutex);
+    ovl_semaphore_give(&mutex->semaphore);
 }
 
 /* --- conditions --- */
@@ -129,18 +144,6 @@ void ovl_condition_free(struct ovl_condition *condition)
     free(condition);
 }
 
-static void lock_again(struct ovl_mutex *mutex)
-{
-    struct sign *sign = &((struct ovl_semaphore *)mutex)->sign;
-    struct ovl_semaphore *permit = (struct ovl_semaphore *)mutex;
-    pthread_mutex_lock(&sign->mutex);
-    if (permit->permits)
-        permit->permits--;
-    else
-        ovl__wait(&sign->waiters, &sign->mutex, OVL_FOREVER);
-    pthread_mutex_unlock(&sign->mutex);
-}
-
 /* The list is entered before the mutex is unlocked: a notify after that cannot be missed. */
 int ovl_condition_wait(struct ovl_condition *condition, struct ovl_mutex *mutex, ovl_time deadline)
 {
@@ -149,7 +152,7 @@ int ovl_condition_wait(struct ovl_condition *condition, struct ovl_mutex *mutex,
     ovl_mutex_unlock(mutex);
     int error = ovl__wait_or_cancel(&sign->waiters, &sign->mutex, deadline);
     pthread_mutex_unlock(&sign->mutex);
-    lock_again(mutex);
+    take(&mutex->semaphore, OVL_FOREVER, ovl__wait); /* whatever happened, it is held again */
     return error;
 }
 

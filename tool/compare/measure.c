@@ -74,14 +74,6 @@ static int take_outcome(void *context, size_t index, const struct ovl_outcome *o
     return 0;
 }
 
-/* Under sync a task runs when its item is taken: one at a time, or its end would be told late. */
-static size_t window_of(const struct ovl_executor *executor)
-{
-    if (ovl_executor_model(executor) == OVL_SYNC)
-        return 1;
-    return 2 * (size_t)ovl_executor_workers(executor) + 64;
-}
-
 static int run_tasks(struct run *run, struct ovl_executor *executor)
 {
     const struct ovl_stream stream = {
@@ -89,7 +81,6 @@ static int run_tasks(struct run *run, struct ovl_executor *executor)
         .each = take_outcome,
         .context = run,
         .as_completed = true,
-        .window = window_of(executor),
     };
     watch_executor(executor);
     int error = ovl_map_stream(executor, run->program->task, &stream);

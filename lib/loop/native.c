@@ -1,4 +1,4 @@
-/* The native face of coroutines: running a loop, and what a coroutine asks of it. */
+/* The native face of coroutines: what one may ask of its loop. */
 #include "base/system.h"
 #include "coroutine/coroutine.h"
 #include "loop/loop.h"
@@ -15,36 +15,6 @@
 bool ovl_in_coroutine(void)
 {
     return ovl__current && ovl__current->coroutine;
-}
-
-struct first {
-    ovl_coroutine_fn *fn;
-    void *argument;
-    int result;
-};
-
-static void run_first(void *argument)
-{
-    struct first *first = argument;
-    first->result = first->fn(first->argument);
-}
-
-int ovl_run(ovl_coroutine_fn *fn, void *argument, const struct ovl_run_options *options)
-{
-    if (ovl__loop_here())
-        return -EBUSY;
-    struct ovl__loop *loop;
-    int error = ovl__loop_new(options ? options->stack_bytes : 0, &loop);
-    if (error)
-        return error;
-    struct first first = {.fn = fn, .argument = argument};
-    error = ovl__loop_spawn(loop, run_first, &first);
-    if (!error) {
-        ovl__loop_stop(loop);
-        ovl__loop_run(loop);
-    }
-    ovl__loop_free(loop);
-    return error ? error : first.result;
 }
 
 int ovl_yield(void)
