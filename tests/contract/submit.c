@@ -9,7 +9,10 @@ static void open_default_workers(void)
 {
     struct ovl_executor *executor = open_workers(0);
     assert_int_equal(ovl_executor_model(executor), the_model);
-    assert_int_equal(ovl_executor_workers(executor), ovl_model_default_workers(the_model));
+    if (SANITIZED && the_model == OVL_ASYNC) /* ThreadSanitizer has room for fewer */
+        assert_in_range(ovl_executor_workers(executor), 1, ovl_model_default_workers(the_model));
+    else
+        assert_int_equal(ovl_executor_workers(executor), ovl_model_default_workers(the_model));
     close_all(executor);
 }
 

@@ -1209,17 +1209,21 @@ static void sleeps_refuse(struct record *record)
 
 /* --- names --- */
 
-static void record_addresses(struct record *record, int error, struct addrinfo *addresses)
+/* Looks a name up, and records what was found. */
+static void look_up(struct record *record, const char *node, const char *service,
+                    const struct addrinfo *hints)
 {
-    record_fact(record, "found", error == 0);
-    CALL(record, error == EAI_NONAME || error == EAI_SERVICE);
-    for (const struct addrinfo *at = addresses; at && !error; at = at->ai_next) {
+    struct addrinfo *found = NULL;
+    int error = getaddrinfo(node, service, hints, &found);
+    record_call(record, "getaddrinfo", error ? 1000 - error : 0);
+    if (error)
+        return;
+    for (const struct addrinfo *at = found; at; at = at->ai_next) {
         CALL(record, at->ai_family);
         CALL(record, at->ai_socktype);
         record_bytes(record, "address", at->ai_addr, at->ai_addrlen);
     }
-    if (!error)
-        freeaddrinfo(addresses);
+    freeaddrinfo(found);
 }
 
 static void names(struct record *record)
@@ -1228,13 +1232,12 @@ static void names(struct record *record)
                                .ai_socktype = SOCK_STREAM,
                                .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
     struct addrinfo local = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    record_addresses(record, getaddrinfo("127.0.0.1", "80", &numeric, &found), found);
-    record_addresses(record, getaddrinfo("localhost", "443", &local, &found), found);
-    record_addresses(record, getaddrinfo("not a number", "80", &numeric, &found), found);
-    record_addresses(record, getaddrinfo("127.0.0.1", "no such service", &local, &found), found);
-    record_addresses(record, getaddrinfo(NULL, NULL, &local, &found), found);
-    record_addresses(record, getaddrinfo(NULL, "8080", &local, &found), found);
+    look_up(record, "127.0.0.1", "80", &numeric);
+    look_up(record, "localhost", "443", &local);
+    look_up(record, "not a number", "80", &numeric);
+    look_up(record, "127.0.0.1", "no such service", &local);
+    look_up(record, NULL, NULL, &local);
+    look_up(record, NULL, "8080", &local);
 }
 
 /* --- closing --- */

@@ -16,8 +16,9 @@
 /* How long to leave the listeners alone when no more connections can be had. */
 #define PAUSE_MS 20
 
-/* How long connections have to end when the server is stopped. */
-#define DRAIN_NS (500 * OVL_MILLISECOND)
+/* How long answers have to end when the server is stopped, and how long what is cut off has. */
+#define DRAIN_NS (400 * OVL_MILLISECOND)
+#define CUT_NS   (100 * OVL_MILLISECOND)
 
 #define LISTENERS_MAX 16
 
@@ -156,22 +157,29 @@ static void accept_until(struct server *server, const int *listeners, size_t cou
     }
 }
 
-/* Tells every connection that nothing more comes. True when all have ended in time. */
-static bool drain(struct server *server)
+/* Shuts every connection down, as `how` has it. True when all have ended in time. */
+static bool send_off(struct server *server, int how, ovl_time patience_ns)
 {
-    struct timespec until;
-    ovl_time deadline = ovl_after(DRAIN_NS);
-    until = (struct timespec){.tv_sec = deadline / OVL_SECOND, .tv_nsec = deadline % OVL_SECOND};
-
+    ovl_time deadline = ovl_after(patience_ns);
+    const struct timespec until = {
+        .tv_sec = deadline / OVL_SECOND,
+        .tv_nsec = deadline % OVL_SECOND,
+    };
     pthread_mutex_lock(&server->lock);
     for (struct guest *guest = server->guests; guest; guest = guest->next)
-        shutdown(guest->fd, SHUT_RD);
+        shutdown(guest->fd, how);
     int error = 0;
     while (server->guest_count > 0 && !error)
         error = pthread_cond_timedwait(&server->empty, &server->lock, &until);
     bool empty = server->guest_count == 0;
     pthread_mutex_unlock(&server->lock);
     return empty;
+}
+
+/* Takes no more requests and ends the answers that are under way; then cuts those off that last. */
+static bool drain(struct server *server)
+{
+    return send_off(server, SHUT_RD, DRAIN_NS) || send_off(server, SHUT_RDWR, CUT_NS);
 }
 
 static void server_init(struct server *server, const struct server_settings *settings)
@@ -206,7 +214,7 @@ int server_run(const struct server_settings *settings, const int *listeners, siz
     if (!error)
         accept_until(&server, listeners, count, stop_fd);
     if (drain(&server))
-        ovl_executor_close(server.executor, ovl_after(DRAIN_NS));
+        ovl_executor_close(server.executor, ovl_after(CUT_NS));
     if (error)
         return error;
     *ret_counts = (struct server_counts){

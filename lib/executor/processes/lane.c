@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 
@@ -117,10 +118,13 @@ void ovl__lane_pass(struct ovl__lane *lane, enum ovl__turn turn)
 
 enum ovl__turn ovl__lane_await(struct ovl__lane *lane)
 {
-    for (;;) {
+    for (int looks = 0;; looks++) {
         enum ovl__turn turn = ovl__lane_turn(lane);
         if (turn == OVL__ASKED || turn == OVL__ENDING)
             return turn;
-        syscall(SYS_futex, &lane->head->turn, FUTEX_WAIT, (unsigned)turn, NULL, NULL, 0);
+        if (looks < OVL__LOOKS)
+            sched_yield();
+        else
+            syscall(SYS_futex, &lane->head->turn, FUTEX_WAIT, (unsigned)turn, NULL, NULL, 0);
     }
 }

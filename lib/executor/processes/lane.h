@@ -20,6 +20,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/*
+ * How often who waits looks, and gives the processor to others, before it sleeps: falling asleep
+ * and being woken takes longer than a short task does.
+ */
+#define OVL__LOOKS 64
+
 enum ovl__turn { OVL__IDLE, OVL__ASKED, OVL__BEGUN, OVL__REPLIED, OVL__ENDING };
 
 /* What the parent asks; the item is the payload. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <overlap/error.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -277,18 +278,22 @@ static bool any_reply(struct ovl__processes *processes)
 
 /* --- forking --- */
 
+/* Once the system has no pidfds, it is not asked again. */
 static int watch(struct ovl__processes *processes, struct ovl__process *process, pid_t pid)
 {
+    if (processes->without_pidfd)
+        return 0;
     process->pidfd = ovl__sys.pidfd_open(pid, 0);
     if (process->pidfd < 0) {
-        processes->without_pidfd |= errno == ENOSYS || errno == EPERM;
-        return errno == ENOSYS || errno == EPERM ? 0 : -errno;
+        processes->without_pidfd = errno == ENOSYS || errno == EPERM;
+        return processes->without_pidfd ? 0 : -errno;
     }
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = process->number};
     if (!ovl__sys.epoll_ctl(processes->epoll_fd, EPOLL_CTL_ADD, process->pidfd, &event))
         return 0;
     int error = -errno;
     ovl__sys.close(process->pidfd);
+    process->pidfd = -1;
     return error;
 }
 
@@ -554,18 +559,47 @@ static void open_processes(struct ovl__processes *processes)
     ovl__wake_all(&processes->changed);
 }
 
+/*
+ * What changes while the lock is let go, by forks and long copies, is looked at after them: nobody
+ * rings for a supervisor that is awake.
+ */
+static void look_around(struct ovl__processes *processes)
+{
+    look_at_due(processes);
+    collect_replies(processes);
+    feed_idle(processes);
+    refuse_if_hopeless(processes);
+    if (processes->closing)
+        end_processes(processes);
+}
+
+static bool is_over(const struct ovl__processes *processes)
+{
+    return processes->closing && !processes->alive;
+}
+
+/* Waits a little for the reply of a short task. The lock is let go: all must be looked at again. */
+static void linger(struct ovl__processes *processes)
+{
+    unlock(processes);
+    for (int looks = 0; looks < OVL__LOOKS && !any_reply(processes); looks++)
+        sched_yield();
+    lock(processes);
+}
+
 void ovl__supervise(struct ovl__processes *processes)
 {
     lock(processes);
     open_processes(processes);
-    while (processes->alive || !processes->closing) {
-        collect_replies(processes);
-        feed_idle(processes);
-        look_at_due(processes);
-        refuse_if_hopeless(processes);
-        if (processes->closing)
-            end_processes(processes);
-        if (processes->alive || !processes->closing)
+    bool lingered = false;
+    while (!is_over(processes)) {
+        look_around(processes);
+        if (is_over(processes))
+            break;
+        lingered = !lingered && processes->executor->counts.running;
+        if (lingered)
+            linger(processes);
+        else
             rest(processes);
     }
     unlock(processes);
