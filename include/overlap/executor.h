@@ -75,7 +75,7 @@ OVL_EXPORT unsigned ovl_executor_workers(const struct ovl_executor *executor);
 struct ovl_submit_options {
     bool nowait;          /* a full queue is OVL_EFULL at once */
     ovl_time wait_ns;     /* how long to wait for room in the queue; 0: as long as it takes */
-    ovl_time deadline;    /* when the task is asked to end, absolute; 0: never */
+    ovl_time deadline;    /* when the task is asked to end, as if cancelled; absolute; 0: never */
     unsigned repetitions; /* how often it may run again after its worker died: the task is safe to
                              repeat; 0: never */
 };
@@ -103,7 +103,8 @@ OVL_EXPORT int ovl_submit_with(struct ovl_executor *executor, ovl_task_fn *fn,
 
 /*
  * Cancels every task: the queued ones never begin, the running ones are asked to end (under
- * `processes`, whoever runs one is ended and replaced). Tasks submitted later run as usual.
+ * `async` what they wait for fails with ECANCELED; under `processes` whoever runs one is ended and
+ * replaced). Tasks submitted later run as usual.
  *
  * Threads: any; not from a signal handler. Errors: none.
  */
@@ -114,7 +115,7 @@ struct ovl_counts {
     size_t submitted;
     size_t done;      /* ended with 0 */
     size_t failed;    /* ended with an error, cancelled while running ones included */
-    size_t cancelled; /* cancelled before they began */
+    size_t cancelled; /* ended before they began: cancelled, or their deadline had passed */
     size_t queued;    /* not yet begun */
     size_t running;
 };
@@ -123,10 +124,11 @@ struct ovl_counts {
 OVL_EXPORT void ovl_executor_counts(struct ovl_executor *executor, struct ovl_counts *ret_counts);
 
 /*
- * Ends an executor: takes no more tasks, waits until all that were submitted have ended, closes the
- * sessions and ends the workers. When `deadline` passes first, it cancels what is left as
- * ovl_executor_cancel does, and waits no longer than the tasks take to notice: under `threads` and
- * `async` a task that never looks keeps its worker, which ends by itself when the task does.
+ * Ends an executor: takes no more tasks but those that its own tasks submit, waits until all that
+ * were submitted have ended, closes the sessions and ends the workers. When `deadline` passes
+ * first, it cancels what is left as ovl_executor_cancel does, and gives the tasks 0.2 s to notice:
+ * under `threads` and `async` one that does not keeps its worker, which ends by itself when the
+ * task does.
  *
  * Futures stay valid until freed. NULL is allowed.
  *

@@ -53,8 +53,9 @@ OVL_EXPORT struct ovl_outcome ovl_future_outcome(struct ovl_future *future);
 
 /*
  * Cancels the task: one that has not begun never will, one that runs is asked to end
- * (ovl_task_cancelled; under `processes` its worker is ended and replaced), one that has ended is
- * left as it is. The future is done when ovl_future_wait says so, not before.
+ * (ovl_task_cancelled; under `async` what it waits for fails with ECANCELED, under `processes` its
+ * worker is ended and replaced), one that has ended is left as it is. The future is done when
+ * ovl_future_wait says so, not before.
  *
  * Threads: any. Errors: none.
  */

@@ -168,12 +168,64 @@ static void sleepers_wake_in_order(void)
     close_all(executor);
 }
 
+/* Waits for a byte that never comes, in a call that knows nothing of tasks. */
+static int read_for_ever(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    const int *fds = item.data;
+    char byte;
+    atomic_fetch_add(&board->number[0], 1);
+    return read(fds[0], &byte, 1) < 0 ? -errno : 0;
+}
+
+static void cancel_reaches_hooked_calls(void)
+{
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    struct ovl_executor *executor = open_workers(4);
+    struct ovl_future *one = submit(executor, read_for_ever, fds, sizeof fds);
+    struct ovl_future *rest[3];
+    for (int i = 0; i < 3; i++)
+        rest[i] = submit(executor, read_for_ever, fds, sizeof fds);
+    await_number(0, 4);
+    ovl_future_cancel(one);
+    ovl_future_cancel(one);
+    expect_error(one, OVL_ECANCELED);
+    for (int i = 0; i < 3; i++)
+        assert_false(ovl_future_done(rest[i]));
+    ovl_executor_cancel(executor);
+    for (int i = 0; i < 3; i++)
+        expect_error(rest[i], OVL_ECANCELED);
+    close_all(executor);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void deadline_reaches_hooked_calls(void)
+{
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    struct ovl_executor *executor = open_workers(1);
+    ovl_time deadline = ovl_after(20 * OVL_MILLISECOND);
+    struct ovl_future *future;
+    assert_int_equal(ovl_submit_with(executor, read_for_ever,
+                                     (struct ovl_bytes){.data = fds, .size = sizeof fds},
+                                     &(struct ovl_submit_options){.deadline = deadline}, &future),
+                     0);
+    expect_error(future, OVL_ETIMEDOUT);
+    assert_true(ovl_now() >= deadline);
+    close_all(executor);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int async_cases(const char *only)
 {
     const struct test_case cases[] = {
         TEST_CASE(a_thousand_sleepers_overlap),   TEST_CASE(name_look_ups_do_not_stop_others),
         TEST_CASE(coroutines_pass_a_byte_along),  TEST_CASE(many_workers_cost_nothing_until_used),
         TEST_CASE(more_coroutines_than_mappings), TEST_CASE(sleepers_wake_in_order),
+        TEST_CASE(cancel_reaches_hooked_calls),   TEST_CASE(deadline_reaches_hooked_calls),
     };
     return the_model == OVL_ASYNC ? run_cases("async", cases, COUNT_OF(cases), only) : 0;
 }
