@@ -93,6 +93,8 @@ static void *supervisor_main(void *argument)
 {
     struct ovl__processes *processes = argument;
     struct ovl_executor *executor = processes->executor;
+    /* By itself: naming another thread takes a descriptor, which may be the last one. */
+    pthread_setname_np(pthread_self(), "ovl-super");
     ovl__supervise(processes);
     pthread_mutex_lock(&executor->lock);
     processes->ended = true;
@@ -116,8 +118,6 @@ static int start_supervisor(struct ovl__processes *processes)
     pthread_sigmask(SIG_SETMASK, &processes->mask, NULL);
     if (error)
         ovl__executor_drop(processes->executor);
-    else
-        pthread_setname_np(processes->thread, "ovl-super");
     return error;
 }
 
