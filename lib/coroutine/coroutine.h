@@ -65,7 +65,7 @@ struct ovl__coroutine {
     struct ovl__loop *loop;
     struct ovl__coroutine *next_ready; /* in the loop's queue of those ready to run */
     bool is_ready;
-    bool is_interruptible; /* suspended in a wait that a cancelled scope ends */
+    bool is_interruptible;       /* suspended in a wait that a cancelled scope ends */
     struct ovl__scope *scope;    /* the innermost one; NULL: none */
     struct ovl__link scope_link; /* among the scope's coroutines */
     void *stack;

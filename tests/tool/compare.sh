@@ -1,4 +1,6 @@
+#!/bin/sh
 # compare: tables, JSON, real URLs, sites that refuse, failures that are named.
+# shellcheck source=tests/tool/lib.sh
 . "$(dirname "$0")/lib.sh"
 models='sync threads async processes'
 

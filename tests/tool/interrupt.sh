@@ -1,6 +1,9 @@
+#!/bin/sh
 # Ctrl-C: under every model it ends within a second, leaves no process behind, and says what was done.
+# shellcheck source=tests/tool/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+# shellcheck disable=SC2317 # called by await
 # gone MARK: whether no process is left of those that were started with this mark.
 gone() {
     ! grep -qsa "OVERLAP_TEST_MARK=$1" /proc/[0-9]*/environ

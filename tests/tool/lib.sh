@@ -1,3 +1,4 @@
+#!/bin/sh
 # What the tests of the command share. OVERLAP is the command; all runs in a folder of its own.
 set -u
 : "${OVERLAP:?run by ctest, which names the command and the helpers}"

@@ -1,4 +1,6 @@
+#!/bin/sh
 # The server: pages, requests that are none, limits, many connections, its end.
+# shellcheck source=tests/tool/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 fetch() {
@@ -33,8 +35,8 @@ head -c 100000 two | cmp - one || fail 'a smaller page is not the beginning of a
 [ "$(LC_ALL=C tr -d ' -_' <two | wc -c)" -eq 0 ] || fail 'a page is not printable'
 [ "$(fetch "$url" | wc -c)" -eq 10240 ] || fail 'the default size is another'
 [ "$(fetch "${url}?size=0" | wc -c)" -eq 0 ] || fail 'an empty page is not empty'
-fetch --head "${url}x?size=1T" >head || fail 'HEAD failed'
-says head '^Content-Length: 1099511627776'
+fetch --head "${url}x?size=1T" >headers || fail 'HEAD failed'
+says headers '^Content-Length: 1099511627776'
 
 # One connection serves many requests.
 fetch -o /dev/null -o /dev/null -w '%{num_connects}\n' "${url}1" "${url}2" >connects

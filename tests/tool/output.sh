@@ -1,4 +1,6 @@
+#!/bin/sh
 # Output that cannot be written: exit code 3, and a message.
+# shellcheck source=tests/tool/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 # unwritable CODE ARGUMENT...: with standard output full, closed, and without a reader.

@@ -1,4 +1,6 @@
+#!/bin/sh
 # Wrong usage: exit code 2, and an error that names the thing and the remedy.
+# shellcheck source=tests/tool/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 # refuse PATTERN ARGUMENT...: nothing on standard output, one line on standard error.
