@@ -131,6 +131,7 @@ static void *loop_main(void *argument)
 {
     struct async *async = argument;
     struct ovl_executor *executor = async->executor;
+    pthread_setname_np(pthread_self(), "ovl-loop");
     ovl__loop_run(async->loop);
     pthread_mutex_lock(&executor->lock);
     async->ended = true;
@@ -148,8 +149,6 @@ static int start_thread(struct async *async)
     int error = -ovl__sys.pthread_create(&async->thread, NULL, loop_main, async);
     if (error)
         ovl__executor_drop(async->executor);
-    else
-        pthread_setname_np(async->thread, "ovl-loop");
     return error;
 }
 

@@ -21,6 +21,9 @@ static void *thread_main(void *argument)
 {
     struct thread *thread = argument;
     struct ovl_executor *executor = thread->worker.executor;
+    char name[16]; /* a thread names itself without a descriptor */
+    snprintf(name, sizeof name, "ovl-%u", thread->worker.number);
+    pthread_setname_np(pthread_self(), name);
     ovl__worker_loop(&thread->worker);
     pthread_mutex_lock(&executor->lock);
     thread->ended = true;
@@ -43,14 +46,9 @@ static int start(struct ovl_executor *executor, struct thread *thread)
     ovl__executor_hold(executor);
     int error = -ovl__sys.pthread_create(&thread->id, &attributes, thread_main, thread);
     pthread_attr_destroy(&attributes);
-    if (error) {
+    if (error)
         ovl__executor_drop(executor);
-        return error;
-    }
-    char name[16];
-    snprintf(name, sizeof name, "ovl-%u", thread->worker.number);
-    pthread_setname_np(thread->id, name);
-    return 0;
+    return error;
 }
 
 static int start_next(struct ovl_executor *executor, struct threads *threads, unsigned number)

@@ -25,6 +25,7 @@
 struct fd_entry {
     struct ovl__link waits; /* of struct fd_wait; next is NULL until the entry is first used */
     uint32_t armed;         /* what epoll was last asked for while somebody waited */
+    bool known;             /* epoll had it when last asked */
     uint32_t generation;    /* goes up with each close, so that late events are known as such */
 };
 
@@ -121,9 +122,13 @@ static int fd_arm(struct ovl__loop *loop, int fd, struct fd_entry *entry)
         .events = wanted,
         .data.u64 = (uint64_t)entry->generation << 32 | (uint32_t)fd,
     };
-    if (ovl__sys.epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, fd, &event) &&
-        (errno != ENOENT || ovl__sys.epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event)))
+    int first = entry->known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    int second = entry->known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    if (ovl__sys.epoll_ctl(loop->epoll_fd, first, fd, &event) &&
+        ((errno != ENOENT && errno != EEXIST) ||
+         ovl__sys.epoll_ctl(loop->epoll_fd, second, fd, &event)))
         return -errno;
+    entry->known = true;
     entry->armed = wanted;
     return 0;
 }
@@ -177,6 +182,7 @@ void ovl__loop_forget_fd(int fd)
         return;
     ovl__sys.epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
     entry->armed = 0;
+    entry->known = false;
     entry->generation++;
     for (struct ovl__link *link; (link = ovl__list_take(&entry->waits));) {
         struct fd_wait *wait = ovl__of(link, struct fd_wait, link);
