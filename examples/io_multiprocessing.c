@@ -18,6 +18,7 @@ int main(int argc, char *argv[])
         .next = next_site,
         .each = print_site,
         .context = &sites,
+        .prompt = true,
         .as_completed = true,
     };
 

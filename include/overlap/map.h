@@ -55,6 +55,8 @@ struct ovl_stream {
     ovl_stream_next_fn *next;
     ovl_stream_each_fn *each; /* NULL: outcomes are only counted */
     void *context;            /* for both */
+    bool prompt;              /* `next` never waits, as over an array: workers then hear of several
+                                 tasks at once, and begin together */
     bool as_completed;        /* give results as tasks end; otherwise in the order of the items */
     size_t window; /* items taken and not yet given to `each`; 0: twice the workers, but at
                       least 64 */

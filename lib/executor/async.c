@@ -82,18 +82,40 @@ static void spawn_wanted(struct ovl__message *message)
     pthread_mutex_unlock(&executor->lock);
 }
 
+/* Whether there is a worker for one more task. */
+static bool find_worker(struct async *async)
+{
+    if (ovl__wake_one(&async->executor->work))
+        return true;
+    if (async->workers == async->executor->workers)
+        return false;
+    async->workers++;
+    async->wanted++;
+    return true;
+}
+
+static void post_wanted(struct async *async)
+{
+    if (!async->wanted || async->spawning)
+        return;
+    async->spawning = true;
+    ovl__loop_post(async->loop, &async->spawn);
+}
+
 static void async_queued(struct ovl_executor *executor, struct ovl_future *future)
 {
     (void)future;
+    find_worker(executor->own);
+    post_wanted(executor->own);
+}
+
+static void async_queued_many(struct ovl_executor *executor)
+{
     struct async *async = executor->own;
-    if (ovl__wake_one(&executor->work) || async->workers == executor->workers)
-        return;
-    async->workers++;
-    async->wanted++;
-    if (!async->spawning) {
-        async->spawning = true;
-        ovl__loop_post(async->loop, &async->spawn);
-    }
+    size_t coming = async->wanted;
+    for (size_t n = executor->counts.queued; n > coming && find_worker(async); n--)
+        ;
+    post_wanted(async);
 }
 
 /* In the loop's thread: what the task waits for now, and whatever it waits for later, fails. */
@@ -194,6 +216,7 @@ const struct ovl__model_ops ovl__model_async = {
     .workers_max = OVL_COROUTINES_MAX,
     .open = async_open,
     .queued = async_queued,
+    .queued_many = async_queued_many,
     .cancel_running = async_cancel_running,
     .close = async_close,
 };

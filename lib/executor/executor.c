@@ -1,11 +1,11 @@
 #include "executor/executor.h"
 
+#include "base/processor.h"
 #include "coroutine/coroutine.h"
 
 #include <errno.h>
 #include <overlap/error.h>
 #include <overlap/ledger.h>
-#include <sched.h>
 #include <string.h>
 
 #define DEFAULT_QUEUE_LIMIT 1024
@@ -41,13 +41,6 @@ int ovl_model_parse(const char *name, enum ovl_model *ret_model)
     return OVL_EMODEL;
 }
 
-static unsigned cores(void)
-{
-    cpu_set_t set;
-    int count = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
-    return count > 0 ? (unsigned)count : 1;
-}
-
 unsigned ovl_model_default_workers(enum ovl_model model)
 {
     switch (model) {
@@ -58,7 +51,7 @@ unsigned ovl_model_default_workers(enum ovl_model model)
     case OVL_ASYNC:
         return 10000;
     case OVL_PROCESSES:
-        return cores();
+        return ovl__processors();
     }
     return 1;
 }
@@ -380,6 +373,9 @@ void ovl__worker_loop(struct ovl__worker *worker)
     for (;;) {
         struct ovl_future *future = ovl__executor_take(executor);
         if (future) {
+            if (!ovl__list_empty(
+                    &executor->queue)) /* whoever woke this one may not get to the next */
+                ovl__wake_one(&executor->work);
             pthread_mutex_unlock(&executor->lock);
             ovl__worker_run(worker, future);
             pthread_mutex_lock(&executor->lock);

@@ -80,6 +80,12 @@ struct ovl__model_ops {
     /* This task was queued: see that a worker takes it. The lock is held, and may be let go. */
     void (*queued)(struct ovl_executor *executor, struct ovl_future *future);
 
+    /*
+     * Several tasks were queued with not a word of each: see that workers take them. NULL where
+     * each must be told of. The lock is held.
+     */
+    void (*queued_many)(struct ovl_executor *executor);
+
     /* A running task is asked to end; NULL where its flag is all there is. The lock is held. */
     void (*cancel_running)(struct ovl_executor *executor, struct ovl_future *future);
 
@@ -161,11 +167,22 @@ void ovl__future_drop(struct ovl_future *future);
  * Locked. */
 void ovl__future_requeue(struct ovl_future *future);
 
-/* As ovl_submit_with, and has `notify` called when the task is done (see struct ovl_future). */
+/* What a map asks for beyond ovl_submit_with. */
+struct ovl__submit_extras {
+    void (*notify)(void *context, struct ovl_future *future); /* see struct ovl_future */
+    void *notify_context;
+    bool quietly; /* the workers hear of it by ovl__executor_announce, soon; not under sync */
+};
+
 int ovl__submit(struct ovl_executor *executor, ovl_task_fn *fn, struct ovl_bytes item,
-                const struct ovl_submit_options *options,
-                void (*notify)(void *context, struct ovl_future *future), void *context,
+                const struct ovl_submit_options *options, const struct ovl__submit_extras *extras,
                 struct ovl_future **ret_future);
+
+/*
+ * Tells the workers of what was submitted quietly. A worker that is woken may take the processor of
+ * whoever submits; told of each task, the others would hear of theirs only when that one is done.
+ */
+void ovl__executor_announce(struct ovl_executor *executor);
 
 /* The innermost of the caller's own tasks that `executor` runs, or NULL: the caller is no task of
  * it. */

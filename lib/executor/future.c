@@ -131,6 +131,8 @@ static int wait_for_room(struct ovl_executor *executor, const struct ovl_submit_
     while (!executor->closing && executor->counts.queued >= executor->options.queue_limit) {
         if (options && options->nowait)
             return OVL_EFULL;
+        if (executor->ops->queued_many) /* some of what fills it may have been submitted quietly */
+            executor->ops->queued_many(executor);
         int error = ovl__wait(&executor->room, &executor->lock, deadline);
         if (error)
             return error;
@@ -149,7 +151,7 @@ static void enqueue(struct ovl_executor *executor, struct ovl_future *future)
 
 /* The lock is held. A closing executor still takes what its own running tasks submit. */
 static int submit(struct ovl_executor *executor, struct ovl_future *future,
-                  const struct ovl_submit_options *options)
+                  const struct ovl_submit_options *options, bool quietly)
 {
     struct ovl_task *outer = ovl__task_here(executor);
     if (!outer) {
@@ -161,23 +163,22 @@ static int submit(struct ovl_executor *executor, struct ovl_future *future,
     enqueue(executor, future);
     if (outer && full)
         run_here(outer, future);
-    else
+    else if (!quietly || !executor->ops->queued_many)
         executor->ops->queued(executor, future);
     return 0;
 }
 
 int ovl__submit(struct ovl_executor *executor, ovl_task_fn *fn, struct ovl_bytes item,
-                const struct ovl_submit_options *options,
-                void (*notify)(void *context, struct ovl_future *future), void *context,
+                const struct ovl_submit_options *options, const struct ovl__submit_extras *extras,
                 struct ovl_future **ret_future)
 {
     struct ovl_future *future = new_future(executor, fn, item, options);
     if (!future)
         return -ENOMEM;
-    future->notify = notify;
-    future->notify_context = context;
+    future->notify = extras->notify;
+    future->notify_context = extras->notify_context;
     pthread_mutex_lock(&executor->lock);
-    int error = submit(executor, future, options);
+    int error = submit(executor, future, options, extras->quietly);
     pthread_mutex_unlock(&executor->lock);
     if (error) {
         ovl__executor_drop(executor);
@@ -191,16 +192,26 @@ int ovl__submit(struct ovl_executor *executor, ovl_task_fn *fn, struct ovl_bytes
     return 0;
 }
 
+void ovl__executor_announce(struct ovl_executor *executor)
+{
+    pthread_mutex_lock(&executor->lock);
+    if (executor->ops->queued_many && executor->counts.queued)
+        executor->ops->queued_many(executor);
+    pthread_mutex_unlock(&executor->lock);
+}
+
+static const struct ovl__submit_extras no_extras;
+
 int ovl_submit_with(struct ovl_executor *executor, ovl_task_fn *fn, struct ovl_bytes item,
                     const struct ovl_submit_options *options, struct ovl_future **ret_future)
 {
-    return ovl__submit(executor, fn, item, options, NULL, NULL, ret_future);
+    return ovl__submit(executor, fn, item, options, &no_extras, ret_future);
 }
 
 int ovl_submit(struct ovl_executor *executor, ovl_task_fn *fn, struct ovl_bytes item,
                struct ovl_future **ret_future)
 {
-    return ovl__submit(executor, fn, item, NULL, NULL, NULL, ret_future);
+    return ovl__submit(executor, fn, item, NULL, &no_extras, ret_future);
 }
 
 /* --- waiting --- */

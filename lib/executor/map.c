@@ -26,6 +26,7 @@ struct stream_run {
     bool stopped;           /* `each` takes no more */
     int error;              /* what ended the stream */
     bool failed;            /* some task did */
+    bool unannounced;       /* some task was submitted quietly */
     /* Under the executor's lock: */
     struct ovl__link done;          /* of struct place, as they ended */
     struct ovl__wait_list progress; /* the caller, while `done` is empty */
@@ -56,12 +57,18 @@ static void submit_next(struct stream_run *run)
     }
     struct place *place = ovl__of(run->free.next, struct place, order);
     place->index = run->count;
-    int error = ovl__submit(run->executor, run->fn, item, &run->stream->task, note_end, place,
-                            &place->future);
+    struct ovl__submit_extras extras = {
+        .notify = note_end,
+        .notify_context = place,
+        .quietly = run->stream->prompt,
+    };
+    int error =
+        ovl__submit(run->executor, run->fn, item, &run->stream->task, &extras, &place->future);
     if (error) {
         stop(run, error);
         return;
     }
+    run->unannounced |= run->stream->prompt;
     run->count++;
     ovl__list_remove(&place->order);
     ovl__list_append(&run->taken, &place->order);
@@ -131,6 +138,12 @@ static struct place *ready_now(struct stream_run *run)
     return place;
 }
 
+static void announce(struct stream_run *run)
+{
+    run->unannounced = false;
+    ovl__executor_announce(run->executor);
+}
+
 /* What has ended is given before more is taken: under sync that is each task before the next
  * begins. */
 static void pump(struct stream_run *run)
@@ -146,6 +159,8 @@ static void pump(struct stream_run *run)
             give(run, ready);
         else if (!run->ended && !ovl__list_empty(&run->free))
             submit_next(run);
+        else if (run->unannounced)
+            announce(run);
         else if (!ovl__list_empty(&run->taken))
             give(run, next_done(run));
         else
@@ -246,12 +261,13 @@ int ovl_map(struct ovl_executor *executor, ovl_task_fn *fn, const void *items, s
         memset(results, 0, count * result_size);
     for (size_t i = 0; outcomes && i < count; i++)
         outcomes[i] = (struct ovl_outcome){.error = OVL_ECANCELED, .worker = OVL_NO_WORKER};
-    int error = ovl_map_stream(executor, fn,
-                               &(struct ovl_stream){
-                                   .next = next_place,
-                                   .each = put_result,
-                                   .context = &map,
-                                   .as_completed = true,
-                               });
+    struct ovl_stream stream = {
+        .next = next_place,
+        .each = put_result,
+        .context = &map,
+        .prompt = true,
+        .as_completed = true,
+    };
+    int error = ovl_map_stream(executor, fn, &stream);
     return !error && map.failed ? OVL_ETASKS : error;
 }

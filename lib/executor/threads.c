@@ -1,4 +1,5 @@
 /* Pre-emptive: a pool of threads, between which the operating system switches. */
+#include "base/processor.h"
 #include "base/system.h"
 #include "executor/executor.h"
 
@@ -9,6 +10,7 @@
 struct thread {
     struct ovl__worker worker;
     pthread_t id;
+    struct ovl__processor_place place;
     bool ended;     /* under the executor's lock: touches nothing any more */
     bool abandoned; /* under the executor's lock: nobody joins it, it frees itself */
 };
@@ -17,6 +19,17 @@ struct threads {
     struct thread **all; /* executor->workers of them */
 };
 
+/* Until there is something to do, each stays on a processor of its own: there it begins. */
+static void await_first_task(struct thread *thread)
+{
+    struct ovl_executor *executor = thread->worker.executor;
+    pthread_mutex_lock(&executor->lock);
+    if (ovl__list_empty(&executor->queue) && !executor->closing)
+        ovl__wait(&executor->work, &executor->lock, OVL_FOREVER);
+    pthread_mutex_unlock(&executor->lock);
+    ovl__processor_let_go(&thread->place);
+}
+
 static void *thread_main(void *argument)
 {
     struct thread *thread = argument;
@@ -24,6 +37,7 @@ static void *thread_main(void *argument)
     char name[16]; /* a thread names itself without a descriptor */
     snprintf(name, sizeof name, "ovl-%u", thread->worker.number);
     pthread_setname_np(pthread_self(), name);
+    await_first_task(thread);
     ovl__worker_loop(&thread->worker);
     pthread_mutex_lock(&executor->lock);
     thread->ended = true;
@@ -43,6 +57,9 @@ static int start(struct ovl_executor *executor, struct thread *thread)
     size_t stack_bytes = executor->options.stack_bytes;
     if (stack_bytes)
         pthread_attr_setstacksize(&attributes, stack_bytes < least ? least : stack_bytes);
+    thread->place = ovl__processor_place(thread->worker.number);
+    if (thread->place.known)
+        pthread_attr_setaffinity_np(&attributes, sizeof thread->place.one, &thread->place.one);
     ovl__executor_hold(executor);
     int error = -ovl__sys.pthread_create(&thread->id, &attributes, thread_main, thread);
     pthread_attr_destroy(&attributes);
@@ -96,6 +113,12 @@ static void threads_queued(struct ovl_executor *executor, struct ovl_future *fut
     ovl__wake_one(&executor->work);
 }
 
+static void threads_queued_many(struct ovl_executor *executor)
+{
+    for (size_t n = executor->counts.queued; n && ovl__wake_one(&executor->work); n--)
+        ;
+}
+
 /* Whether the thread is to be joined; otherwise it ends by itself. */
 static bool claim_end(struct ovl_executor *executor, struct thread *thread, bool abandon)
 {
@@ -131,5 +154,6 @@ const struct ovl__model_ops ovl__model_threads = {
     .workers_max = OVL_WORKERS_MAX,
     .open = threads_open,
     .queued = threads_queued,
+    .queued_many = threads_queued_many,
     .close = threads_close,
 };

@@ -80,6 +80,7 @@ static int run_tasks(struct run *run, struct ovl_executor *executor)
         .next = next_item,
         .each = take_outcome,
         .context = run,
+        .prompt = true,
         .as_completed = true,
     };
     watch_executor(executor);

@@ -155,6 +155,14 @@ static void processes_queued(struct ovl_executor *executor, struct ovl_future *f
     ovl__processes_hand_out(executor->own);
 }
 
+/* The supervisor hands them out, and no worker comes between. */
+static void processes_queued_many(struct ovl_executor *executor)
+{
+    struct ovl__processes *processes = executor->own;
+    if (!ovl__processes_ring(processes->bell, processes->bell_fd))
+        ovl__processes_hand_out(processes);
+}
+
 static void processes_cancel_running(struct ovl_executor *executor, struct ovl_future *future)
 {
     ovl__processes_kill(executor->own, future, OVL_ECANCELED);
@@ -197,6 +205,7 @@ const struct ovl__model_ops ovl__model_processes = {
     .workers_max = OVL_WORKERS_MAX,
     .open = processes_open,
     .queued = processes_queued,
+    .queued_many = processes_queued_many,
     .cancel_running = processes_cancel_running,
     .close = processes_close,
 };

@@ -2,6 +2,7 @@
  * A worker process. It has a copy of everything that the parent had when it was forked, and only
  * one thread: no lock of the parent's may be taken here but those that are made anew.
  */
+#include "base/processor.h"
 #include "base/system.h"
 #include "coroutine/coroutine.h"
 #include "executor/processes/processes.h"
@@ -116,6 +117,9 @@ static void become_worker(struct ovl__processes *processes, struct ovl__process 
     char name[16];
     snprintf(name, sizeof name, "ovl-%u", self->number);
     prctl(PR_SET_NAME, name);
+    struct ovl__processor_place place = ovl__processor_place(self->number);
+    ovl__processor_bind(&place);
+    ovl__processor_let_go(&place);
     close_others(processes, self);
     if (ovl__lane_adopt(&self->lane) || on_exit(leave, NULL))
         _exit(NO_MEMORY);

@@ -1,0 +1,42 @@
+#include "base/processor.h"
+
+static bool allowed(cpu_set_t *set)
+{
+    return !sched_getaffinity(0, sizeof *set, set) && CPU_COUNT(set) > 0;
+}
+
+unsigned ovl__processors(void)
+{
+    cpu_set_t set;
+    return allowed(&set) ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+static int nth(const cpu_set_t *set, unsigned n)
+{
+    int processor = 0;
+    while (!CPU_ISSET(processor, set) || n--)
+        processor++;
+    return processor;
+}
+
+struct ovl__processor_place ovl__processor_place(unsigned number)
+{
+    struct ovl__processor_place place;
+    CPU_ZERO(&place.one);
+    place.known = allowed(&place.all);
+    if (place.known)
+        CPU_SET(nth(&place.all, number % (unsigned)CPU_COUNT(&place.all)), &place.one);
+    return place;
+}
+
+void ovl__processor_bind(const struct ovl__processor_place *place)
+{
+    if (place->known)
+        sched_setaffinity(0, sizeof place->one, &place->one);
+}
+
+void ovl__processor_let_go(const struct ovl__processor_place *place)
+{
+    if (place->known)
+        sched_setaffinity(0, sizeof place->all, &place->all);
+}
