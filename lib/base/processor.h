@@ -25,4 +25,10 @@ struct ovl__processor_place ovl__processor_place(unsigned number);
 void ovl__processor_bind(const struct ovl__processor_place *place);
 void ovl__processor_let_go(const struct ovl__processor_place *place);
 
+/*
+ * Tells the scheduler that the calling thread runs for moments only, so that it gets a processor
+ * soon when it is woken while all of them compute. Kernels that do not know of it do as they did.
+ */
+void ovl__processor_be_brief(void);
+
 #endif

@@ -3,6 +3,7 @@
  * supervises them. A task that crashes costs itself alone.
  */
 #include "executor/processes/processes.h"
+#include "base/processor.h"
 
 #include "base/system.h"
 
@@ -95,6 +96,7 @@ static void *supervisor_main(void *argument)
     struct ovl_executor *executor = processes->executor;
     /* By itself: naming another thread takes a descriptor, which may be the last one. */
     pthread_setname_np(pthread_self(), "ovl-super");
+    ovl__processor_be_brief();
     ovl__supervise(processes);
     pthread_mutex_lock(&executor->lock);
     processes->ended = true;
