@@ -63,6 +63,21 @@ struct ovl__loop *ovl__loop_here(void)
     return here;
 }
 
+/*
+ * In a child of fork the loop does not go on: its epoll belongs to the parent as well, and its
+ * other coroutines are the parent's. The one that forked is then plain code, and its calls block.
+ */
+static void leave_loop(void)
+{
+    ovl__current = NULL;
+    here = NULL;
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, leave_loop);
+}
+
 /* --- descriptors --- */
 
 static struct fd_entry *fd_find(const struct ovl__loop *loop, int fd)
@@ -156,7 +171,7 @@ static void fd_happened(struct ovl__loop *loop, const struct epoll_event *event)
 {
     int fd = (int)(uint32_t)event->data.u64;
     struct fd_entry *entry = fd_find(loop, fd);
-    if (!entry || entry->generation != (uint32_t)(event->data.u64 >> 32))
+    if (!entry || !entry->waits.next || entry->generation != (uint32_t)(event->data.u64 >> 32))
         return;
     entry->armed = 0;
     struct ovl__link *next;
@@ -439,7 +454,7 @@ static void look(struct ovl__loop *loop)
         if (atomic_load(&loop->inbox))
             wait_ns = 0;
     }
-    int count = ovl__sys.epoll_wait(loop->epoll_fd, events, EVENTS_PER_LOOK, wait_ns);
+    int count = ovl__sys.epoll_wait_ns(loop->epoll_fd, events, EVENTS_PER_LOOK, wait_ns);
     atomic_store(&loop->asleep, false);
     for (int i = 0; i < count; i++) {
         uint64_t ignored;
