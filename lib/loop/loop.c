@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <overlap/error.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
@@ -54,6 +55,7 @@ struct ovl__loop {
     size_t fd_table_count;
     _Atomic(struct ovl__message *) inbox; /* a stack: the last one in comes first */
     atomic_bool asleep;                   /* who posts must write to wake_fd */
+    atomic_uint posting;                  /* threads that are in ovl__loop_post */
 };
 
 static _Thread_local struct ovl__loop *here;
@@ -405,8 +407,10 @@ size_t ovl__loop_coroutines(const struct ovl__loop *loop)
 
 /* --- the loop itself --- */
 
+/* The message may be all that keeps the loop: once it is in, the loop may end before the post has. */
 void ovl__loop_post(struct ovl__loop *loop, struct ovl__message *message)
 {
+    atomic_fetch_add_explicit(&loop->posting, 1, memory_order_relaxed);
     struct ovl__message *head = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
     do
         message->next = head;
@@ -415,6 +419,7 @@ void ovl__loop_post(struct ovl__loop *loop, struct ovl__message *message)
         uint64_t one = 1;
         (void)!ovl__sys.write(loop->wake_fd, &one, sizeof one);
     }
+    atomic_fetch_sub_explicit(&loop->posting, 1, memory_order_release);
 }
 
 static void handle_messages(struct ovl__loop *loop)
@@ -528,6 +533,8 @@ void ovl__loop_free(struct ovl__loop *loop)
 {
     if (!loop)
         return;
+    while (atomic_load_explicit(&loop->posting, memory_order_acquire))
+        sched_yield(); /* for the few instructions that are left of it */
     if (loop->epoll_fd >= 0)
         ovl__sys.close(loop->epoll_fd);
     if (loop->wake_fd >= 0)
