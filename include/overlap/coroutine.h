@@ -73,7 +73,7 @@ OVL_EXPORT int ovl_yield(void);
 /*
  * Sleeps until `deadline`.
  *
- * Threads: any; a coroutine gives way. Errors: OVL_ECANCELED, -ENOMEM.
+ * Threads: any; a coroutine gives way. Errors: OVL_ECANCELED.
  */
 OVL_EXPORT int ovl_sleep(ovl_time deadline);
 

@@ -265,6 +265,7 @@ static void free_ended(struct ovl__loop *loop)
     if (!loop->ended)
         return;
     ovl__coroutine_free(&loop->stacks, loop->ended);
+    ovl__timers_unreserve(&loop->timers);
     loop->ended = NULL;
     loop->coroutines--;
 }
@@ -333,11 +334,8 @@ int ovl__suspend_shielded(ovl_time deadline)
     struct ovl__coroutine *self = ovl__current->coroutine;
     struct ovl__loop *loop = self->loop;
     struct suspension suspension = {.timer = {.fire = expire}, .coroutine = self};
-    if (deadline != OVL_FOREVER) {
-        int error = ovl__timer_start(&loop->timers, &suspension.timer, deadline);
-        if (error)
-            return error;
-    }
+    if (deadline != OVL_FOREVER)
+        ovl__timer_start_reserved(&loop->timers, &suspension.timer, deadline);
     leave(loop, self);
     ovl__timer_stop(&loop->timers, &suspension.timer);
     return suspension.expired ? OVL_ETIMEDOUT : 0;
@@ -379,9 +377,14 @@ static void ended(struct ovl__coroutine *self)
 int ovl__loop_spawn_coroutine(struct ovl__loop *loop, void (*fn)(void *argument), void *argument,
                               struct ovl__coroutine **ret_coroutine)
 {
-    struct ovl__coroutine *coroutine = ovl__coroutine_new(&loop->stacks, fn, argument, ended);
-    if (!coroutine)
+    /* Each has room for the timer of its waits from the start, so that no wait can fail for it. */
+    if (ovl__timers_reserve(&loop->timers))
         return -ENOMEM;
+    struct ovl__coroutine *coroutine = ovl__coroutine_new(&loop->stacks, fn, argument, ended);
+    if (!coroutine) {
+        ovl__timers_unreserve(&loop->timers);
+        return -ENOMEM;
+    }
     coroutine->loop = loop;
     loop->coroutines++;
     make_ready(loop, coroutine);

@@ -56,7 +56,7 @@ void ovl__yield(void);
 
 /*
  * Gives way until something calls ovl__resume on this coroutine, or until `deadline`.
- * 0, OVL_ETIMEDOUT, or -ENOMEM at once where there was no memory for the timer.
+ * 0 or OVL_ETIMEDOUT.
  */
 int ovl__suspend_shielded(ovl_time deadline);
 

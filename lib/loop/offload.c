@@ -13,7 +13,6 @@ static struct {
     pthread_mutex_t lock;
     struct ovl__link calls;
     struct ovl__wait_list idle;
-    unsigned idle_threads;
     unsigned threads;
     bool ready;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -33,7 +32,6 @@ static void start_anew(void)
 {
     ovl__list_init(&pool.calls);
     ovl__wait_list_init(&pool.idle);
-    pool.idle_threads = 0;
     pool.threads = 0;
     unlock_pool();
 }
@@ -48,18 +46,16 @@ static void prepare_pool(void)
     pool.ready = true;
 }
 
+/* One whose idle time is up looks once more: calls may have come before it had the lock again. */
 static struct ovl__offload *next_call(void)
 {
-    for (;;) {
+    for (int error = 0;;) {
         struct ovl__link *link = ovl__list_take(&pool.calls);
         if (link)
             return ovl__of(link, struct ovl__offload, link);
-        pool.idle_threads++;
-        int error = ovl__wait(&pool.idle, &pool.lock, ovl_after(IDLE_NS));
-        if (error) {
-            pool.idle_threads--;
+        if (error)
             return NULL;
-        }
+        error = ovl__wait(&pool.idle, &pool.lock, ovl_after(IDLE_NS));
     }
 }
 
@@ -97,10 +93,8 @@ static bool start_thread(void)
 
 static bool find_helper(void)
 {
-    if (pool.idle_threads) {
-        pool.idle_threads--;
-        return ovl__wake_one(&pool.idle);
-    }
+    if (ovl__wake_one(&pool.idle))
+        return true;
     if (pool.threads < THREADS_MAX && start_thread())
         pool.threads++;
     return pool.threads > 0;

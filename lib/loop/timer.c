@@ -45,9 +45,10 @@ static void sift_down(struct ovl__timers *timers, size_t index, struct ovl__time
     put(timers, index, entry);
 }
 
-static int reserve(struct ovl__timers *timers)
+/* Has room for one more than there are and than room is reserved for. */
+static int make_room(struct ovl__timers *timers)
 {
-    if (timers->count < timers->capacity)
+    if (timers->count + timers->reserved < timers->capacity)
         return 0;
     size_t capacity = timers->capacity ? 2 * timers->capacity : 64;
     void *entries = ovl__sys.realloc(timers->entries, capacity * sizeof *timers->entries);
@@ -58,13 +59,34 @@ static int reserve(struct ovl__timers *timers)
     return 0;
 }
 
+int ovl__timers_reserve(struct ovl__timers *timers)
+{
+    int error = make_room(timers);
+    if (!error)
+        timers->reserved++;
+    return error;
+}
+
+void ovl__timers_unreserve(struct ovl__timers *timers)
+{
+    timers->reserved--;
+}
+
 int ovl__timer_start(struct ovl__timers *timers, struct ovl__timer *timer, ovl_time at)
 {
-    int error = reserve(timers);
+    int error = make_room(timers);
     if (error)
         return error;
+    timer->reserved = false;
     sift_up(timers, timers->count++, (struct ovl__timer_entry){.at = at, .timer = timer});
     return 0;
+}
+
+void ovl__timer_start_reserved(struct ovl__timers *timers, struct ovl__timer *timer, ovl_time at)
+{
+    timers->reserved--;
+    timer->reserved = true;
+    sift_up(timers, timers->count++, (struct ovl__timer_entry){.at = at, .timer = timer});
 }
 
 void ovl__timer_stop(struct ovl__timers *timers, struct ovl__timer *timer)
@@ -73,6 +95,7 @@ void ovl__timer_stop(struct ovl__timers *timers, struct ovl__timer *timer)
         return;
     size_t index = timer->place - 1;
     timer->place = 0;
+    timers->reserved += timer->reserved;
     struct ovl__timer_entry last = timers->entries[--timers->count];
     if (last.timer == timer)
         return;

@@ -3,10 +3,12 @@
 #define OVL_LOOP_TIMER_H
 
 #include <overlap/time.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct ovl__timer {
-    size_t place; /* in the heap, from 1; 0: not in it */
+    size_t place;  /* in the heap, from 1; 0: not in it */
+    bool reserved; /* its room is given back as a reserved one */
     void (*fire)(struct ovl__timer *timer);
 };
 
@@ -19,11 +21,19 @@ struct ovl__timer_entry {
 struct ovl__timers {
     struct ovl__timer_entry *entries; /* a heap of four children each; entries[0] is due first */
     size_t count;
+    size_t reserved; /* room for so many more is kept free */
     size_t capacity;
 };
 
+/* Keeps room for one timer, for ovl__timer_start_reserved. -ENOMEM. */
+int ovl__timers_reserve(struct ovl__timers *timers);
+void ovl__timers_unreserve(struct ovl__timers *timers);
+
 /* Starts a timer that is not in the heap. -ENOMEM. */
 int ovl__timer_start(struct ovl__timers *timers, struct ovl__timer *timer, ovl_time at);
+
+/* Starts one in reserved room, which is reserved again once the timer has fired or was stopped. */
+void ovl__timer_start_reserved(struct ovl__timers *timers, struct ovl__timer *timer, ovl_time at);
 
 /* Stops a timer; one that is not in the heap is left alone. */
 void ovl__timer_stop(struct ovl__timers *timers, struct ovl__timer *timer);

@@ -3,6 +3,8 @@
 #include "../support/cases.h"
 #include "../support/pattern.h"
 #include "base/list.h"
+#include "base/system.h"
+#include <errno.h>
 #include <stdlib.h>
 
 struct bell {
@@ -135,12 +137,51 @@ static void timers_may_start_again_as_they_fire(void)
     ovl__timers_release(&shared);
 }
 
+static void *no_memory(void *data, size_t size)
+{
+    (void)data;
+    (void)size;
+    return NULL;
+}
+
+/* Room that is reserved is there for its timers, whatever others are started, again and again. */
+static void reserved_room_needs_no_memory(void)
+{
+    enum { RESERVED = 100 };
+    struct ovl__timers timers = {0};
+    struct bell bells[RESERVED] = {0}, others[200] = {0};
+    for (int i = 0; i < RESERVED; i++)
+        assert_int_equal(ovl__timers_reserve(&timers), 0);
+    ovl__sys.realloc = no_memory;
+    int error = 0, begun = 0;
+    while (!error && begun < 200)
+        error = ovl__timer_start(&timers, &others[begun++].timer, OVL_FOREVER - 1);
+    assert_int_equal(error, -ENOMEM);
+    for (int round = 1; round <= 3; round++) {
+        for (int i = 0; i < RESERVED; i++) {
+            bells[i].timer.fire = ring;
+            bells[i].at = round * RESERVED + i;
+            ovl__timer_start_reserved(&timers, &bells[i].timer, bells[i].at);
+        }
+        assert_int_equal(ovl__timers_reserve(&timers), -ENOMEM);
+        ovl__timer_stop(&timers, &bells[0].timer);
+        ovl__timers_run(&timers, round * RESERVED + RESERVED / 2);
+        for (int i = 0; i < RESERVED; i++)
+            assert_int_equal(bells[i].timer.place != 0, i > RESERVED / 2);
+        ovl__timers_run(&timers, round * RESERVED + RESERVED);
+        assert_int_equal(ovl__timer_start(&timers, &others[begun - 1].timer, 0), -ENOMEM);
+    }
+    ovl__timers_unreserve(&timers);
+    assert_int_equal(ovl__timer_start(&timers, &others[begun - 1].timer, OVL_FOREVER - 1), 0);
+    ovl__timers_release(&timers);
+}
+
 int main(void)
 {
     const struct test_case cases[] = {
         TEST_CASE(no_timer_is_due_without_any),         TEST_CASE(timers_fire_when_due_and_once),
         TEST_CASE(stopped_timers_do_not_fire),          TEST_CASE(random_timers_fire_in_order),
-        TEST_CASE(timers_may_start_again_as_they_fire),
+        TEST_CASE(timers_may_start_again_as_they_fire), TEST_CASE(reserved_room_needs_no_memory),
     };
     return run_cases("timer", cases, COUNT_OF(cases), NULL) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,0 +1,213 @@
+/*
+ * Proves that limits of the system itself, on descriptors and on memory, give clear errors or fewer
+ * workers: whatever number is left, an open fails cleanly, or what it opened works.
+ */
+#include "../support/cases.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <overlap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+static int square(struct ovl_task *task, struct ovl_bytes item)
+{
+    int number = *(const int *)item.data;
+    if (nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL))
+        return -errno;
+    number *= number;
+    return ovl_task_return(task, &number, sizeof number);
+}
+
+#define ITEMS 100
+
+/* Every task ends with its square, or with `told`. Returns how many did not end well. */
+static int use(struct ovl_executor *executor, int told)
+{
+    static int items[ITEMS], results[ITEMS];
+    static struct ovl_outcome outcomes[ITEMS];
+    for (int i = 0; i < ITEMS; i++)
+        items[i] = i;
+    int error =
+        ovl_map(executor, square, items, sizeof *items, results, sizeof *results, ITEMS, outcomes);
+    int failed = 0;
+    for (int i = 0; i < ITEMS; i++) {
+        if (outcomes[i].error)
+            assert_true(outcomes[i].error == told || error == told);
+        else
+            assert_int_equal(results[i], i * i);
+        failed += outcomes[i].error != 0;
+    }
+    assert_int_equal(error != 0, failed > 0);
+    struct ovl_counts counts;
+    ovl_executor_counts(executor, &counts);
+    assert_int_equal(counts.submitted, counts.done + counts.failed + counts.cancelled);
+    return failed;
+}
+
+static void set_limit(int resource, rlim_t value)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(resource, &limit), 0);
+    limit.rlim_cur = value;
+    assert_int_equal(setrlimit(resource, &limit), 0);
+}
+
+/* --- descriptors --- */
+
+#define ENOUGH_DESCRIPTORS 4
+
+static int answer(void *argument)
+{
+    (void)argument;
+    return ovl_sleep(ovl_after(OVL_MILLISECOND)) ? -EPROTO : 42;
+}
+
+/* Returns whether the model could be opened. */
+static bool open_with_few(enum ovl_model model)
+{
+    struct ovl_executor *executor = NULL;
+    const struct ovl_options options = {.workers = 3};
+    int error = ovl_executor_open(model, &options, &executor);
+    if (error) {
+        assert_int_equal(error, -EMFILE);
+        assert_null(executor);
+        return false;
+    }
+    assert_int_equal(use(executor, 0), 0);
+    assert_int_equal(ovl_executor_close(executor, OVL_FOREVER), 0);
+    return true;
+}
+
+static void few_descriptors(void)
+{
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    close(next);
+    int refused = 0;
+    for (int room = 0; room <= ENOUGH_DESCRIPTORS; room++) {
+        set_limit(RLIMIT_NOFILE, (rlim_t)(next + room));
+        assert_true(open_with_few(OVL_SYNC));
+        assert_true(open_with_few(OVL_THREADS));
+        bool opened = open_with_few(OVL_ASYNC);
+        refused += !opened;
+        assert_int_equal(ovl_run(answer, NULL, NULL), opened ? 42 : -EMFILE);
+    }
+    assert_in_range(refused, 1, ENOUGH_DESCRIPTORS);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+/* --- memory --- */
+
+static size_t mapped_bytes(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    assert_non_null(file);
+    size_t pages = 0;
+    assert_int_equal(fscanf(file, "%zu", &pages), 1);
+    fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+struct tally {
+    int refused; /* opens */
+    int fewer;   /* opens with fewer workers than wanted */
+    int failed;  /* tasks */
+    int whole;   /* opens that lacked nothing */
+};
+
+#define MANY       64
+#define STACK      ((size_t)1 << 20)
+#define STEP_BYTES ((size_t)300 << 10)
+
+/* Opens with ever more memory, until there is as much as all workers' stacks need, and more. */
+static struct tally open_with_little_memory(enum ovl_model model)
+{
+    struct tally tally = {0};
+    size_t before = mapped_bytes();
+    for (size_t room = 0; room <= 2 * MANY * STACK; room += STEP_BYTES + room / 4) {
+        struct ovl_executor *executor = NULL;
+        const struct ovl_options options = {.workers = MANY, .stack_bytes = STACK};
+        set_limit(RLIMIT_AS, before + room);
+        int error = ovl_executor_open(model, &options, &executor);
+        if (error) {
+            assert_true(error == -ENOMEM || error == -EAGAIN);
+            assert_null(executor);
+            tally.refused++;
+            continue;
+        }
+        bool fewer = ovl_executor_workers(executor) < MANY;
+        int failed = use(executor, -ENOMEM);
+        tally.fewer += fewer;
+        tally.failed += failed;
+        tally.whole += !fewer && !failed;
+        assert_int_equal(ovl_executor_close(executor, OVL_FOREVER), 0);
+    }
+    set_limit(RLIMIT_AS, RLIM_INFINITY);
+    return tally;
+}
+
+static void threads_with_little_memory(void)
+{
+    struct tally tally = open_with_little_memory(OVL_THREADS);
+    assert_true(tally.refused > 0);
+    assert_true(tally.fewer > 0);
+    assert_true(tally.whole > 0);
+}
+
+/* Its workers begin with the tasks: where stacks for some are to be had, all tasks run on these. */
+static void async_with_little_memory(void)
+{
+    struct tally tally = open_with_little_memory(OVL_ASYNC);
+    assert_true(tally.refused + tally.failed > 0);
+    assert_int_equal(tally.fewer, 0);
+    assert_true(tally.whole > 0);
+}
+
+static int run_little(void *argument)
+{
+    *(bool *)argument = true;
+    struct ovl_group *group = NULL;
+    int error = ovl_group_open(OVL_FOREVER, &group);
+    for (int i = 0; i < MANY && !error; i++)
+        error = ovl_group_go(group, answer, NULL);
+    if (group)
+        ovl_group_cancel(group);
+    ovl_group_close(group);
+    return error;
+}
+
+static void loop_with_little_memory(void)
+{
+    size_t before = mapped_bytes();
+    int failed = 0, done = 0;
+    for (size_t room = 0; room <= 2 * MANY * STACK; room += STEP_BYTES + room / 4) {
+        bool ran = false;
+        set_limit(RLIMIT_AS, before + room);
+        int error = ovl_run(run_little, &ran, &(struct ovl_run_options){.stack_bytes = STACK});
+        assert_true(!error || error == -ENOMEM);
+        assert_true(ran || error);
+        failed += error != 0;
+        done += !error;
+    }
+    set_limit(RLIMIT_AS, RLIM_INFINITY);
+    assert_true(failed > 0);
+    assert_true(done > 0);
+}
+
+int main(int argc, char **argv)
+{
+    const struct test_case cases[] = {
+        TEST_CASE(few_descriptors),
+        TEST_CASE(threads_with_little_memory),
+        TEST_CASE(async_with_little_memory),
+        TEST_CASE(loop_with_little_memory),
+    };
+    /* A sanitizer's shadow alone takes more than any such limit. */
+    size_t count = SANITIZED ? 1 : COUNT_OF(cases);
+    return run_cases("limits", cases, count, argc > 1 ? argv[1] : NULL) ? EXIT_FAILURE
+                                                                        : EXIT_SUCCESS;
+}
