@@ -410,7 +410,8 @@ size_t ovl__loop_coroutines(const struct ovl__loop *loop)
 
 /* --- the loop itself --- */
 
-/* The message may be all that keeps the loop: once it is in, the loop may end before the post has. */
+/* The message may be all that keeps the loop: once it is in, the loop may end before the post has.
+ */
 void ovl__loop_post(struct ovl__loop *loop, struct ovl__message *message)
 {
     atomic_fetch_add_explicit(&loop->posting, 1, memory_order_relaxed);
