@@ -34,9 +34,9 @@ static int epoll_wait_ns(int epoll_fd, struct epoll_event *events, int count, ov
 {
     static int unsupported;
     if (wait_ns == OVL_FOREVER)
-        return epoll_wait(epoll_fd, events, count, -1);
+        return ovl__sys.epoll_wait(epoll_fd, events, count, -1);
     if (wait_ns <= 0)
-        return epoll_wait(epoll_fd, events, count, 0);
+        return ovl__sys.epoll_wait(epoll_fd, events, count, 0);
     if (!__atomic_load_n(&unsupported, __ATOMIC_RELAXED)) {
         struct timespec length = {.tv_sec = wait_ns / OVL_SECOND, .tv_nsec = wait_ns % OVL_SECOND};
         int n = epoll_pwait2(epoll_fd, events, count, &length, NULL);
@@ -45,7 +45,7 @@ static int epoll_wait_ns(int epoll_fd, struct epoll_event *events, int count, ov
         __atomic_store_n(&unsupported, 1, __ATOMIC_RELAXED);
     }
     ovl_time ms = (wait_ns + OVL_MILLISECOND - 1) / OVL_MILLISECOND;
-    return epoll_wait(epoll_fd, events, count, ms > INT_MAX ? INT_MAX : (int)ms);
+    return ovl__sys.epoll_wait(epoll_fd, events, count, ms > INT_MAX ? INT_MAX : (int)ms);
 }
 
 #define EARLY_POINTER(type, name, parameters, arguments) .name = early_##name,
@@ -64,12 +64,11 @@ struct ovl__system ovl__sys = {
     .memfd_create = memfd_create,
     .ftruncate = ftruncate,
     .fallocate = fallocate,
-    .waitpid = waitpid,
     .pidfd_open = pidfd_open_call,
     .pidfd_send_signal = pidfd_send_signal_call,
     .epoll_create1 = epoll_create1,
     .epoll_ctl = epoll_ctl,
-    .epoll_wait = epoll_wait_ns,
+    .epoll_wait_ns = epoll_wait_ns,
     .eventfd = eventfd,
     /* clang-format on */
 };

@@ -12,12 +12,15 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,7 +66,52 @@
     X(int, getaddrinfo,                                                                            \
       (const char *node, const char *service, const struct addrinfo *hints,                        \
        struct addrinfo **ret_list),                                                                \
-      (node, service, hints, ret_list))
+      (node, service, hints, ret_list))                                                            \
+    X(int, pselect,                                                                                \
+      (int count, fd_set *reads, fd_set *writes, fd_set *exceptions,                               \
+       const struct timespec *timeout, const sigset_t *mask),                                      \
+      (count, reads, writes, exceptions, timeout, mask))                                           \
+    X(int, epoll_wait, (int epoll_fd, struct epoll_event *events, int count, int timeout_ms),      \
+      (epoll_fd, events, count, timeout_ms))                                                       \
+    X(int, epoll_pwait,                                                                            \
+      (int epoll_fd, struct epoll_event *events, int count, int timeout_ms, const sigset_t *mask), \
+      (epoll_fd, events, count, timeout_ms, mask))                                                 \
+    X(int, recvmmsg,                                                                               \
+      (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout),     \
+      (fd, messages, count, flags, timeout))                                                       \
+    X(int, sendmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags),                \
+      (fd, messages, count, flags))                                                                \
+    X(pid_t, wait, (int *ret_status), (ret_status))                                                \
+    X(pid_t, waitpid, (pid_t pid, int *ret_status, int options), (pid, ret_status, options))       \
+    X(pid_t, wait3, (int *ret_status, int options, struct rusage *ret_usage),                      \
+      (ret_status, options, ret_usage))                                                            \
+    X(pid_t, wait4, (pid_t pid, int *ret_status, int options, struct rusage *ret_usage),           \
+      (pid, ret_status, options, ret_usage))                                                       \
+    X(int, waitid, (idtype_t type, id_t id, siginfo_t * ret_info, int options),                    \
+      (type, id, ret_info, options))                                                               \
+    X(int, system, (const char *command), (command))                                               \
+    X(int, pclose, (FILE * stream), (stream))                                                      \
+    X(int, pthread_join, (pthread_t thread, void **ret_value), (thread, ret_value))                \
+    X(struct hostent *, gethostbyname, (const char *name), (name))                                 \
+    X(struct hostent *, gethostbyname2, (const char *name, int family), (name, family))            \
+    X(struct hostent *, gethostbyaddr, (const void *address, socklen_t length, int family),        \
+      (address, length, family))                                                                   \
+    X(int, gethostbyname_r,                                                                        \
+      (const char *name, struct hostent *entry, char *buffer, size_t size,                         \
+       struct hostent **ret_entry, int *ret_error),                                                \
+      (name, entry, buffer, size, ret_entry, ret_error))                                           \
+    X(int, gethostbyname2_r,                                                                       \
+      (const char *name, int family, struct hostent *entry, char *buffer, size_t size,             \
+       struct hostent **ret_entry, int *ret_error),                                                \
+      (name, family, entry, buffer, size, ret_entry, ret_error))                                   \
+    X(int, gethostbyaddr_r,                                                                        \
+      (const void *address, socklen_t length, int family, struct hostent *entry, char *buffer,     \
+       size_t size, struct hostent **ret_entry, int *ret_error),                                   \
+      (address, length, family, entry, buffer, size, ret_entry, ret_error))                        \
+    X(int, getnameinfo,                                                                            \
+      (const struct sockaddr *address, socklen_t length, char *node, socklen_t node_size,          \
+       char *service, socklen_t service_size, int flags),                                          \
+      (address, length, node, node_size, service, service_size, flags))
 
 #define OVL__HOOKED_POINTER(type, name, parameters, arguments) type(*name) parameters;
 
@@ -82,12 +130,11 @@ struct ovl__system {
     int (*memfd_create)(const char *name, unsigned flags);
     int (*ftruncate)(int fd, off_t size);
     int (*fallocate)(int fd, int mode, off_t offset, off_t size);
-    pid_t (*waitpid)(pid_t pid, int *ret_status, int options);
     int (*pidfd_open)(pid_t pid, unsigned flags);
     int (*pidfd_send_signal)(int pidfd, int signal);
     int (*epoll_create1)(int flags);
     int (*epoll_ctl)(int epoll_fd, int operation, int fd, struct epoll_event *event);
-    int (*epoll_wait)(int epoll_fd, struct epoll_event *events, int count, ovl_time wait_ns);
+    int (*epoll_wait_ns)(int epoll_fd, struct epoll_event *events, int count, ovl_time wait_ns);
     int (*eventfd)(unsigned count, int flags);
 };
 

@@ -1,6 +1,7 @@
 #include "hooks/hooks.h"
 
 #include "loop/loop.h"
+#include "loop/offload.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -94,4 +95,30 @@ bool ovl__block(struct ovl__blocked *blocked)
         return true;
     ovl__fail(error);
     return false;
+}
+
+void ovl__hook_call_in_thread(void (*fn)(void *argument), void *argument, enum ovl_wait kind)
+{
+    struct ovl__meter *meter = ovl__current->meter;
+    ovl_time began = meter ? ovl_now() : 0;
+    ovl__call_in_thread(fn, argument);
+    if (meter)
+        ovl__meter_wait(meter, kind, began);
+}
+
+ovl_time ovl__deadline_of_ms(int timeout_ms)
+{
+    return timeout_ms < 0 ? OVL_FOREVER : ovl_after(timeout_ms * OVL_MILLISECOND);
+}
+
+ovl_time ovl__deadline_of(const struct timespec *timeout)
+{
+    if (!timeout || timeout->tv_sec >= OVL_FOREVER / OVL_SECOND)
+        return OVL_FOREVER;
+    return ovl_after((ovl_time)timeout->tv_sec * OVL_SECOND + timeout->tv_nsec);
+}
+
+bool ovl__is_time(const struct timespec *length)
+{
+    return length->tv_sec >= 0 && length->tv_nsec >= 0 && length->tv_nsec < OVL_SECOND;
 }

@@ -25,8 +25,9 @@
  * Each file of hooks has a mark, and a table of the marks pulls them all out of the static library:
  * libc's names alone would not, where another library on the command line has them too.
  */
-#define OVL__HOOK_FILE(name)    const char ovl__hook_file_##name = 0
-#define OVL__HOOK_FILES(X)      X(close) X(connect) X(fortify) X(io) X(poll) X(resolve) X(sleep)
+#define OVL__HOOK_FILE(name) const char ovl__hook_file_##name = 0
+#define OVL__HOOK_FILES(X)                                                                         \
+    X(child) X(close) X(connect) X(fortify) X(io) X(messages) X(poll) X(resolve) X(sleep) X(thread)
 #define OVL__DECLARE_MARK(name) extern const char ovl__hook_file_##name;
 OVL__HOOK_FILES(OVL__DECLARE_MARK)
 extern const char *const ovl__hooks[];
@@ -86,6 +87,21 @@ int ovl__fail(int error);
 
 /* As ovl__wait_fds, and tells the ledger. */
 int ovl__hook_wait_fds(struct pollfd *fds, nfds_t count, ovl_time deadline);
+
+/*
+ * Calls fn(argument) in a helper thread for a coroutine, and tells the ledger. The helper's errno
+ * is fn's affair: it is another thread's.
+ */
+void ovl__hook_call_in_thread(void (*fn)(void *argument), void *argument, enum ovl_wait kind);
+
+/* The end of a call that was given a timeout in milliseconds as poll has it. */
+ovl_time ovl__deadline_of_ms(int timeout_ms);
+
+/* The end of one that was given a length of time; NULL: none. */
+ovl_time ovl__deadline_of(const struct timespec *timeout);
+
+/* Whether a length of time is one. */
+bool ovl__is_time(const struct timespec *length);
 
 /* Whether the application has made the descriptor non-blocking; also where it is none. */
 bool ovl__is_nonblocking(int fd);

@@ -8,14 +8,7 @@
 
 OVL__HOOK_FILE(poll);
 
-static ovl_time deadline_of(const struct timespec *timeout)
-{
-    if (!timeout)
-        return OVL_FOREVER;
-    if (timeout->tv_sec >= OVL_FOREVER / OVL_SECOND)
-        return OVL_FOREVER;
-    return ovl_after((ovl_time)timeout->tv_sec * OVL_SECOND + timeout->tv_nsec);
-}
+static const struct timespec at_once;
 
 /* Whether it is worth another look; false with errno set where the wait failed. */
 static bool wait_again(int error)
@@ -26,24 +19,16 @@ static bool wait_again(int error)
     return false;
 }
 
-static int yielding_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
-                          const sigset_t *mask)
+static int poll_until(struct pollfd *fds, nfds_t count, ovl_time deadline, const sigset_t *mask)
 {
-    static const struct timespec at_once;
-    ovl_time deadline = deadline_of(timeout);
     for (int error = 0;;) {
         int ready = ovl__sys.ppoll(fds, count, &at_once, mask);
-        if (ready || error == OVL_ETIMEDOUT || (timeout && deadline <= ovl_now()))
+        if (ready || error == OVL_ETIMEDOUT || deadline <= ovl_now())
             return ready;
         error = ovl__hook_wait_fds(fds, count, deadline);
         if (!wait_again(error))
             return -1;
     }
-}
-
-static bool is_valid(const struct timespec *length)
-{
-    return length->tv_sec >= 0 && length->tv_nsec >= 0 && length->tv_nsec < OVL_SECOND;
 }
 
 /* The first descriptor tells what a poll waits for. */
@@ -59,11 +44,7 @@ OVL__HOOK int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
     if (!ovl__current->coroutine)
         return OVL__METERED(int, first_fd(fds, count), OVL_WAIT_SLEEP,
                             ovl__sys.poll(fds, count, timeout_ms));
-    struct timespec timeout = {
-        .tv_sec = timeout_ms / 1000,
-        .tv_nsec = timeout_ms % 1000 * OVL_MILLISECOND,
-    };
-    return yielding_ppoll(fds, count, timeout_ms < 0 ? NULL : &timeout, NULL);
+    return poll_until(fds, count, ovl__deadline_of_ms(timeout_ms), NULL);
 }
 
 OVL__HOOK int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
@@ -74,9 +55,9 @@ OVL__HOOK int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *tim
     if (!ovl__current->coroutine)
         return OVL__METERED(int, first_fd(fds, count), OVL_WAIT_SLEEP,
                             ovl__sys.ppoll(fds, count, timeout, mask));
-    if (timeout && !is_valid(timeout))
+    if (timeout && !ovl__is_time(timeout))
         return ovl__sys.ppoll(fds, count, timeout, mask);
-    return yielding_ppoll(fds, count, timeout, mask);
+    return poll_until(fds, count, ovl__deadline_of(timeout), mask);
 }
 
 /* --- select --- */
@@ -89,6 +70,7 @@ struct selection {
     int count;
     fd_set *sets[SETS]; /* the caller's; NULL where it gave none */
     fd_set asked[SETS];
+    const sigset_t *mask; /* while it looks; NULL: the thread's own */
 };
 
 /* Looks at once; the caller's sets then hold the answer. */
@@ -97,9 +79,8 @@ static int look(struct selection *selection)
     for (int i = 0; i < SETS; i++)
         if (selection->sets[i])
             *selection->sets[i] = selection->asked[i];
-    struct timeval at_once = {0};
-    return ovl__sys.select(selection->count, selection->sets[READS], selection->sets[WRITES],
-                           selection->sets[EXCEPTIONS], &at_once);
+    return ovl__sys.pselect(selection->count, selection->sets[READS], selection->sets[WRITES],
+                            selection->sets[EXCEPTIONS], &at_once, selection->mask);
 }
 
 static short events_of(const struct selection *selection, int fd)
@@ -109,6 +90,14 @@ static short events_of(const struct selection *selection, int fd)
         if (selection->sets[i] && FD_ISSET(fd, &selection->asked[i]))
             events |= set_events[i];
     return events;
+}
+
+/* The caller's sets are overwritten by each look. */
+static void remember(struct selection *selection)
+{
+    for (int i = 0; i < SETS; i++)
+        if (selection->sets[i])
+            selection->asked[i] = *selection->sets[i];
 }
 
 static int wait_selected(const struct selection *selection, ovl_time deadline)
@@ -161,7 +150,7 @@ static int yielding_select(struct selection *selection, struct timeval *timeout)
         .tv_sec = timeout->tv_sec + timeout->tv_usec / 1000000,
         .tv_nsec = timeout->tv_usec % 1000000 * OVL_MICROSECOND,
     };
-    ovl_time deadline = deadline_of(&length);
+    ovl_time deadline = ovl__deadline_of(&length);
     int ready = select_until(selection, deadline);
     tell_rest(timeout, deadline);
     return ready;
@@ -180,8 +169,58 @@ OVL__HOOK int select(int count, fd_set *restrict reads, fd_set *restrict writes,
     if (odd)
         return ovl__sys.select(count, reads, writes, exceptions, timeout);
     struct selection selection = {.count = count, .sets = {reads, writes, exceptions}};
-    for (int i = 0; i < SETS; i++)
-        if (selection.sets[i])
-            selection.asked[i] = *selection.sets[i];
+    remember(&selection);
     return yielding_select(&selection, timeout);
+}
+
+OVL__HOOK int pselect(int count, fd_set *restrict reads, fd_set *restrict writes,
+                      fd_set *restrict exceptions, const struct timespec *restrict timeout,
+                      const sigset_t *restrict mask)
+{
+    if (!ovl__in_task())
+        return ovl__sys.pselect(count, reads, writes, exceptions, timeout, mask);
+    bool odd = count < 0 || count > FD_SETSIZE || (timeout && !ovl__is_time(timeout));
+    if (!ovl__current->coroutine || odd)
+        return OVL__METERED(int, count - 1, OVL_WAIT_SLEEP,
+                            ovl__sys.pselect(count, reads, writes, exceptions, timeout, mask));
+    struct selection selection = {
+        .count = count,
+        .sets = {reads, writes, exceptions},
+        .mask = mask,
+    };
+    remember(&selection);
+    return select_until(&selection, ovl__deadline_of(timeout));
+}
+
+/* --- epoll: an epoll descriptor can be waited for as any other --- */
+
+static int epoll_until(int epoll_fd, struct epoll_event *events, int count, ovl_time deadline,
+                       const sigset_t *mask)
+{
+    for (int error = 0;;) {
+        int ready = ovl__sys.epoll_pwait(epoll_fd, events, count, 0, mask);
+        if (ready || error == OVL_ETIMEDOUT || deadline <= ovl_now())
+            return ready;
+        error = ovl__hook_wait_fds(&(struct pollfd){.fd = epoll_fd, .events = POLLIN}, 1, deadline);
+        if (!wait_again(error))
+            return -1;
+    }
+}
+
+OVL__HOOK int epoll_pwait(int epoll_fd, struct epoll_event *events, int count, int timeout_ms,
+                          const sigset_t *mask)
+{
+    if (!ovl__in_task())
+        return ovl__sys.epoll_pwait(epoll_fd, events, count, timeout_ms, mask);
+    if (!ovl__current->coroutine)
+        return OVL__METERED(int, epoll_fd, 0,
+                            ovl__sys.epoll_pwait(epoll_fd, events, count, timeout_ms, mask));
+    return epoll_until(epoll_fd, events, count, ovl__deadline_of_ms(timeout_ms), mask);
+}
+
+OVL__HOOK int epoll_wait(int epoll_fd, struct epoll_event *events, int count, int timeout_ms)
+{
+    if (!ovl__in_task())
+        return ovl__sys.epoll_wait(epoll_fd, events, count, timeout_ms);
+    return epoll_pwait(epoll_fd, events, count, timeout_ms, NULL);
 }

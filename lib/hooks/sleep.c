@@ -5,11 +5,6 @@
 
 OVL__HOOK_FILE(sleep);
 
-static bool is_valid(const struct timespec *length)
-{
-    return length->tv_sec >= 0 && length->tv_nsec >= 0 && length->tv_nsec < OVL_SECOND;
-}
-
 static ovl_time nanoseconds(const struct timespec *length)
 {
     ovl_time ns;
@@ -50,7 +45,7 @@ OVL__HOOK int clock_nanosleep(clockid_t clock, int flags, const struct timespec 
         return ovl__sys.clock_nanosleep(clock, flags, length, rest);
     bool ours = (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME || clock == CLOCK_BOOTTIME ||
                  clock == CLOCK_TAI) &&
-                is_valid(length);
+                ovl__is_time(length);
     if (!ovl__current->coroutine || !ours)
         return OVL__METERED(int, -1, OVL_WAIT_SLEEP,
                             ovl__sys.clock_nanosleep(clock, flags, length, rest));
@@ -77,7 +72,7 @@ OVL__HOOK int nanosleep(const struct timespec *length, struct timespec *rest)
 {
     if (!ovl__in_task())
         return ovl__sys.nanosleep(length, rest);
-    if (!ovl__current->coroutine || !is_valid(length))
+    if (!ovl__current->coroutine || !ovl__is_time(length))
         return OVL__METERED(int, -1, OVL_WAIT_SLEEP, ovl__sys.nanosleep(length, rest));
     ovl_time deadline = ovl_after(nanoseconds(length));
     int error = yielding_sleep(deadline);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <overlap/error.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
@@ -54,6 +55,7 @@ struct ovl__loop {
     size_t fd_table_count;
     _Atomic(struct ovl__message *) inbox; /* a stack: the last one in comes first */
     atomic_bool asleep;                   /* who posts must write to wake_fd */
+    atomic_uint posting;                  /* threads that are in ovl__loop_post */
 };
 
 static _Thread_local struct ovl__loop *here;
@@ -61,6 +63,21 @@ static _Thread_local struct ovl__loop *here;
 struct ovl__loop *ovl__loop_here(void)
 {
     return here;
+}
+
+/*
+ * In a child of fork the loop does not go on: its epoll belongs to the parent as well, and its
+ * other coroutines are the parent's. The one that forked is then plain code, and its calls block.
+ */
+static void leave_loop(void)
+{
+    ovl__current = NULL;
+    here = NULL;
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, leave_loop);
 }
 
 /* --- descriptors --- */
@@ -156,7 +173,7 @@ static void fd_happened(struct ovl__loop *loop, const struct epoll_event *event)
 {
     int fd = (int)(uint32_t)event->data.u64;
     struct fd_entry *entry = fd_find(loop, fd);
-    if (!entry || entry->generation != (uint32_t)(event->data.u64 >> 32))
+    if (!entry || !entry->waits.next || entry->generation != (uint32_t)(event->data.u64 >> 32))
         return;
     entry->armed = 0;
     struct ovl__link *next;
@@ -393,8 +410,11 @@ size_t ovl__loop_coroutines(const struct ovl__loop *loop)
 
 /* --- the loop itself --- */
 
+/* The message may be all that keeps the loop: once it is in, the loop may end before the post has.
+ */
 void ovl__loop_post(struct ovl__loop *loop, struct ovl__message *message)
 {
+    atomic_fetch_add_explicit(&loop->posting, 1, memory_order_relaxed);
     struct ovl__message *head = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
     do
         message->next = head;
@@ -403,6 +423,7 @@ void ovl__loop_post(struct ovl__loop *loop, struct ovl__message *message)
         uint64_t one = 1;
         (void)!ovl__sys.write(loop->wake_fd, &one, sizeof one);
     }
+    atomic_fetch_sub_explicit(&loop->posting, 1, memory_order_release);
 }
 
 static void handle_messages(struct ovl__loop *loop)
@@ -442,7 +463,7 @@ static void look(struct ovl__loop *loop)
         if (atomic_load(&loop->inbox))
             wait_ns = 0;
     }
-    int count = ovl__sys.epoll_wait(loop->epoll_fd, events, EVENTS_PER_LOOK, wait_ns);
+    int count = ovl__sys.epoll_wait_ns(loop->epoll_fd, events, EVENTS_PER_LOOK, wait_ns);
     atomic_store(&loop->asleep, false);
     for (int i = 0; i < count; i++) {
         uint64_t ignored;
@@ -516,6 +537,8 @@ void ovl__loop_free(struct ovl__loop *loop)
 {
     if (!loop)
         return;
+    while (atomic_load_explicit(&loop->posting, memory_order_acquire))
+        sched_yield(); /* for the few instructions that are left of it */
     if (loop->epoll_fd >= 0)
         ovl__sys.close(loop->epoll_fd);
     if (loop->wake_fd >= 0)

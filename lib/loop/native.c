@@ -80,17 +80,15 @@ int ovl_wait_fd(int fd, short events, ovl_time deadline)
     return error == -EPERM ? 0 : error; /* a file is always ready */
 }
 
-/* A call for a helper thread, on the stack of the coroutine that waits for its end. */
 struct thread_call {
-    struct ovl__offload offload;
     int (*fn)(void *argument);
     void *argument;
     int result;
 };
 
-static void call_in_thread(struct ovl__offload *offload)
+static void call_fn(void *argument)
 {
-    struct thread_call *call = ovl__of(offload, struct thread_call, offload);
+    struct thread_call *call = argument;
     call->result = call->fn(call->argument);
 }
 
@@ -98,11 +96,7 @@ int ovl_to_thread(int (*fn)(void *argument), void *argument)
 {
     if (!ovl_in_coroutine())
         return fn(argument);
-    struct thread_call call = {
-        .offload = {.run = call_in_thread},
-        .fn = fn,
-        .argument = argument,
-    };
-    ovl__offload_shielded(&call.offload);
+    struct thread_call call = {.fn = fn, .argument = argument};
+    ovl__call_in_thread(call_fn, &call);
     return call.result;
 }

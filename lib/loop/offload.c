@@ -3,7 +3,7 @@
 #include "base/system.h"
 
 /* A name look-up that stalls must not hold up the next: threads are added up to this many. */
-#define THREADS_MAX 128
+#define THREADS_MAX 512
 
 /* A helper thread without work ends after this time. */
 #define IDLE_NS (2 * OVL_SECOND)
@@ -127,7 +127,21 @@ int ovl__offload(struct ovl__offload *call)
     return offload(call, ovl__wait_or_cancel);
 }
 
-void ovl__offload_shielded(struct ovl__offload *call)
+struct plain_call {
+    struct ovl__offload offload;
+    void (*fn)(void *argument);
+    void *argument;
+};
+
+static void run_plain(struct ovl__offload *offload)
 {
-    offload(call, ovl__wait);
+    struct plain_call *call = ovl__of(offload, struct plain_call, offload);
+    call->fn(call->argument);
+}
+
+/* The call lies on the stack that waits for it. */
+void ovl__call_in_thread(void (*fn)(void *argument), void *argument)
+{
+    struct plain_call call = {.offload = {.run = run_plain}, .fn = fn, .argument = argument};
+    offload(&call.offload, ovl__wait);
 }

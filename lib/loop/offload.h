@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* One call, on the heap or the stack. What runs it and what frees it are set; the rest is the
+/* One call, on the heap. What runs it and what frees it are set; the rest is the
  * pool's. */
 struct ovl__offload {
     void (*run)(struct ovl__offload *call);  /* in the helper thread */
@@ -27,7 +27,7 @@ struct ovl__offload {
  */
 int ovl__offload(struct ovl__offload *call);
 
-/* The same, and always waits for the end: the call may lie on the stack, and needs no `free`. */
-void ovl__offload_shielded(struct ovl__offload *call);
+/* Calls fn(argument) in a helper thread likewise, and waits for its end whatever is cancelled. */
+void ovl__call_in_thread(void (*fn)(void *argument), void *argument);
 
 #endif

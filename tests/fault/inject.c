@@ -60,7 +60,7 @@ FAULTY(int, pidfd_send_signal, (int pidfd, int signal), (pidfd, signal), -1, EPE
 FAULTY(int, epoll_create1, (int flags), (flags), -1, EMFILE)
 FAULTY(int, epoll_ctl, (int epoll_fd, int operation, int fd, struct epoll_event *event),
        (epoll_fd, operation, fd, event), -1, ENOSPC)
-FAULTY(int, epoll_wait, (int epoll_fd, struct epoll_event *events, int count, ovl_time wait_ns),
+FAULTY(int, epoll_wait_ns, (int epoll_fd, struct epoll_event *events, int count, ovl_time wait_ns),
        (epoll_fd, events, count, wait_ns), -1, EINTR)
 FAULTY(int, eventfd, (unsigned count, int flags), (count, flags), -1, ENFILE)
 
@@ -98,7 +98,7 @@ const struct inject_point inject_points[] = {
     {"pidfd_send_signal", 0, false, IN_PROCESSES, install_pidfd_send_signal},
     {"epoll_create1", -EMFILE, false, IN_LOOPS | IN_PROCESSES, install_epoll_create1},
     {"epoll_ctl", -ENOSPC, false, IN_LOOPS | IN_PROCESSES, install_epoll_ctl},
-    {"epoll_wait", 0, true, IN_LOOPS | IN_PROCESSES, install_epoll_wait},
+    {"epoll_wait_ns", 0, true, IN_LOOPS | IN_PROCESSES, install_epoll_wait_ns},
     {"eventfd", -ENFILE, false, IN_LOOPS | IN_PROCESSES, install_eventfd},
 };
 const size_t inject_point_count = COUNT_OF(inject_points);

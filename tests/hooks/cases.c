@@ -14,12 +14,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -1305,6 +1308,252 @@ static void duplicates(struct record *record)
     close(fds[1]);
 }
 
+/* --- several messages --- */
+
+static void message_init(struct mmsghdr *message, struct iovec *part, char *bytes, size_t size)
+{
+    *part = (struct iovec){.iov_base = bytes, .iov_len = size};
+    *message = (struct mmsghdr){.msg_hdr = {.msg_iov = part, .msg_iovlen = 1}};
+}
+
+static void write_three(void *argument)
+{
+    const int *fd = argument;
+    for (int i = 0; i < 3; i++)
+        (void)!send(*fd, "hello", 5, 0);
+}
+
+static void many_messages(struct record *record)
+{
+    int fds[2];
+    char bytes[4][16];
+    struct iovec parts[4];
+    struct mmsghdr messages[4];
+    unix_pair(record, SOCK_DGRAM, fds);
+    for (int i = 0; i < 4; i++)
+        message_init(&messages[i], &parts[i], bytes[i], sizeof bytes[i]);
+    CALL(record, recvmmsg(fds[0], messages, 4, MSG_DONTWAIT, NULL));
+    struct later later;
+    later_begin(&later, record, write_three, &fds[1]);
+    CALL(record, recvmmsg(fds[0], messages, 3, 0, NULL));
+    later_end(&later);
+    FACT(record, messages[0].msg_len == 5 && messages[2].msg_len == 5);
+    later_begin(&later, record, write_three, &fds[1]);
+    FACT(record, recvmmsg(fds[0], messages, 4, MSG_WAITFORONE, NULL) >= 1);
+    later_end(&later);
+    close(fds[0]);
+    close(fds[1]);
+    tcp_pair(record, fds);
+    CALL(record, sendmmsg(fds[1], messages, 0, 0));
+    for (int i = 0; i < 4; i++) {
+        message_init(&messages[i], &parts[i], bytes[i], 4);
+        memset(bytes[i], 'a' + i, 4);
+    }
+    CALL(record, sendmmsg(fds[1], messages, 4, 0));
+    FACT(record, messages[3].msg_len == 4);
+    char all[16];
+    CALL(record, recv(fds[0], all, size_of(16), MSG_WAITALL));
+    record_bytes(record, "all", all, sizeof all);
+    close(fds[0]);
+    close(fds[1]);
+    CALL(record, sendmmsg(-1, messages, 2, 0));
+    CALL(record, recvmmsg(-1, messages, 2, 0, NULL));
+}
+
+/* --- epoll --- */
+
+static void epoll_waits(struct record *record)
+{
+    int fds[2];
+    unix_pair(record, SOCK_STREAM, fds);
+    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = 77};
+    NEED(record, epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fds[0], &event) == 0);
+    struct epoll_event seen[4];
+    CALL(record, epoll_wait(epoll_fd, seen, 4, 0));
+    struct stretch stretch = stretch_begin();
+    CALL(record, epoll_wait(epoll_fd, seen, 4, 20));
+    stretch_end(&stretch, record, 20000000);
+    struct later later;
+    later_begin(&later, record, write_hello, &fds[1]);
+    CALL(record, epoll_wait(epoll_fd, seen, 4, -1));
+    later_end(&later);
+    FACT(record, seen[0].events == EPOLLIN && seen[0].data.u32 == 77);
+    char bytes[16];
+    CALL(record, read(fds[0], bytes, size_of(16)));
+    later_begin(&later, record, write_hello, &fds[1]);
+    CALL(record, epoll_pwait(epoll_fd, seen, 4, 10000, NULL));
+    later_end(&later);
+    CALL(record, epoll_wait(epoll_fd, seen, 0, 10));
+    close(epoll_fd);
+    CALL(record, epoll_wait(fds[0], seen, 4, 10));
+    CALL(record, epoll_wait(-1, seen, 4, 10));
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void pselect_waits(struct record *record)
+{
+    int fds[2];
+    unix_pair(record, SOCK_STREAM, fds);
+    fd_set reads;
+    FD_ZERO(&reads);
+    FD_SET(fds[0], &reads);
+    struct timespec length = {.tv_nsec = 20000000};
+    struct stretch stretch = stretch_begin();
+    CALL(record, pselect(fds[0] + 1, &reads, NULL, NULL, &length, NULL));
+    stretch_end(&stretch, record, 20000000);
+    FACT(record, length.tv_nsec == 20000000);
+    FACT(record, FD_ISSET(fds[0], &reads));
+    FD_SET(fds[0], &reads);
+    struct later later;
+    later_begin(&later, record, write_hello, &fds[1]);
+    CALL(record, pselect(fds[0] + 1, &reads, NULL, NULL, NULL, NULL));
+    later_end(&later);
+    FACT(record, FD_ISSET(fds[0], &reads));
+    length.tv_nsec = -1;
+    CALL(record, pselect(0, NULL, NULL, NULL, &length, NULL));
+    CALL(record, pselect(-1, NULL, NULL, NULL, NULL, NULL));
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* --- children and threads --- */
+
+/* A child that exits with `code` once a byte comes, or the end. */
+static pid_t child_that_awaits(struct record *record, int fds[2], int code)
+{
+    pipe_open(record, fds);
+    pid_t child = fork();
+    NEED(record, child >= 0);
+    if (!child) {
+        char byte;
+        close(fds[1]);
+        (void)!read(fds[0], &byte, 1);
+        _exit(code);
+    }
+    return child;
+}
+
+static void children_are_waited_for(struct record *record)
+{
+    int fds[2];
+    int status = 0;
+    struct later later;
+    pid_t child = child_that_awaits(record, fds, 7);
+    CALL(record, waitpid(child, &status, WNOHANG));
+    later_begin(&later, record, write_hello, &fds[1]);
+    FACT(record, waitpid(child, &status, 0) == child);
+    later_end(&later);
+    FACT(record, WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    CALL(record, waitpid(child, &status, 0));
+    close_both(fds);
+
+    struct rusage usage = {0};
+    child = child_that_awaits(record, fds, 8);
+    later_begin(&later, record, write_hello, &fds[1]);
+    FACT(record, wait4(child, &status, 0, &usage) == child);
+    later_end(&later);
+    FACT(record, WEXITSTATUS(status) == 8 && usage.ru_maxrss > 0);
+    close_both(fds);
+
+    child = child_that_awaits(record, fds, 9);
+    siginfo_t info = {0};
+    later_begin(&later, record, write_hello, &fds[1]);
+    CALL(record, waitid(P_PID, (id_t)child, &info, WEXITED));
+    later_end(&later);
+    FACT(record, info.si_pid == child && info.si_status == 9);
+    close_both(fds);
+}
+
+static void any_child_is_waited_for(struct record *record)
+{
+    int fds[2];
+    int status = 0;
+    struct later later;
+    pid_t child = child_that_awaits(record, fds, 3);
+    later_begin(&later, record, write_hello, &fds[1]);
+    FACT(record, wait(&status) == child);
+    later_end(&later);
+    FACT(record, WEXITSTATUS(status) == 3);
+    close_both(fds);
+    child = child_that_awaits(record, fds, 4);
+    later_begin(&later, record, write_hello, &fds[1]);
+    FACT(record, waitpid(0, &status, 0) == child);
+    later_end(&later);
+    close_both(fds);
+    CALL(record, wait(&status));
+    CALL(record, waitid(P_ALL, 0, NULL, WEXITED));
+    CALL(record, waitid(P_ALL, 0, NULL, 0));
+    CALL(record, waitpid(-1, &status, 0x40000));
+}
+
+static void commands_run(struct record *record)
+{
+    struct stretch stretch = stretch_begin();
+    CALL(record, WEXITSTATUS(system("sleep 0.05; exit 5")));
+    stretch_end(&stretch, record, 50000000);
+    CALL(record, system(NULL) != 0);
+    FILE *stream = popen("sleep 0.05; exit 6", "r");
+    NEED(record, stream);
+    stretch = stretch_begin();
+    CALL(record, WEXITSTATUS(pclose(stream)));
+    stretch_end(&stretch, record, 30000000);
+}
+
+#ifndef __SANITIZE_THREAD__
+static void *await_byte(void *argument)
+{
+    const int *fds = argument;
+    char byte;
+    (void)!read(fds[0], &byte, 1);
+    return argument;
+}
+
+static void threads_are_joined(struct record *record)
+{
+    int fds[2];
+    pthread_t thread;
+    void *value = NULL;
+    pipe_open(record, fds);
+    NEED(record, pthread_create(&thread, NULL, await_byte, fds) == 0);
+    struct later later;
+    later_begin(&later, record, write_hello, &fds[1]);
+    CALL(record, pthread_join(thread, &value));
+    later_end(&later);
+    FACT(record, value == fds);
+    CALL(record, pthread_join(pthread_self(), NULL));
+    close_both(fds);
+}
+
+#endif
+
+/* --- the older look-ups --- */
+
+static void hosts_are_found(struct record *record)
+{
+    const struct hostent *host = gethostbyname("127.0.0.1");
+    NEED(record, host);
+    FACT(record, host->h_addrtype == AF_INET && host->h_length == 4);
+    host = gethostbyname2("localhost", AF_INET);
+    FACT(record, host != NULL);
+    struct hostent entry;
+    struct hostent *found = NULL;
+    char buffer[2048];
+    int error = 0;
+    CALL(record, gethostbyname_r("127.0.0.1", &entry, buffer, sizeof buffer, &found, &error));
+    FACT(record, found == &entry);
+    CALL(record, gethostbyname_r("127.0.0.1", &entry, buffer, 2, &found, &error));
+    CALL(record,
+         gethostbyname2_r("127.0.0.1", AF_INET, &entry, buffer, sizeof buffer, &found, &error));
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    char node[64];
+    CALL(record, getnameinfo((struct sockaddr *)&address, sizeof address, node, sizeof node, NULL,
+                             0, NI_NUMERICHOST));
+    FACT(record, !strcmp(node, "127.0.0.1"));
+    CALL(record, getnameinfo((struct sockaddr *)&address, 1, node, sizeof node, NULL, 0, 0));
+}
+
 #define CASE(function)                                                                             \
     {                                                                                              \
         .name = #function, .run = (function)                                                       \
@@ -1353,6 +1602,16 @@ const struct hook_case CASES[] = {
     CASE(poll_times_out),
     CASE(poll_of_files),
     CASE(poll_of_many),
+    CASE(many_messages),
+    CASE(epoll_waits),
+    CASE(pselect_waits),
+    CASE(children_are_waited_for),
+    CASE(any_child_is_waited_for),
+    CASE(commands_run),
+#ifndef __SANITIZE_THREAD__ /* under which a join blocks: lib/hooks/thread.c */
+    CASE(threads_are_joined),
+#endif
+    CASE(hosts_are_found),
     CASE(select_of_what_is_ready),
     CASE(select_waits),
     CASE(select_waits_for_exceptions),

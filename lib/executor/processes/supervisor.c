@@ -522,7 +522,7 @@ static void rest(struct ovl__processes *processes)
     atomic_store(&processes->bell->sleeps, true);
     ovl_time length = any_reply(processes) ? 0 : time_to_rest(processes);
     unlock(processes);
-    int count = ovl__sys.epoll_wait(processes->epoll_fd, events, 32, length);
+    int count = ovl__sys.epoll_wait_ns(processes->epoll_fd, events, 32, length);
     lock(processes);
     atomic_store(&processes->bell->sleeps, false);
     for (int i = 0; i < count; i++)
