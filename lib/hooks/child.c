@@ -141,7 +141,7 @@ OVL__HOOK pid_t wait(int *ret_status)
 
 static int yielding_waitid(idtype_t type, id_t id, siginfo_t *ret_info, int options)
 {
-    siginfo_t own;
+    siginfo_t own = {0};
     siginfo_t *info = ret_info ? ret_info : &own;
     struct children children = {
         .type = type,
