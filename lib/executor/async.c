@@ -121,21 +121,22 @@ static void async_queued_many(struct ovl_executor *executor)
 /* In the loop's thread: what the task waits for now, and whatever it waits for later, fails. */
 static void interrupt_task(struct ovl__message *message)
 {
-    struct ovl_future *future = ovl__of(message, struct ovl_future, interrupt);
-    if (future->scope)
-        ovl__scope_cancel(future->scope, OVL_ECANCELED);
-    ovl__future_drop(future);
+    struct ovl__future_more *more = ovl__of(message, struct ovl__future_more, interrupt);
+    if (more->scope)
+        ovl__scope_cancel(more->scope, OVL_ECANCELED);
+    ovl__future_drop(more->future);
 }
 
 static void async_cancel_running(struct ovl_executor *executor, struct ovl_future *future)
 {
     struct async *async = executor->own;
-    if (future->interrupting)
+    struct ovl__future_more *more = future->more;
+    if (more->interrupting)
         return;
-    future->interrupting = true;
+    more->interrupting = true;
     atomic_fetch_add(&future->references, 1);
-    future->interrupt.handle = interrupt_task;
-    ovl__loop_post(async->loop, &future->interrupt);
+    more->interrupt.handle = interrupt_task;
+    ovl__loop_post(async->loop, &more->interrupt);
 }
 
 static void stop_loop(struct ovl__message *message)

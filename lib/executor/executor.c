@@ -294,7 +294,7 @@ static int call(struct ovl_task *task)
     struct ovl__context *here = before ? before : &own;
     struct ovl__meter *outer_meter = here->meter;
     struct ovl_future *future = task->future;
-    struct ovl__meter *meter = task->worker->executor->options.ledger ? &future->meter : NULL;
+    struct ovl__meter *meter = task->worker->executor->options.ledger ? &future->more->meter : NULL;
 
     /* The outer task, if there is one, waits for this one. */
     ovl_time began = outer_meter ? ovl_now() : 0;
@@ -341,11 +341,11 @@ static int call_in_scope(struct ovl_task *task)
         return error;
     if (atomic_load(&future->cancel)) /* before there was a scope to cancel */
         ovl__scope_cancel(&scope, OVL_ECANCELED);
-    future->scope = &scope;
+    future->more->scope = &scope;
     ovl__scope_move(coroutine, &scope);
     error = call(task);
     ovl__scope_move(coroutine, outer);
-    future->scope = NULL;
+    future->more->scope = NULL;
     ovl__scope_end(&scope);
     return error;
 }
@@ -354,7 +354,8 @@ void ovl__worker_run(struct ovl__worker *worker, struct ovl_future *future)
 {
     struct ovl_task task = {.future = future, .worker = worker};
     future->outcome.worker = worker->number;
-    future->meter.record.worker = worker->number;
+    if (future->more)
+        future->more->meter.record.worker = worker->number;
     if (open_session(worker, future, &task.session))
         return;
     int error = call_in_scope(&task);

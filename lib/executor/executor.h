@@ -31,6 +31,21 @@
  */
 enum ovl__future_state { OVL__QUEUED, OVL__RUNNING, OVL__DONE };
 
+/*
+ * What only some futures have: all but those of `threads` without a ledger, and those of streams.
+ */
+struct ovl__future_more {
+    struct ovl_future *future;
+    struct ovl__meter meter;       /* its record is kept even where there is no ledger */
+    unsigned repetitions;          /* left */
+    struct ovl__scope *scope;      /* while it runs in a coroutine: that coroutine's thread only */
+    struct ovl__message interrupt; /* brings a cancel to that thread */
+    bool interrupting;             /* it is on its way; under the lock */
+    /* Called when it is done, with the lock held; may take `link`, which is then free. */
+    void (*notify)(void *context, struct ovl_future *future);
+    void *notify_context;
+};
+
 struct ovl_future {
     struct ovl__link link;  /* in the queue, or wherever the model keeps those that run */
     atomic_uint references; /* the executor's until it is done, the caller's */
@@ -38,19 +53,12 @@ struct ovl_future {
     atomic_int cancel;             /* 0, or OVL_ECANCELED: asked to end */
     struct ovl_executor *executor; /* holds a reference of it */
     ovl_task_fn *fn;
-    struct ovl_bytes item; /* right behind the future */
+    struct ovl_bytes item; /* behind the future */
     ovl_time deadline;     /* OVL_FOREVER: none */
-    unsigned repetitions;  /* left */
     struct ovl__buffer result;
     struct ovl_outcome outcome;
-    struct ovl__meter meter; /* its record is kept even where there is no ledger */
     struct ovl__wait_list waiters;
-    struct ovl__scope *scope;      /* while it runs in a coroutine: that coroutine's thread only */
-    struct ovl__message interrupt; /* brings a cancel to that thread */
-    bool interrupting;             /* it is on its way; under the lock */
-    /* Called when it is done, with the lock held; may take `link`, which is then free. */
-    void (*notify)(void *context, struct ovl_future *future);
-    void *notify_context;
+    struct ovl__future_more *more; /* NULL: nothing of it is needed */
 };
 
 /* One worker. A model's own struct of a worker begins with it. */

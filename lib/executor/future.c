@@ -8,29 +8,54 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The item begins behind the future where malloc would have aligned it. */
-#define ITEM_OFFSET ((sizeof(struct ovl_future) + 15) / 16 * 16)
+/* Rounded up to where malloc would have aligned what follows. */
+#define ALIGNED(size) (((size) + 15) / 16 * 16)
+
+static bool needs_more(const struct ovl_executor *executor, const struct ovl__submit_extras *extras)
+{
+    return executor->ops->model != OVL_THREADS || executor->ledger || extras->notify;
+}
+
+/* The future, what more it needs, and its item, one behind the other. */
+static struct ovl_future *allocate(bool with_more, struct ovl_bytes item)
+{
+    size_t more_size = with_more ? ALIGNED(sizeof(struct ovl__future_more)) : 0;
+    size_t head_size = ALIGNED(sizeof(struct ovl_future)) + more_size;
+    if (item.size > SIZE_MAX / 2)
+        return NULL;
+    struct ovl_future *future = ovl__sys.malloc(head_size + item.size);
+    if (!future)
+        return NULL;
+    char *place = (char *)future;
+    struct ovl__future_more *more = (void *)(place + ALIGNED(sizeof(struct ovl_future)));
+    *future = (struct ovl_future){
+        .item = {.data = place + head_size, .size = item.size},
+        .more = with_more ? more : NULL,
+    };
+    if (with_more)
+        *more = (struct ovl__future_more){.future = future};
+    if (item.size)
+        memcpy(place + head_size, item.data, item.size);
+    return future;
+}
 
 static struct ovl_future *new_future(struct ovl_executor *executor, ovl_task_fn *fn,
                                      struct ovl_bytes item,
-                                     const struct ovl_submit_options *options)
+                                     const struct ovl_submit_options *options,
+                                     const struct ovl__submit_extras *extras)
 {
-    if (item.size > SIZE_MAX / 2)
-        return NULL;
-    struct ovl_future *future = ovl__sys.malloc(ITEM_OFFSET + item.size);
+    struct ovl_future *future = allocate(needs_more(executor, extras), item);
     if (!future)
         return NULL;
-    char *copy = (char *)future + ITEM_OFFSET;
-    *future = (struct ovl_future){
-        .executor = executor,
-        .fn = fn,
-        .item = {.data = copy, .size = item.size},
-        .deadline = options && options->deadline ? options->deadline : OVL_FOREVER,
-        .repetitions = options ? options->repetitions : 0,
-        .outcome = {.worker = OVL_NO_WORKER},
-    };
-    if (item.size)
-        memcpy(copy, item.data, item.size);
+    future->executor = executor;
+    future->fn = fn;
+    future->deadline = options && options->deadline ? options->deadline : OVL_FOREVER;
+    future->outcome.worker = OVL_NO_WORKER;
+    if (future->more) {
+        future->more->repetitions = options ? options->repetitions : 0;
+        future->more->notify = extras->notify;
+        future->more->notify_context = extras->notify_context;
+    }
     atomic_init(&future->references, 2);
     atomic_init(&future->state, OVL__QUEUED);
     ovl__wait_list_init(&future->waiters);
@@ -60,11 +85,20 @@ static void end(struct ovl_future *future)
     struct ovl_executor *executor = future->executor;
     atomic_store_explicit(&future->state, OVL__DONE, memory_order_release);
     ovl__wake_all(&future->waiters);
-    if (future->notify)
-        future->notify(future->notify_context, future);
+    if (future->more && future->more->notify)
+        future->more->notify(future->more->notify_context, future);
     if (!executor->counts.queued && !executor->counts.running)
         ovl__wake_all(&executor->quiet);
     ovl__future_drop(future);
+}
+
+static void record(struct ovl_future *future)
+{
+    struct ovl_ledger *ledger = future->executor->ledger;
+    struct ovl_record *measured = &future->more->meter.record;
+    measured->error = future->outcome.error;
+    if (ledger && measured->start)
+        ovl__ledger_add(ledger, measured);
 }
 
 void ovl__future_finish(struct ovl_future *future)
@@ -76,9 +110,8 @@ void ovl__future_finish(struct ovl_future *future)
         executor->counts.failed++;
     else
         executor->counts.done++;
-    future->meter.record.error = future->outcome.error;
-    if (executor->ledger && future->meter.record.start)
-        ovl__ledger_add(executor->ledger, &future->meter.record);
+    if (future->more)
+        record(future);
     end(future);
 }
 
@@ -143,9 +176,11 @@ static int wait_for_room(struct ovl_executor *executor, const struct ovl_submit_
 static void enqueue(struct ovl_executor *executor, struct ovl_future *future)
 {
     ovl__list_append(&executor->queue, &future->link);
-    future->meter.record.task = executor->counts.submitted++;
+    if (future->more)
+        future->more->meter.record.task = executor->counts.submitted;
     if (executor->ledger)
-        future->meter.record.submitted = ovl_now();
+        future->more->meter.record.submitted = ovl_now();
+    executor->counts.submitted++;
     executor->counts.queued++;
 }
 
@@ -172,11 +207,9 @@ int ovl__submit(struct ovl_executor *executor, ovl_task_fn *fn, struct ovl_bytes
                 const struct ovl_submit_options *options, const struct ovl__submit_extras *extras,
                 struct ovl_future **ret_future)
 {
-    struct ovl_future *future = new_future(executor, fn, item, options);
+    struct ovl_future *future = new_future(executor, fn, item, options, extras);
     if (!future)
         return -ENOMEM;
-    future->notify = extras->notify;
-    future->notify_context = extras->notify_context;
     pthread_mutex_lock(&executor->lock);
     int error = submit(executor, future, options, extras->quietly);
     pthread_mutex_unlock(&executor->lock);

@@ -97,7 +97,7 @@ static void assign(struct ovl__processes *processes, struct ovl__process *proces
     process->future = future;
     process->asked = processes->executor->ledger ? ovl_now() : 0;
     future->outcome.worker = process->number;
-    future->meter.record.worker = process->number;
+    future->more->meter.record.worker = process->number;
     if (future->deadline < OVL_FOREVER - GRACE_NS)
         set_due(processes, process, future->deadline + GRACE_NS);
 }
@@ -229,7 +229,7 @@ static void collect(struct ovl__processes *processes, struct ovl__process *proce
     release(process);
     future->outcome.error = error ? error : final_error(process, future, reply.error);
     future->outcome.detail = reply.detail;
-    copy_measures(&future->meter.record, &reply.record);
+    copy_measures(&future->more->meter.record, &reply.record);
     process->fresh = false;
     processes->failures = 0;
     ovl__future_finish(future);
@@ -376,8 +376,8 @@ static void fail_task(struct ovl__processes *processes, struct ovl__process *pro
     future->outcome.error = final_error(process, future, end.error);
     future->outcome.detail = future->outcome.error == end.error ? end.detail : 0;
     if (processes->executor->ledger) {
-        future->meter.record.start = process->asked;
-        future->meter.record.end = ovl_now();
+        future->more->meter.record.start = process->asked;
+        future->more->meter.record.end = ovl_now();
     }
     ovl__future_finish(future);
 }
@@ -394,8 +394,8 @@ static bool settle_task(struct ovl__processes *processes, struct ovl__process *p
         future->outcome.attempts--;
         future->outcome.worker = OVL_NO_WORKER;
         ovl__future_requeue(future);
-    } else if (future->repetitions) {
-        future->repetitions--;
+    } else if (future->more->repetitions) {
+        future->more->repetitions--;
         ovl__future_requeue(future);
     } else {
         fail_task(processes, process, future, end);

@@ -145,7 +145,7 @@ static void put_reply(struct ovl__lane *lane, struct ovl_future *future)
         .error = error,
         .detail = future->outcome.detail,
         .result_size = size,
-        .record = future->meter.record,
+        .record = future->more->meter.record,
     };
 }
 
@@ -154,7 +154,9 @@ static void serve(struct ovl__lane *lane, struct ovl__worker *worker)
     ovl__lane_pass(lane, OVL__BEGUN);
     ovl__lane_trim(lane);
     struct ovl__request request = lane->head->request;
+    struct ovl__future_more more = {0};
     struct ovl_future future = {
+        .more = &more,
         .executor = worker->executor,
         .fn = request.fn,
         .deadline = request.deadline,
