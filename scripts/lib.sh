@@ -8,7 +8,7 @@
 # `a|b`: either will do, and `a` is installed where there is neither.
 build_packages='gcc libc6-dev cmake ninja-build pkg-config|pkgconf
     libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev libjansson-dev'
-check_packages='g++ curl libcmocka-dev clang-format cppcheck shellcheck'
+check_packages='g++ chromium curl libcmocka-dev clang-format cppcheck shellcheck'
 all_packages='clang clang-tidy valgrind git'
 
 # Everything that people read goes to standard error: the output belongs to the command.
