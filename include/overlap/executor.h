@@ -42,6 +42,8 @@ struct ovl_options {
     void *session_context;     /* for both; under processes they see it as it was at open */
     struct ovl_ledger *ledger; /* where to record what the tasks did; NULL: nowhere */
     size_t stack_bytes;        /* of threads (0: the system's) and of coroutines (0: 256 KiB) */
+    unsigned limit;            /* how many of the workers take tasks to begin with, to be changed by
+                                  ovl_executor_set_workers; 0: all */
 };
 
 /*
@@ -68,8 +70,24 @@ OVL_EXPORT int ovl_executor_open(enum ovl_model model, const struct ovl_options 
 /* The model. Threads: any. Errors: none. */
 OVL_EXPORT enum ovl_model ovl_executor_model(const struct ovl_executor *executor);
 
-/* How many tasks it runs at once, at most. Threads: any. Errors: none. */
+/* How many workers it has, whatever their limit. Threads: any. Errors: none. */
 OVL_EXPORT unsigned ovl_executor_workers(const struct ovl_executor *executor);
+
+/*
+ * Has at most `workers` of the executor's workers take tasks from now on; 0, or more than there
+ * are: all of them. When it is raised, what is queued begins at once. When it is lowered, what runs
+ * goes on, and no task begins until fewer than `workers` run. A task that runs inside of another's
+ * wait does not count. sync has one worker, whatever it is told.
+ *
+ * Open an executor with as many workers as may ever be of use, and with options.limit where fewer
+ * are to begin; struct ovl_tuner (overlap/tuner.h) finds how many are.
+ *
+ * Threads: any, tasks of the executor too. Errors: none.
+ */
+OVL_EXPORT void ovl_executor_set_workers(struct ovl_executor *executor, unsigned workers);
+
+/* How many of the workers take tasks now. Threads: any. Errors: none. */
+OVL_EXPORT unsigned ovl_executor_limit(const struct ovl_executor *executor);
 
 /* What ovl_submit_with may be told beyond the task itself. All zero: as ovl_submit does. */
 struct ovl_submit_options {

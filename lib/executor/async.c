@@ -105,7 +105,8 @@ static void post_wanted(struct async *async)
 static void async_queued(struct ovl_executor *executor, struct ovl_future *future)
 {
     (void)future;
-    find_worker(executor->own);
+    if (ovl__executor_may_take(executor))
+        find_worker(executor->own);
     post_wanted(executor->own);
 }
 
@@ -113,7 +114,12 @@ static void async_queued_many(struct ovl_executor *executor)
 {
     struct async *async = executor->own;
     size_t coming = async->wanted;
-    for (size_t n = executor->counts.queued; n > coming && find_worker(async); n--)
+    size_t begin = executor->counts.queued;
+    unsigned limit = atomic_load_explicit(&executor->limit, memory_order_relaxed);
+    size_t room = limit > executor->active ? limit - executor->active : 0;
+    if (begin > room)
+        begin = room;
+    for (; begin > coming && find_worker(async); begin--)
         ;
     post_wanted(async);
 }

@@ -4,6 +4,7 @@
 #include "coroutine/coroutine.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <overlap/error.h>
 #include <overlap/ledger.h>
 #include <string.h>
@@ -82,6 +83,7 @@ static struct ovl_executor *new_executor(const struct ovl__model_ops *ops,
     if (!executor->options.queue_limit)
         executor->options.queue_limit = DEFAULT_QUEUE_LIMIT;
     executor->workers = options->workers;
+    atomic_init(&executor->limit, options->limit ? options->limit : UINT_MAX);
     executor->ledger = options->ledger;
     atomic_init(&executor->references, 1);
     pthread_mutex_init(&executor->lock, NULL);
@@ -179,6 +181,24 @@ unsigned ovl_executor_workers(const struct ovl_executor *executor)
     return executor->workers;
 }
 
+unsigned ovl_executor_limit(const struct ovl_executor *executor)
+{
+    unsigned limit = atomic_load_explicit(&executor->limit, memory_order_relaxed);
+    return limit < executor->workers ? limit : executor->workers;
+}
+
+void ovl_executor_set_workers(struct ovl_executor *executor, unsigned workers)
+{
+    const struct ovl__model_ops *ops = executor->ops;
+    pthread_mutex_lock(&executor->lock);
+    atomic_store_explicit(&executor->limit, workers ? workers : UINT_MAX, memory_order_relaxed);
+    if (ops->limited)
+        ops->limited(executor);
+    else if (ops->queued_many && ovl__executor_may_take(executor))
+        ops->queued_many(executor);
+    pthread_mutex_unlock(&executor->lock);
+}
+
 void ovl_executor_counts(struct ovl_executor *executor, struct ovl_counts *ret_counts)
 {
     pthread_mutex_lock(&executor->lock);
@@ -207,11 +227,26 @@ bool ovl__future_try_take(struct ovl_future *future)
     return true;
 }
 
+bool ovl__executor_may_take(const struct ovl_executor *executor)
+{
+    return !ovl__list_empty(&executor->queue) &&
+           executor->active < atomic_load_explicit(&executor->limit, memory_order_relaxed);
+}
+
+bool ovl__future_take(struct ovl_future *future)
+{
+    if (!ovl__future_try_take(future))
+        return false;
+    future->counted = true;
+    future->executor->active++;
+    return true;
+}
+
 struct ovl_future *ovl__executor_take(struct ovl_executor *executor)
 {
-    while (!ovl__list_empty(&executor->queue)) {
+    while (ovl__executor_may_take(executor)) {
         struct ovl_future *future = ovl__of(executor->queue.next, struct ovl_future, link);
-        if (ovl__future_try_take(future))
+        if (ovl__future_take(future))
             return future;
     }
     return NULL;
@@ -223,6 +258,8 @@ void ovl__future_requeue(struct ovl_future *future)
     ovl__list_remove(&future->link);
     ovl__list_append(executor->queue.next, &future->link);
     atomic_store_explicit(&future->state, OVL__QUEUED, memory_order_relaxed);
+    executor->active -= future->counted;
+    future->counted = false;
     executor->counts.running--;
     executor->counts.queued++;
     executor->ops->queued(executor, future);
@@ -374,14 +411,13 @@ void ovl__worker_loop(struct ovl__worker *worker)
     for (;;) {
         struct ovl_future *future = ovl__executor_take(executor);
         if (future) {
-            if (!ovl__list_empty(
-                    &executor->queue)) /* whoever woke this one may not get to the next */
+            if (ovl__executor_may_take(executor)) /* whoever woke this one may not get to it */
                 ovl__wake_one(&executor->work);
             pthread_mutex_unlock(&executor->lock);
             ovl__worker_run(worker, future);
             pthread_mutex_lock(&executor->lock);
             ovl__future_finish(future);
-        } else if (!executor->closing) {
+        } else if (!executor->closing || !ovl__list_empty(&executor->queue)) {
             ovl__wait(&executor->work, &executor->lock, OVL_FOREVER);
         } else {
             break;

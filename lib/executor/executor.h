@@ -51,6 +51,7 @@ struct ovl_future {
     atomic_uint references; /* the executor's until it is done, the caller's */
     _Atomic enum ovl__future_state state;
     atomic_int cancel;             /* 0, or OVL_ECANCELED: asked to end */
+    bool counted;                  /* among executor->active; under the lock */
     struct ovl_executor *executor; /* holds a reference of it */
     ovl_task_fn *fn;
     struct ovl_bytes item; /* behind the future */
@@ -98,6 +99,12 @@ struct ovl__model_ops {
     void (*cancel_running)(struct ovl_executor *executor, struct ovl_future *future);
 
     /*
+     * executor->limit was changed: where it was raised, see that workers take what is queued. NULL:
+     * queued_many does, or there is nothing to limit. The lock is held.
+     */
+    void (*limited)(struct ovl_executor *executor);
+
+    /*
      * Ends the workers and frees what open made. No task is queued; where `abandon`, some still run
      * and must be left to end by themselves, each worker holding a reference of the executor.
      */
@@ -113,6 +120,8 @@ struct ovl_executor {
     const struct ovl__model_ops *ops;
     struct ovl_options options; /* as given, the defaults filled in; never changes */
     unsigned workers;
+    atomic_uint limit; /* of tasks that workers take and run at once; changes under the lock */
+    unsigned active;   /* that they run: without those that run inside of another's wait */
     atomic_uint references;
     pthread_mutex_t lock;
     struct ovl_counts counts;
@@ -130,14 +139,20 @@ void ovl__executor_hold(struct ovl_executor *executor);
 void ovl__executor_drop(struct ovl_executor *executor);
 
 /*
- * Takes the oldest queued task to run it, RUNNING from here on, or NULL. Tasks whose deadline has
- * passed are finished on the way. The lock is held.
+ * Takes the oldest queued task to run it, RUNNING from here on, or NULL: there is none, or as many
+ * run as may. Tasks whose deadline has passed are finished on the way. The lock is held.
  */
 struct ovl_future *ovl__executor_take(struct ovl_executor *executor);
 
+/* Whether there is a task to take, and the limit allows it. The lock is held. */
+bool ovl__executor_may_take(const struct ovl_executor *executor);
+
+/* Takes this task to run it on a worker of its own: try_take, and it counts towards the limit. */
+bool ovl__future_take(struct ovl_future *future);
+
 /*
- * Takes this task to run it, if it is still queued; false where it is not, or where its deadline
- * has passed and it was finished. The lock is held.
+ * Takes this task to run it inside of another's wait or submit, if it is still queued; false where
+ * it is not, or where its deadline has passed and it was finished. The lock is held.
  */
 bool ovl__future_try_take(struct ovl_future *future);
 

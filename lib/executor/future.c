@@ -106,6 +106,7 @@ void ovl__future_finish(struct ovl_future *future)
     struct ovl_executor *executor = future->executor;
     ovl__list_remove(&future->link);
     executor->counts.running--;
+    executor->active -= future->counted;
     if (future->outcome.error)
         executor->counts.failed++;
     else

@@ -110,7 +110,8 @@ static int threads_open(struct ovl_executor *executor)
 static void threads_queued(struct ovl_executor *executor, struct ovl_future *future)
 {
     (void)future;
-    ovl__wake_one(&executor->work);
+    if (ovl__executor_may_take(executor))
+        ovl__wake_one(&executor->work);
 }
 
 static void threads_queued_many(struct ovl_executor *executor)

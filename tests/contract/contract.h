@@ -28,6 +28,7 @@ int deadline_cases(const char *only);
 int close_cases(const char *only);
 int many_callers_cases(const char *only);
 int ledger_cases(const char *only);
+int limit_cases(const char *only);
 int processes_cases(const char *only);
 int async_cases(const char *only);
 int random_cases(const char *only);

@@ -151,7 +151,7 @@ static void feed(struct ovl__processes *processes, struct ovl__process *process)
 
 static void feed_idle(struct ovl__processes *processes)
 {
-    while (!ovl__list_empty(&processes->executor->queue)) {
+    while (ovl__executor_may_take(processes->executor)) {
         struct ovl__link *link = ovl__list_take(&processes->idle);
         if (!link)
             break;
@@ -161,15 +161,14 @@ static void feed_idle(struct ovl__processes *processes)
 
 void ovl__processes_hand_out(struct ovl__processes *processes)
 {
-    struct ovl__link *queue = &processes->executor->queue;
-    if (ovl__list_empty(queue))
+    if (!ovl__executor_may_take(processes->executor))
         return;
-    struct ovl_future *oldest = ovl__of(queue->next, struct ovl_future, link);
+    struct ovl_future *oldest = ovl__of(processes->executor->queue.next, struct ovl_future, link);
     struct ovl__link *link = NULL;
     if (oldest->item.size <= MOMENT_BYTES)
         link = ovl__list_take(&processes->idle);
     struct ovl__process *process = link ? ovl__of(link, struct ovl__process, idle) : NULL;
-    if (process && ovl__future_try_take(oldest) && ask(processes, process, oldest))
+    if (process && ovl__future_take(oldest) && ask(processes, process, oldest))
         return;
     if (process)
         make_idle(processes, process);

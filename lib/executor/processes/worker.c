@@ -8,6 +8,7 @@
 #include "executor/processes/processes.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
@@ -57,6 +58,8 @@ static void make_executor_own(struct ovl_executor *executor, struct ovl__worker 
     executor->ops = &in_worker;
     executor->own = worker;
     executor->counts = (struct ovl_counts){0};
+    executor->active = 0;
+    atomic_store(&executor->limit, UINT_MAX);
     executor->closing = false;
     executor->ledger = NULL;
     atomic_fetch_add(&executor->references, 1);
