@@ -7,6 +7,7 @@
 #include <overlap/export.h>
 #include <overlap/future.h>
 #include <overlap/task.h>
+#include <overlap/time.h>
 #include <stddef.h>
 
 OVL_BEGIN_DECLS
@@ -32,11 +33,15 @@ OVL_EXPORT int ovl_map(struct ovl_executor *executor, ovl_task_fn *fn, const voi
                        size_t item_size, void *results, size_t result_size, size_t count,
                        struct ovl_outcome *outcomes);
 
+/* What `next` of a stream returns where there is no item as yet. */
+#define OVL_STREAM_LATER 2
+
 /*
  * Gives the next item of a stream: points *ret_item at bytes that stay as they are until the next
  * call.
  *
- * Returns 1 with an item, 0 at the end, or a negative error, which ends the stream with it.
+ * Returns 1 with an item, 0 at the end, or a negative error, which ends the stream with it; or
+ * OVL_STREAM_LATER: it is called again once a task has ended, or at the time that `later` tells.
  */
 typedef int ovl_stream_next_fn(void *context, struct ovl_bytes *ret_item);
 
@@ -61,6 +66,16 @@ struct ovl_stream {
     size_t window; /* items taken and not yet given to `each`; 0: twice the workers, but at
                       least 64 */
     struct ovl_submit_options task; /* for each of the tasks */
+
+    /* When to call `next` again after it returned OVL_STREAM_LATER, should no task end before:
+       absolute; OVL_FOREVER, or no function: only when a task ends. Where none runs that could
+       end, the stream ends with -EDEADLK. */
+    ovl_time (*later)(void *context);
+
+    /* How long a result may lie before it is given to `each`, so that several are given together
+       and the caller is woken less often; workers that run out of tasks wake it at once. 0: it is
+       woken for each. With as_completed. */
+    ovl_time patience_ns;
 };
 
 /*
@@ -72,7 +87,7 @@ struct ovl_stream {
  * running any more.
  *
  * Threads: any; in one of the executor's own tasks too.
- * Errors: OVL_ETASKS, -ENOMEM, OVL_ECLOSED, and those of the callbacks.
+ * Errors: OVL_ETASKS, -ENOMEM, OVL_ECLOSED, -EDEADLK, and those of the callbacks.
  */
 OVL_EXPORT int ovl_map_stream(struct ovl_executor *executor, ovl_task_fn *fn,
                               const struct ovl_stream *stream);

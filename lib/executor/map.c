@@ -23,12 +23,15 @@ struct stream_run {
     struct ovl__link taken; /* of struct place, by their index */
     size_t count;           /* of items taken from `next` so far */
     bool ended;             /* `next` gives no more */
+    bool later;             /* `next` has none now; it is asked again when something has changed */
+    ovl_time later_at;      /* or by then */
     bool stopped;           /* `each` takes no more */
     int error;              /* what ended the stream */
     bool failed;            /* some task did */
     bool unannounced;       /* some task was submitted quietly */
     /* Under the executor's lock: */
     struct ovl__link done;          /* of struct place, as they ended */
+    bool dozing;                    /* the caller may sleep on though `done` is not empty */
     struct ovl__wait_list progress; /* the caller, while `done` is empty */
 };
 
@@ -36,8 +39,10 @@ static void note_end(void *context, struct ovl_future *future)
 {
     (void)future;
     struct place *place = context;
-    ovl__list_append(&place->run->done, &place->done);
-    ovl__wake_all(&place->run->progress);
+    struct stream_run *run = place->run;
+    ovl__list_append(&run->done, &place->done);
+    if (!run->dozing || !run->executor->counts.queued)
+        ovl__wake_all(&run->progress);
 }
 
 static void stop(struct stream_run *run, int error)
@@ -51,6 +56,11 @@ static void submit_next(struct stream_run *run)
 {
     struct ovl_bytes item = {0};
     int more = run->stream->next(run->stream->context, &item);
+    if (more == OVL_STREAM_LATER) {
+        run->later = true;
+        run->later_at = run->stream->later ? run->stream->later(run->stream->context) : OVL_FOREVER;
+        return;
+    }
     if (more <= 0) {
         stop(run, more);
         return;
@@ -77,6 +87,7 @@ static void submit_next(struct stream_run *run)
 static void give(struct stream_run *run, struct place *place)
 {
     struct ovl_bytes result;
+    run->later = false;
     int error = ovl_future_result(place->future, &result);
     run->failed |= error != 0;
     if (run->stream->each && !run->stopped) {
@@ -96,24 +107,71 @@ static void give(struct stream_run *run, struct place *place)
     ovl__list_append(&run->free, &place->order);
 }
 
+/* Until when the caller waits for a task to end: then `next` is asked again. */
+static ovl_time wait_end(const struct stream_run *run)
+{
+    return run->later ? run->later_at : OVL_FOREVER;
+}
+
+/* Lets results gather for a while, as long as no worker runs out of tasks. The lock is held. */
+static void doze(struct stream_run *run)
+{
+    struct ovl_executor *executor = run->executor;
+    ovl_time end = ovl_after(run->stream->patience_ns);
+    if (end > wait_end(run))
+        end = wait_end(run);
+    run->dozing = true;
+    while (executor->counts.queued && !ovl__wait(&run->progress, &executor->lock, end))
+        ;
+    run->dozing = false;
+}
+
+/* The first task that ended; NULL where the time is up. */
+static struct place *wait_done(struct stream_run *run)
+{
+    pthread_mutex_lock(&run->executor->lock);
+    if (run->stream->patience_ns)
+        doze(run);
+    int error = 0;
+    while (ovl__list_empty(&run->done) && !error)
+        error = ovl__wait(&run->progress, &run->executor->lock, wait_end(run));
+    struct place *place =
+        ovl__list_empty(&run->done) ? NULL : ovl__of(run->done.next, struct place, done);
+    pthread_mutex_unlock(&run->executor->lock);
+    return place;
+}
+
 /*
- * The next task that ended. A caller that is itself a task of the executor must not only wait: it
- * waits for its oldest task, and runs it if nobody has begun it.
+ * The next task that ended; NULL where it is time to ask `next` again. A caller that is itself a
+ * task of the executor must not only wait: it waits for its oldest task, and runs it if nobody has
+ * begun it.
  */
 static struct place *next_done(struct stream_run *run)
 {
+    if (ovl__list_empty(&run->taken))
+        return wait_done(run);
     struct place *oldest = ovl__of(run->taken.next, struct place, order);
     if (!run->stream->as_completed || ovl__task_here(run->executor)) {
-        ovl_future_wait(oldest->future, OVL_FOREVER);
+        if (ovl_future_wait(oldest->future, wait_end(run)))
+            return NULL;
         if (!run->stream->as_completed)
             return oldest;
     }
-    pthread_mutex_lock(&run->executor->lock);
-    while (ovl__list_empty(&run->done))
-        ovl__wait(&run->progress, &run->executor->lock, OVL_FOREVER);
-    struct place *place = ovl__of(run->done.next, struct place, done);
-    pthread_mutex_unlock(&run->executor->lock);
-    return place;
+    return wait_done(run);
+}
+
+/* Waits for what is taken, or for the time to ask `next` again. */
+static void await(struct stream_run *run)
+{
+    if (run->later && run->later_at == OVL_FOREVER && ovl__list_empty(&run->taken)) {
+        stop(run, -EDEADLK);
+        return;
+    }
+    struct place *place = next_done(run);
+    if (place)
+        give(run, place);
+    else
+        run->later = false;
 }
 
 static void cancel_rest(struct stream_run *run)
@@ -157,12 +215,12 @@ static void pump(struct stream_run *run)
         struct place *ready = ready_now(run);
         if (ready)
             give(run, ready);
-        else if (!run->ended && !ovl__list_empty(&run->free))
+        else if (!run->ended && !run->later && !ovl__list_empty(&run->free))
             submit_next(run);
         else if (run->unannounced)
             announce(run);
-        else if (!ovl__list_empty(&run->taken))
-            give(run, next_done(run));
+        else if (!ovl__list_empty(&run->taken) || (run->later && !run->ended))
+            await(run);
         else
             return;
     }

@@ -20,6 +20,7 @@ struct log {
     size_t faults;    /* results that are not as they should be, or out of order */
     bool ordered;
     bool stopped;
+    bool put_off; /* the last call was told to come again */
     int item;
     const struct wire *tell; /* told at each delivery */
     unsigned char seen[INDICES];
@@ -391,6 +392,94 @@ static void stream_gives_its_tasks_a_deadline(void)
     close_all(executor);
 }
 
+/* Gives every third item only when it is asked again. */
+static int give_number_later(void *context, struct ovl_bytes *ret_item)
+{
+    struct log *log = context;
+    log->put_off = !log->put_off && log->given % 3 == 2;
+    return log->put_off ? OVL_STREAM_LATER : give_number(context, ret_item);
+}
+
+static ovl_time soon(void *context)
+{
+    const struct log *log = context;
+    return log->given < 100 ? ovl_after(OVL_MILLISECOND) : 0;
+}
+
+static void next_may_be_asked_again_later(void)
+{
+    for (int as_completed = 0; as_completed < 2; as_completed++) {
+        struct ovl_executor *executor = open_workers(3);
+        struct log *log = log_new(400);
+        struct ovl_stream stream = stream_of(log);
+        stream.next = give_number_later;
+        stream.later = soon;
+        stream.as_completed = as_completed;
+        assert_int_equal(ovl_map_stream(executor, pattern_of_number, &stream), 0);
+        expect_all(log, 400);
+        free(log);
+        close_all(executor);
+    }
+}
+
+/* Has never more than one task under way. */
+static int give_one_at_a_time(void *context, struct ovl_bytes *ret_item)
+{
+    const struct log *log = context;
+    return log->given > log->delivered ? OVL_STREAM_LATER : give_number(context, ret_item);
+}
+
+static void next_is_asked_again_when_a_task_ends(void)
+{
+    for (int as_completed = 0; as_completed < 2; as_completed++) {
+        struct ovl_executor *executor = open_workers(3);
+        struct log *log = log_new(200);
+        struct ovl_stream stream = stream_of(log);
+        stream.next = give_one_at_a_time;
+        stream.as_completed = as_completed;
+        assert_int_equal(ovl_map_stream(executor, pattern_of_number, &stream), 0);
+        expect_all(log, 200);
+        assert_int_equal(log->most_open, 1);
+        free(log);
+        close_all(executor);
+    }
+}
+
+static int give_never(void *context, struct ovl_bytes *ret_item)
+{
+    (void)context, (void)ret_item;
+    return OVL_STREAM_LATER;
+}
+
+static void stream_that_waits_for_nothing_ends(void)
+{
+    struct ovl_executor *executor = open_workers(2);
+    struct log *log = log_new(0);
+    struct ovl_stream stream = stream_of(log);
+    stream.next = give_never;
+    assert_int_equal(ovl_map_stream(executor, pattern_of_number, &stream), -EDEADLK);
+    free(log);
+    close_all(executor);
+}
+
+/* Results that may lie for a minute do so only while there is work queued. */
+static void patient_stream_loses_nothing(void)
+{
+    for (size_t window = 1; window < 200; window += 66) {
+        struct ovl_executor *executor = open_workers(3);
+        struct log *log = log_new(1000);
+        log->window = window;
+        struct ovl_stream stream = stream_of(log);
+        stream.as_completed = true;
+        stream.prompt = true;
+        stream.patience_ns = 60 * OVL_SECOND;
+        assert_int_equal(ovl_map_stream(executor, fail_some, &stream), OVL_ETASKS);
+        expect_all(log, 1000);
+        free(log);
+        close_all(executor);
+    }
+}
+
 int stream_cases(const char *only)
 {
     const struct test_case cases[] = {
@@ -410,6 +499,10 @@ int stream_cases(const char *only)
         TEST_CASE(stream_without_each),
         TEST_CASE(stream_may_follow_a_stream),
         TEST_CASE(stream_gives_its_tasks_a_deadline),
+        TEST_CASE(next_may_be_asked_again_later),
+        TEST_CASE(next_is_asked_again_when_a_task_ends),
+        TEST_CASE(stream_that_waits_for_nothing_ends),
+        TEST_CASE(patient_stream_loses_nothing),
     };
     return run_cases("stream", cases, COUNT_OF(cases), only);
 }
