@@ -12,7 +12,10 @@
 #include <string.h>
 
 /* More options than any verb has. */
-#define NAMES_MAX 64
+#define NAMES_MAX 256
+
+/* What --help has room for on the left, beside what it says on the right. */
+#define HELP_NAME_WIDTH 22
 
 /* Longer than any option is. */
 #define SPELLING_BYTES 48
@@ -32,11 +35,24 @@ static struct spelling spell(const struct option *option, bool as_letter)
     return spelling;
 }
 
+static bool is_time(enum option_kind kind)
+{
+    return kind == OPTION_DURATION || kind == OPTION_SECONDS;
+}
+
+/* Whether it stands alone, without a value. */
+static bool is_bare(const struct option *option)
+{
+    return option->kind == OPTION_FLAG || option->kind == OPTION_SET;
+}
+
 static const char *kind_example(enum option_kind kind)
 {
     switch (kind) {
     case OPTION_DURATION:
         return "a length of time with its unit, such as 250ms, 1.5s or 2m";
+    case OPTION_SECONDS:
+        return "seconds, or a length of time with its unit, such as 2.5, 250ms or 2m";
     case OPTION_SIZE:
         return "a size, such as 4096, 10k or 3M";
     default:
@@ -56,8 +72,8 @@ static void complain_value(const char *name, enum option_kind kind, const char *
         return;
     case VALUE_BAD_UNIT:
         console_error("%s %s: no such unit; %s", name, text,
-                      kind == OPTION_DURATION ? "there are ns, us, ms, s, m and h"
-                                              : "there are k, M, G and T, powers of 1024");
+                      is_time(kind) ? "there are ns, us, ms, s, m and h"
+                                    : "there are k, M, G and T, powers of 1024");
         return;
     case VALUE_NEGATIVE:
         console_error("%s %s: it cannot be negative; give %s", name, text, kind_example(kind));
@@ -78,7 +94,7 @@ static void limit_text(enum option_kind kind, uint64_t limit, char *buffer, size
 {
     static const char *const size_units[] = {"", "k", "M", "G", "T"};
     size_t unit = 0;
-    if (kind == OPTION_DURATION) {
+    if (is_time(kind)) {
         snprintf(buffer, size, "%" PRIu64 "%s", limit / (limit < 1000000000 ? 1000000 : 1000000000),
                  limit < 1000000000 ? "ms" : "s");
         return;
@@ -110,8 +126,9 @@ static int take_scaled(const struct option *option, const char *name, const char
     uint64_t value = 0;
     ovl_time ns = 0;
     enum value_error error;
-    if (option->kind == OPTION_DURATION) {
-        error = value_duration(text, &ns);
+    if (is_time(option->kind)) {
+        error =
+            option->kind == OPTION_SECONDS ? value_seconds(text, &ns) : value_duration(text, &ns);
         value = (uint64_t)ns;
     } else {
         error = option->kind == OPTION_SIZE ? value_size(text, &value) : value_number(text, &value);
@@ -122,7 +139,7 @@ static int take_scaled(const struct option *option, const char *name, const char
     }
     if (check_range(option, name, text, value) < 0)
         return -1;
-    if (option->kind == OPTION_DURATION)
+    if (is_time(option->kind))
         *(ovl_time *)option->target = ns;
     else
         *(uint64_t *)option->target = value;
@@ -152,6 +169,9 @@ static int take_value(const struct option *option, const char *name, const char 
     switch (option->kind) {
     case OPTION_FLAG:
         *(bool *)option->target = true;
+        return 0;
+    case OPTION_SET:
+        *(int *)option->target = option->set;
         return 0;
     case OPTION_TEXT:
         *(const char **)option->target = text;
@@ -191,53 +211,77 @@ struct cursor {
     int next;
 };
 
+/* An option's value that stands in the next word. */
+static int take_next(struct cursor *cursor, const struct option *option, const char *name)
+{
+    if (cursor->next == cursor->argc) {
+        console_error("%s needs a value: %s %s", name, name, option->value);
+        return -1;
+    }
+    return take_value(option, name, cursor->argv[cursor->next++]);
+}
+
+static const struct option *find_long(const struct usage *usage, const char *name, size_t length)
+{
+    for (size_t n = 0; n < usage->option_count; n++) {
+        const struct option *option = &usage->options[n];
+        if (strlen(option->name) == length && strncmp(name, option->name, length) == 0)
+            return option;
+    }
+    return NULL;
+}
+
+/* The flag that "no-NAME" takes back; NULL: none. */
+static const struct option *find_negated(const struct usage *usage, const char *name, size_t length)
+{
+    if (length < 4 || strncmp(name, "no-", 3) != 0)
+        return NULL;
+    const struct option *option = find_long(usage, name + 3, length - 3);
+    return option && option->kind == OPTION_FLAG && option->negatable ? option : NULL;
+}
+
 static int take_long(struct cursor *cursor, const char *word)
 {
     size_t length = strcspn(word, "=");
-    const struct option *option = NULL;
-    for (size_t n = 0; n < cursor->usage->option_count && !option; n++) {
-        const char *name = cursor->usage->options[n].name;
-        if (strlen(name) == length - 2 && strncmp(word + 2, name, length - 2) == 0)
-            option = &cursor->usage->options[n];
-    }
-    if (!option)
+    const struct option *option = find_long(cursor->usage, word + 2, length - 2);
+    const struct option *negated =
+        option ? NULL : find_negated(cursor->usage, word + 2, length - 2);
+    if (!option && !negated)
         return complain_unknown(cursor->usage, word, length);
 
-    struct spelling name = spell(option, false);
     bool attached = word[length] == '=';
-    if (option->kind == OPTION_FLAG && attached) {
-        console_error("%s takes no value; leave out '%s'", name.text, word + length);
+    if (attached && (negated || is_bare(option))) {
+        console_error("%.*s takes no value; leave out '%s'", (int)length, word, word + length);
         return -1;
     }
-    if (option->kind == OPTION_FLAG || attached)
+    if (negated) {
+        *(bool *)negated->target = false;
+        return 0;
+    }
+    struct spelling name = spell(option, false);
+    if (is_bare(option) || attached)
         return take_value(option, name.text, attached ? word + length + 1 : NULL);
-    if (cursor->next == cursor->argc) {
-        console_error("%s needs a value: %s %s", name.text, name.text, option->value);
-        return -1;
-    }
-    return take_value(option, name.text, cursor->argv[cursor->next++]);
+    return take_next(cursor, option, name.text);
 }
 
-/* One word of letters: "-w", "-w5". */
-static int take_letter(struct cursor *cursor, const char *word)
+/* One word of letters: "-w", "-w5", or several: "-sJw5". */
+static int take_letters(struct cursor *cursor, const char *word)
 {
-    const struct option *option = NULL;
-    for (size_t n = 0; n < cursor->usage->option_count && !option; n++)
-        if (cursor->usage->options[n].letter == word[1])
-            option = &cursor->usage->options[n];
-    if (!option)
-        return complain_unknown(cursor->usage, word, strlen(word));
+    for (const char *letter = word + 1; *letter; letter++) {
+        const struct option *option = NULL;
+        for (size_t n = 0; n < cursor->usage->option_count && !option; n++)
+            if (cursor->usage->options[n].letter == *letter)
+                option = &cursor->usage->options[n];
+        if (!option)
+            return complain_unknown(cursor->usage, word, strlen(word));
 
-    struct spelling name = spell(option, true);
-    if (option->kind == OPTION_FLAG && word[2])
-        return complain_unknown(cursor->usage, word, strlen(word));
-    if (option->kind == OPTION_FLAG || word[2])
-        return take_value(option, name.text, word + 2);
-    if (cursor->next == cursor->argc) {
-        console_error("%s needs a value: %s %s", name.text, name.text, option->value);
-        return -1;
+        struct spelling name = spell(option, true);
+        if (!is_bare(option))
+            return letter[1] ? take_value(option, name.text, letter + 1)
+                             : take_next(cursor, option, name.text);
+        take_value(option, name.text, NULL);
     }
-    return take_value(option, name.text, cursor->argv[cursor->next++]);
+    return 0;
 }
 
 static int take_operand(const struct usage *usage, const char *word)
@@ -255,8 +299,8 @@ static void help_name(const struct option *option, char *buffer, size_t size)
     char letter[8] = "    ";
     if (option->letter)
         snprintf(letter, sizeof letter, "-%c, ", option->letter);
-    snprintf(buffer, size, "%s--%s%s%s", letter, option->name, option->value ? " " : "",
-             option->value ? option->value : "");
+    snprintf(buffer, size, "%s--%s%s%s%s", letter, option->negatable ? "[no-]" : "", option->name,
+             option->value ? " " : "", option->value ? option->value : "");
 }
 
 static void print_option(const struct option *option)
@@ -264,9 +308,15 @@ static void print_option(const struct option *option)
     char name[64];
     help_name(option, name, sizeof name);
     const char *line = option->help;
-    for (bool first = true; line; first = false) {
+    if (option->group)
+        printf("\n%s:\n", option->group);
+    /* A name that is too long has a line of its own. */
+    bool first = strlen(name) <= HELP_NAME_WIDTH;
+    if (!first)
+        printf("  %s\n", name);
+    for (; line; first = false) {
         size_t length = strcspn(line, "\n");
-        printf("  %-22s  %.*s\n", first ? name : "", (int)length, line);
+        printf("  %-*s  %.*s\n", HELP_NAME_WIDTH, first ? name : "", (int)length, line);
         line = line[length] ? line + length + 1 : NULL;
     }
 }
@@ -296,7 +346,7 @@ int options_parse(const struct usage *usage, int argc, char **argv)
         } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
             return print_help(usage);
         } else {
-            error = word[1] == '-' ? take_long(&cursor, word) : take_letter(&cursor, word);
+            error = word[1] == '-' ? take_long(&cursor, word) : take_letters(&cursor, word);
         }
         if (error)
             return EXIT_USAGE;

@@ -2,6 +2,7 @@
 #ifndef TOOL_OPTIONS_H
 #define TOOL_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,7 +12,9 @@ typedef int option_take_fn(void *target, const char *text);
 enum option_kind {
     OPTION_FLAG,     /* target: bool */
     OPTION_NUMBER,   /* target: uint64_t */
+    OPTION_SET,      /* target: int, which becomes `set`; no value */
     OPTION_DURATION, /* target: ovl_time, nanoseconds; a unit is required */
+    OPTION_SECONDS,  /* target: ovl_time, nanoseconds; a number without a unit counts seconds */
     OPTION_SIZE,     /* target: uint64_t, bytes */
     OPTION_TEXT,     /* target: const char * */
     OPTION_CHOICE,   /* target: int, the index in `choices` */
@@ -30,6 +33,9 @@ struct option {
     const char *remedy;         /* what to do about a value out of range; NULL: the range says it */
     const char *const *choices; /* ends in NULL */
     option_take_fn *take;
+    int set;           /* of OPTION_SET */
+    bool negatable;    /* a flag that --no-NAME takes back */
+    const char *group; /* heading in --help that begins with this option; NULL: as the one before */
 };
 
 /* What a verb is called with. */

@@ -23,6 +23,17 @@ static const struct unit duration_units[] = {
     {NULL, 0},
 };
 
+static const struct unit seconds_units[] = {
+    {"", 1000000000},
+    {"ns", 1},
+    {"us", 1000},
+    {"ms", 1000000},
+    {"s", 1000000000},
+    {"m", 60 * UINT64_C(1000000000)},
+    {"h", 3600 * UINT64_C(1000000000)},
+    {NULL, 0},
+};
+
 static const struct unit size_units[] = {
     {"", 1},
     {"B", 1},
@@ -106,13 +117,23 @@ enum value_error value_number(const char *text, uint64_t *ret)
     return error == VALUE_BAD_UNIT ? VALUE_NOT_A_NUMBER : error;
 }
 
-enum value_error value_duration(const char *text, ovl_time *ret_ns)
+static enum value_error read_time(const char *text, const struct unit *units, ovl_time *ret_ns)
 {
     uint64_t ns;
-    enum value_error error = read_scaled(text, duration_units, &ns);
+    enum value_error error = read_scaled(text, units, &ns);
     if (error == VALUE_OK)
         *ret_ns = (ovl_time)ns;
     return error;
+}
+
+enum value_error value_duration(const char *text, ovl_time *ret_ns)
+{
+    return read_time(text, duration_units, ret_ns);
+}
+
+enum value_error value_seconds(const char *text, ovl_time *ret_ns)
+{
+    return read_time(text, seconds_units, ret_ns);
 }
 
 enum value_error value_size(const char *text, uint64_t *ret_bytes)

@@ -62,6 +62,21 @@ static void durations_need_a_unit(void)
     }
 }
 
+static void seconds_need_none(void)
+{
+    ovl_time ns = 7;
+    assert_int_equal(value_seconds("", &ns), VALUE_EMPTY);
+    assert_int_equal(value_seconds("2d", &ns), VALUE_BAD_UNIT);
+    assert_int_equal(value_seconds("-1", &ns), VALUE_NEGATIVE);
+    assert_int_equal(ns, 7);
+    assert_int_equal(value_seconds("2", &ns), VALUE_OK);
+    assert_int_equal(ns, 2 * OVL_SECOND);
+    assert_int_equal(value_seconds("2.5", &ns), VALUE_OK);
+    assert_int_equal(ns, 2500 * OVL_MILLISECOND);
+    assert_int_equal(value_seconds("250ms", &ns), VALUE_OK);
+    assert_int_equal(ns, 250 * OVL_MILLISECOND);
+}
+
 static void sizes_are_powers_of_1024(void)
 {
     static const struct {
@@ -102,6 +117,7 @@ int main(int argc, char **argv)
     static const struct test_case cases[] = {
         TEST_CASE(numbers_are_whole_and_decimal),
         TEST_CASE(durations_need_a_unit),
+        TEST_CASE(seconds_need_none),
         TEST_CASE(sizes_are_powers_of_1024),
         TEST_CASE(nearest_spelling_is_near),
     };
