@@ -11,6 +11,19 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ DESTINATION ${CMAKE_INSTALL_INC
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/CHANGELOG.md
   DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
+# What the shells complete.
+install(FILES ${PROJECT_SOURCE_DIR}/completions/overlap.bash
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME overlap)
+install(FILES ${PROJECT_SOURCE_DIR}/completions/_overlap DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES ${PROJECT_SOURCE_DIR}/completions/overlap.fish
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+
+# `cmake --build BUILD --target uninstall` takes away what the last install put there.
+add_custom_target(uninstall
+  COMMAND ${CMAKE_COMMAND} -D MANIFEST=${PROJECT_BINARY_DIR}/install_manifest.txt
+    -P ${CMAKE_CURRENT_LIST_DIR}/uninstall.cmake
+  COMMENT "Taking away what was installed" VERBATIM)
+
 # find_package(overlap) gives overlap::overlap and overlap::overlap_static.
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/overlap)
 install(EXPORT overlap_targets NAMESPACE overlap:: DESTINATION ${package_folder})
@@ -32,3 +45,20 @@ install(CODE "
   set(pkgconfig_template \"${CMAKE_CURRENT_LIST_DIR}/overlap.pc.in\")
   set(pkgconfig_file \"${PROJECT_BINARY_DIR}/overlap.pc\")
   include(\"${CMAKE_CURRENT_LIST_DIR}/install-pkgconfig.cmake\")")
+
+# The Debian package: `cpack` in the build folder.
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME overlap)
+set(CPACK_PACKAGE_VENDOR "the overlap project")
+set(CPACK_PACKAGE_CONTACT "the overlap project <overlap@example.org>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "finds out which kind of concurrency a program needs, and gives it that")
+set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
+"Runs one plain, blocking function one after the other, in threads, in coroutines
+or in processes, without a rewrite. The command measures what each would gain,
+downloads many URLs, and runs commands over many inputs.")
+set(CPACK_DEBIAN_PACKAGE_SECTION devel)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+include(CPack)

@@ -6,10 +6,35 @@
 
 # What the command needs to be built; what the quick tests need beside it; and the long ones.
 # `a|b`: either will do, and `a` is installed where there is neither.
-build_packages='gcc libc6-dev cmake ninja-build pkg-config|pkgconf
-    libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev libjansson-dev libsqlite3-dev'
-check_packages='g++ chromium curl libcmocka-dev clang-format cppcheck shellcheck'
-all_packages='clang clang-tidy valgrind git'
+build_packages='
+    cmake
+    gcc
+    libc6-dev
+    libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev
+    libjansson-dev
+    libsqlite3-dev
+    ninja-build
+    pkg-config|pkgconf'
+check_packages='
+    chromium
+    clang-format
+    cppcheck
+    curl
+    dpkg-dev
+    file
+    fish
+    g++
+    groff-base
+    jq
+    libcmocka-dev
+    scdoc
+    shellcheck
+    zsh'
+all_packages='
+    clang
+    clang-tidy
+    git
+    valgrind'
 
 # Everything that people read goes to standard error: the output belongs to the command.
 say()

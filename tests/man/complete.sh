@@ -1,0 +1,73 @@
+#!/bin/sh
+# complete.sh SHELL FOLDER: asks a shell what it would complete, with the files of FOLDER and the command that is
+# tested.
+set -u
+shell=$1 completions=$2
+command -v "$shell" >/dev/null || { echo "$shell is not installed"; exit 77; }
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+trap 'exit 1' INT TERM
+mkdir "$folder/bin"
+ln -s "$OVERLAP" "$folder/bin/overlap"
+PATH=$folder/bin:$PATH
+HOME=$folder
+export PATH HOME
+cd "$folder" || exit 1
+: >items.txt
+failures=0
+
+in_bash() {
+    bash --norc -c '
+        source "$1/overlap.bash"
+        shift
+        COMP_WORDS=("$@")
+        COMP_CWORD=$(($# - 1))
+        COMPREPLY=()
+        _overlap
+        printf "%s\n" "${COMPREPLY[@]}"' bash "$completions" "$@"
+}
+
+# What zsh would add is taken down in place of being shown.
+in_zsh() {
+    zsh -f -c '
+        folder=$1
+        shift
+        compadd() { local word; for word; do [[ $word == -* && $word != --* ]] || print -r -- $word; done }
+        _describe() { local name=${@[-1]} word; for word in ${(P)name}; do print -r -- ${word%%:*}; done }
+        _files() { print -rl -- *(N) }
+        _normal() { print -r -- NORMAL $words }
+        words=("$@")
+        CURRENT=$#
+        PREFIX=$words[CURRENT]
+        source $folder/_overlap' zsh "$completions" "$@"
+}
+
+in_fish() {
+    line=$1
+    shift
+    for word in "$@"; do
+        line="$line $word"
+    done
+    fish --no-config -c "source $completions/overlap.fish; complete -C '$line'" | cut -f 1
+}
+
+# offers WORD WORDS...: whether the word is among what the shell offers behind WORDS.
+offers() {
+    wanted=$1
+    shift
+    "in_$shell" "$@" >offered
+    grep -Fqx -e "$wanted" offered || {
+        echo "FAILED: $* offers no '$wanted': $(tr '\n' ' ' <offered)"
+        failures=$((failures + 1))
+    }
+}
+
+offers compare overlap ''
+offers origin overlap or
+offers --latency overlap compare --
+offers --json overlap compare --js
+offers --port overlap origin --
+offers async overlap compare --models ''
+offers never overlap compare --progress n
+offers io overlap compare ''
+[ "$failures" -eq 0 ]
