@@ -14,6 +14,7 @@ cd opt/overlap
 failed=0
 for file in bin/overlap include/overlap.h include/overlap/task.h "$LIBDIR/liboverlap.a" \
     "$LIBDIR/liboverlap.so" "$LIBDIR/liboverlap.so.${VERSION%%.*}" "$LIBDIR/liboverlap.so.$VERSION" \
+    share/bash-completion/completions/overlap \
     "$LIBDIR/pkgconfig/overlap.pc" "$LIBDIR/cmake/overlap/overlap-config.cmake"; do
     [ -f "$file" ] || { echo "not installed: $file"; failed=1; }
 done
