@@ -31,6 +31,7 @@
 #include <overlap/scope.h>
 #include <overlap/task.h>
 #include <overlap/time.h>
+#include <overlap/tuner.h>
 #include <overlap/verdict.h>
 #include <overlap/version.h>
 
