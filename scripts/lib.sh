@@ -27,6 +27,9 @@ check_packages='
     groff-base
     jq
     libcmocka-dev
+    libpng-dev
+    libssl-dev
+    python3
     scdoc
     shellcheck
     zsh'
