@@ -12,6 +12,7 @@
 #include <overlap/model.h>
 #include <overlap/time.h>
 #include <stddef.h>
+#include <stdint.h>
 
 OVL_BEGIN_DECLS
 
@@ -29,6 +30,26 @@ enum ovl_wait {
 /* A wait's name: "network", "disk", "sleep", "lock", "child", "other". Constant string. */
 OVL_EXPORT const char *ovl_wait_name(enum ovl_wait wait);
 
+/* What a task does when it does not wait in a call that a hook saw. */
+#define OVL_COMPUTING (-1) /* it used a processor */
+#define OVL_UNSEEN    (-2) /* it waited, where no hook saw it */
+#define OVL_READY     (-3) /* it waited for a processor, or for its turn in the loop */
+
+/*
+ * A part of a task's time, in which it did one thing. The segments of a task follow each other,
+ * from its start to its end.
+ */
+struct ovl_segment {
+    ovl_time length_ns;
+    int kind; /* an enum ovl_wait, or one of the above */
+};
+
+/*
+ * A record keeps at most so many segments. Where a task has more, short ones are added to others of
+ * their kind: the sums by kind stay exact.
+ */
+#define OVL_SEGMENTS_MAX 16
+
 /* One task. Times are points of the clock of ovl_now(); lengths are nanoseconds. */
 struct ovl_record {
     size_t task;     /* counts the executor's tasks from 0, in the order of their submits */
@@ -39,6 +60,10 @@ struct ovl_record {
     ovl_time end;
     ovl_time cpu_ns;
     ovl_time wait_ns[OVL_WAIT_COUNT]; /* by enum ovl_wait */
+    uint64_t bytes_in;                /* what the hooks saw it read and receive */
+    uint64_t bytes_out;               /* and write and send */
+    unsigned switches; /* how often it gave way to others, or lost its processor to them */
+    unsigned stalls;   /* how often the watchdog reported that it held up the others (async) */
 };
 
 /* All tasks of a ledger together. */
@@ -48,6 +73,12 @@ struct ovl_ledger_sum {
     ovl_time wall_ns; /* the sum of each task's end - start */
     ovl_time cpu_ns;
     ovl_time wait_ns[OVL_WAIT_COUNT];
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint64_t switches;
+    uint64_t stalls;
+    ovl_time first_start; /* of all its tasks; 0 where there is none yet */
+    ovl_time last_end;
 };
 
 struct ovl_ledger;
@@ -78,6 +109,18 @@ OVL_EXPORT size_t ovl_ledger_count(struct ovl_ledger *ledger);
  * Threads: any. Errors: -ERANGE: there are not so many; *ret_record is untouched.
  */
 OVL_EXPORT int ovl_ledger_read(struct ovl_ledger *ledger, size_t n, struct ovl_record *ret_record);
+
+/*
+ * Reads the n-th record's segments, in their order: fills in at most `room` of them.
+ *
+ * Returns how many the record has, at most OVL_SEGMENTS_MAX. Threads: any. Errors: -ERANGE.
+ */
+OVL_EXPORT int ovl_ledger_segments(struct ovl_ledger *ledger, size_t n,
+                                   struct ovl_segment *ret_segments, size_t room);
+
+/* "computing", "unseen", "queue" for OVL_READY, or the wait's name; NULL for a number that is none.
+ * Constant string. */
+OVL_EXPORT const char *ovl_segment_name(int kind);
 
 OVL_END_DECLS
 

@@ -350,8 +350,8 @@ static int call(struct ovl_task *task)
     here->meter = outer_meter;
     here->task = task->outer;
     if (outer_meter) {
-        ovl__meter_wait(outer_meter, OVL_WAIT_LOCK, began);
         ovl__meter_resume(outer_meter);
+        ovl__meter_wait(outer_meter, OVL_WAIT_LOCK, began);
     }
     return error;
 }

@@ -98,7 +98,7 @@ static void record(struct ovl_future *future)
     struct ovl_record *measured = &future->more->meter.record;
     measured->error = future->outcome.error;
     if (ledger && measured->start)
-        ovl__ledger_add(ledger, measured);
+        ovl__ledger_add(ledger, &future->more->meter);
 }
 
 void ovl__future_finish(struct ovl_future *future)

@@ -1,5 +1,7 @@
 #include "ledger/meter.h"
 
+#include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 /* From this length on the CPU clock is read: a thread that loses its processor loses it for longer.
@@ -14,6 +16,8 @@ static _Thread_local struct {
     ovl_time cpu;
     ovl_time accounted;
     ovl_time until; /* the end of the last segment, as ovl_now() */
+    long gave;      /* how often the thread had given its processor away, because it waited */
+    long lost;      /* and how often it had lost it to others */
 } known;
 
 static ovl_time thread_cpu(void)
@@ -21,6 +25,26 @@ static ovl_time thread_cpu(void)
     struct timespec now;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (ovl_time)now.tv_sec * OVL_SECOND + now.tv_nsec;
+}
+
+/* How a thread came to be without its processor since that was last asked. */
+struct switches {
+    unsigned gave;
+    unsigned lost;
+};
+
+static struct switches read_switches(void)
+{
+    struct rusage usage;
+    if (getrusage(RUSAGE_THREAD, &usage))
+        return (struct switches){0};
+    struct switches since = {
+        .gave = (unsigned)(usage.ru_nvcsw - known.gave),
+        .lost = (unsigned)(usage.ru_nivcsw - known.lost),
+    };
+    known.gave = usage.ru_nvcsw;
+    known.lost = usage.ru_nivcsw;
+    return since;
 }
 
 /* What the thread did since the last segment belongs to nobody; it is little, if that is not long
@@ -31,6 +55,7 @@ static void segment_begin(ovl_time now)
         return;
     known.cpu = thread_cpu();
     known.accounted = 0;
+    read_switches();
 }
 
 static ovl_time clamp(ovl_time value, ovl_time most)
@@ -48,15 +73,35 @@ static ovl_time read_cpu(ovl_time most)
     return spent;
 }
 
-/* Returns the CPU time of the segment. */
-static ovl_time segment_end(ovl_time began, ovl_time now)
+/*
+ * A stretch of time that was not all computing: without its processor the thread has waited where
+ * no hook saw it, or, where it never gave it away, has lost it to others.
+ */
+static void add_rest(struct ovl__meter *meter, ovl_time rest, struct switches switches)
 {
-    ovl_time length = now - began;
+    ovl__trail_add(&meter->trail, switches.gave ? OVL_UNSEEN : OVL_READY, rest);
+    meter->record.switches += switches.gave + switches.lost;
+}
+
+/* The end of a segment in which the task had its thread. */
+static void end_run(struct ovl__meter *meter, ovl_time now)
+{
+    ovl_time length = now - meter->resumed;
     known.until = now;
-    if (length >= LONG_NS)
-        return read_cpu(length);
-    known.accounted += length;
-    return length;
+    if (meter->away) {
+        ovl__trail_add(&meter->trail, OVL_READY, meter->away);
+        meter->away = 0;
+    }
+    if (length < LONG_NS) {
+        known.accounted += length;
+        meter->record.cpu_ns += length;
+        ovl__trail_add(&meter->trail, OVL_COMPUTING, length);
+        return;
+    }
+    ovl_time cpu = read_cpu(length);
+    meter->record.cpu_ns += cpu;
+    ovl__trail_add(&meter->trail, OVL_COMPUTING, cpu);
+    add_rest(meter, length - cpu, read_switches());
 }
 
 void ovl__meter_start(struct ovl__meter *meter)
@@ -66,6 +111,12 @@ void ovl__meter_start(struct ovl__meter *meter)
     record->cpu_ns = 0;
     for (int i = 0; i < OVL_WAIT_COUNT; i++)
         record->wait_ns[i] = 0;
+    record->bytes_in = 0;
+    record->bytes_out = 0;
+    record->switches = 0;
+    record->stalls = 0;
+    meter->trail.count = 0;
+    meter->away = 0;
     meter->resumed = record->start;
     segment_begin(record->start);
 }
@@ -73,23 +124,28 @@ void ovl__meter_start(struct ovl__meter *meter)
 void ovl__meter_stop(struct ovl__meter *meter)
 {
     meter->record.end = ovl_now();
-    meter->record.cpu_ns += segment_end(meter->resumed, meter->record.end);
+    end_run(meter, meter->record.end);
 }
 
 void ovl__meter_pause(struct ovl__meter *meter)
 {
-    meter->record.cpu_ns += segment_end(meter->resumed, ovl_now());
+    meter->paused = ovl_now();
+    end_run(meter, meter->paused);
+    meter->record.switches++;
 }
 
 void ovl__meter_resume(struct ovl__meter *meter)
 {
     meter->resumed = ovl_now();
+    meter->away += meter->resumed - meter->paused;
     segment_begin(meter->resumed);
 }
 
 void ovl__meter_wait(struct ovl__meter *meter, enum ovl_wait wait, ovl_time began)
 {
     meter->record.wait_ns[wait] += ovl_now() - began;
+    ovl__trail_add(&meter->trail, wait, meter->away);
+    meter->away = 0;
 }
 
 bool ovl__meter_is_long(ovl_time began)
@@ -107,8 +163,31 @@ void ovl__meter_call(struct ovl__meter *meter, enum ovl_wait wait, ovl_time bega
     if (called < CALL_NS)
         return;
     ovl_time spent = read_cpu(ran + called);
+    struct switches switches = read_switches();
+    ovl_time before = clamp(spent, ran);
+    ovl_time wait_ns = called - (spent - before);
     meter->record.cpu_ns += spent;
-    meter->record.wait_ns[wait] += called - clamp(spent - ran, called);
+    meter->record.wait_ns[wait] += wait_ns;
+    ovl__trail_add(&meter->trail, OVL_COMPUTING, before);
+    add_rest(meter, ran - before, (struct switches){.lost = switches.gave + switches.lost});
+    ovl__trail_add(&meter->trail, wait, wait_ns);
+    ovl__trail_add(&meter->trail, OVL_COMPUTING, spent - before);
     meter->resumed = now;
     known.until = now;
+}
+
+void ovl__meter_copy(struct ovl__meter *to, const struct ovl__meter *from)
+{
+    struct ovl_record *record = &to->record;
+    size_t task = record->task;
+    unsigned worker = record->worker;
+    ovl_time submitted = record->submitted;
+    int error = record->error;
+    *record = from->record;
+    record->task = task;
+    record->worker = worker;
+    record->submitted = submitted;
+    record->error = error;
+    to->trail.count = from->trail.count < OVL_SEGMENTS_MAX ? from->trail.count : OVL_SEGMENTS_MAX;
+    memcpy(to->trail.segments, from->trail.segments, to->trail.count * sizeof(uint64_t));
 }

@@ -9,12 +9,16 @@
 #ifndef OVL_LEDGER_METER_H
 #define OVL_LEDGER_METER_H
 
-#include <overlap/ledger.h>
+#include "ledger/trail.h"
+
 #include <stdbool.h>
 
 struct ovl__meter {
     struct ovl_record record;
     ovl_time resumed; /* when the segment that runs began */
+    ovl_time paused;  /* when it last gave its thread to others */
+    ovl_time away;    /* how long it has been without it, for what is not known yet */
+    struct ovl__trail trail;
 };
 
 /* Starts measuring, in the worker, just before the task function. */
@@ -27,7 +31,7 @@ void ovl__meter_stop(struct ovl__meter *meter);
 void ovl__meter_pause(struct ovl__meter *meter);
 void ovl__meter_resume(struct ovl__meter *meter);
 
-/* A paused task waited from `began` until now. */
+/* A task that was paused, and goes on again, waited from `began` until now. */
 void ovl__meter_wait(struct ovl__meter *meter, enum ovl_wait wait, ovl_time began);
 
 /*
@@ -39,7 +43,27 @@ void ovl__meter_call(struct ovl__meter *meter, enum ovl_wait wait, ovl_time bega
 /* Whether a call that began at `began` is long enough to count. */
 bool ovl__meter_is_long(ovl_time began);
 
+/* The task read or wrote so many bytes. */
+static inline void ovl__meter_read(struct ovl__meter *meter, uint64_t bytes)
+{
+    meter->record.bytes_in += bytes;
+}
+
+static inline void ovl__meter_wrote(struct ovl__meter *meter, uint64_t bytes)
+{
+    meter->record.bytes_out += bytes;
+}
+
+/* The watchdog has reported that the task holds up its loop. In the loop's thread. */
+static inline void ovl__meter_stalled(struct ovl__meter *meter)
+{
+    meter->record.stalls++;
+}
+
+/* What was measured, from one meter to another: all of the record but what the submit filled in. */
+void ovl__meter_copy(struct ovl__meter *to, const struct ovl__meter *from);
+
 /* Adds a finished task to a ledger. Any thread. */
-void ovl__ledger_add(struct ovl_ledger *ledger, const struct ovl_record *record);
+void ovl__ledger_add(struct ovl_ledger *ledger, const struct ovl__meter *meter);
 
 #endif

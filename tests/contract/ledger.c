@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -367,6 +368,102 @@ static void ledger_sees_deadlines_and_errors(void)
     wire_close(&begun);
 }
 
+static void compute_for(ovl_time length)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    ovl_time end = now.tv_sec * OVL_SECOND + now.tv_nsec + length;
+    while (now.tv_sec * OVL_SECOND + now.tv_nsec < end)
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+}
+
+/* Computes, sleeps where a hook sees it, computes, and sleeps where none does. */
+static int do_four_things(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    compute_for(5 * OVL_MILLISECOND);
+    pause_ns(30 * OVL_MILLISECOND);
+    compute_for(5 * OVL_MILLISECOND);
+    syscall(SYS_nanosleep, &(struct timespec){.tv_nsec = 30 * OVL_MILLISECOND}, NULL);
+    return 0;
+}
+
+/* Finds the next segment of this kind that lasts at least as long. */
+static int find_segment(const struct ovl_segment *segments, int count, int from, int kind,
+                        ovl_time least)
+{
+    int n = from;
+    while (n < count && (segments[n].kind != kind || segments[n].length_ns < least))
+        n++;
+    return n;
+}
+
+static void segments_tell_what_came_when(void)
+{
+    struct ovl_ledger *ledger = ledger_new(0);
+    struct ovl_executor *executor = open_recorded(1, ledger);
+    expect_error(submit(executor, do_four_things, NULL, 0), 0);
+    close_all(executor);
+    struct ovl_record record = record_at(ledger, 0);
+    struct ovl_segment segments[OVL_SEGMENTS_MAX];
+    int count = ovl_ledger_segments(ledger, 0, segments, OVL_SEGMENTS_MAX);
+    assert_in_range(count, 4, OVL_SEGMENTS_MAX);
+    const struct {
+        int kind;
+        ovl_time least;
+    } expected[] = {
+        {OVL_COMPUTING, OVL_MILLISECOND},
+        {OVL_WAIT_SLEEP, 25 * OVL_MILLISECOND},
+        {OVL_COMPUTING, OVL_MILLISECOND},
+        {OVL_UNSEEN, 25 * OVL_MILLISECOND},
+    };
+    int n = 0;
+    for (size_t i = 0; i < COUNT_OF(expected); i++) {
+        n = find_segment(segments, count, n, expected[i].kind, expected[i].least);
+        if (n == count)
+            fail_msg("no segment of %s", ovl_segment_name(expected[i].kind));
+    }
+    ovl_time all = 0;
+    ovl_time computed = 0;
+    for (int i = 0; i < count; i++) {
+        all += segments[i].length_ns;
+        computed += segments[i].kind == OVL_COMPUTING ? segments[i].length_ns : 0;
+    }
+    assert_int_equal(computed, record.cpu_ns);
+    assert_true(all <= record.end - record.start);
+    assert_true(all >= (record.end - record.start) * 9 / 10);
+    assert_true(record.switches > 0);
+    assert_int_equal(ovl_ledger_segments(ledger, 1, segments, 1), -ERANGE);
+    assert_int_equal(ovl_ledger_segments(ledger, 0, NULL, 0), count);
+    ovl_ledger_close(ledger);
+}
+
+static int sleep_often(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    for (int i = 0; i < 100; i++)
+        pause_ns(200 * OVL_MICROSECOND);
+    return 0;
+}
+
+static void many_segments_are_summed_up(void)
+{
+    struct ovl_ledger *ledger = ledger_new(0);
+    struct ovl_executor *executor = open_recorded(1, ledger);
+    expect_error(submit(executor, sleep_often, NULL, 0), 0);
+    close_all(executor);
+    struct ovl_segment segments[OVL_SEGMENTS_MAX];
+    int count = ovl_ledger_segments(ledger, 0, segments, OVL_SEGMENTS_MAX);
+    assert_in_range(count, 1, OVL_SEGMENTS_MAX);
+    ovl_time slept = 0;
+    for (int i = 0; i < count; i++)
+        slept += segments[i].kind == OVL_WAIT_SLEEP ? segments[i].length_ns : 0;
+    assert_true(slept >= 18 * OVL_MILLISECOND);
+    ovl_ledger_close(ledger);
+}
+
 int ledger_cases(const char *only)
 {
     const struct test_case cases[] = {
@@ -381,6 +478,8 @@ int ledger_cases(const char *only)
         TEST_CASE(waits_of_many_sleepers_add_up),
         TEST_CASE(records_beyond_the_limit_are_sampled),
         TEST_CASE(ledger_sees_deadlines_and_errors),
+        TEST_CASE(segments_tell_what_came_when),
+        TEST_CASE(many_segments_are_summed_up),
     };
     return run_cases("ledger", cases, COUNT_OF(cases), only);
 }

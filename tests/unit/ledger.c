@@ -26,6 +26,10 @@ static struct ovl_record record_of(size_t n)
         .start = 1000 + (ovl_time)n,
         .end = 1000 + (ovl_time)(n * 3),
         .cpu_ns = (ovl_time)(n % 11),
+        .bytes_in = n % 17,
+        .bytes_out = n % 19,
+        .switches = (unsigned)(n % 3),
+        .stalls = (unsigned)(n % 2),
     };
     for (int i = 0; i < OVL_WAIT_COUNT; i++)
         record.wait_ns[i] = (ovl_time)(n % 13) * (i + 1);
@@ -35,8 +39,8 @@ static struct ovl_record record_of(size_t n)
 static void add(struct ovl_ledger *ledger, size_t start, size_t end)
 {
     for (size_t i = start; i < end; i++) {
-        struct ovl_record record = record_of(i);
-        ovl__ledger_add(ledger, &record);
+        struct ovl__meter meter = {.record = record_of(i)};
+        ovl__ledger_add(ledger, &meter);
     }
 }
 
@@ -50,6 +54,14 @@ static struct ovl_ledger_sum expected_sum(size_t count)
         sum.cpu_ns += record.cpu_ns;
         for (int i = 0; i < OVL_WAIT_COUNT; i++)
             sum.wait_ns[i] += record.wait_ns[i];
+        sum.bytes_in += record.bytes_in;
+        sum.bytes_out += record.bytes_out;
+        sum.switches += record.switches;
+        sum.stalls += record.stalls;
+        if (!n || record.start < sum.first_start)
+            sum.first_start = record.start;
+        if (record.end > sum.last_end)
+            sum.last_end = record.end;
     }
     return sum;
 }
@@ -239,6 +251,67 @@ static void meter_starts_anew(void)
     assert_true(meter.record.cpu_ns >= 0 && meter.record.cpu_ns < OVL_SECOND);
 }
 
+static ovl_time length_by_kind(const struct ovl__trail *trail, int kind)
+{
+    ovl_time length = 0;
+    for (uint32_t i = 0; i < trail->count; i++) {
+        struct ovl_segment segment = ovl__trail_read(trail, i);
+        if (segment.kind == kind)
+            length += segment.length_ns;
+    }
+    return length;
+}
+
+/* However many come, the room is bounded, the sums by kind are exact, and neighbours differ. */
+static void trails_lose_no_time(void)
+{
+    enum { FIRST = OVL_READY, LAST = OVL_WAIT_COUNT - 1 };
+    struct ovl__trail trail = {0};
+    ovl_time sums[LAST - FIRST + 1] = {0};
+    uint64_t random = 12345;
+    for (int i = 0; i < 20000; i++) {
+        random = random * 6364136223846793005 + 1442695040888963407;
+        int kind = FIRST + (int)((random >> 33) % (LAST - FIRST + 1));
+        ovl_time length = (ovl_time)((random >> 40) % 100000);
+        ovl__trail_add(&trail, kind, length);
+        sums[kind - FIRST] += length;
+        assert_in_range(trail.count, 1, OVL_SEGMENTS_MAX);
+    }
+    for (int kind = FIRST; kind <= LAST; kind++)
+        assert_int_equal(length_by_kind(&trail, kind), sums[kind - FIRST]);
+    for (uint32_t i = 1; i < trail.count; i++)
+        assert_int_not_equal(ovl__trail_read(&trail, i).kind, ovl__trail_read(&trail, i - 1).kind);
+}
+
+static void long_segments_stay_where_they_are(void)
+{
+    struct ovl__trail trail = {0};
+    const ovl_time hour = 3600 * OVL_SECOND;
+    ovl__trail_add(&trail, OVL_WAIT_DISK, hour);
+    for (int i = 0; i < 100; i++) {
+        ovl__trail_add(&trail, OVL_COMPUTING, 1000);
+        ovl__trail_add(&trail, OVL_WAIT_NETWORK, 10);
+    }
+    ovl__trail_add(&trail, OVL_WAIT_SLEEP, hour);
+    assert_int_equal(ovl__trail_read(&trail, 0).kind, OVL_WAIT_DISK);
+    assert_int_equal(ovl__trail_read(&trail, 0).length_ns, hour);
+    assert_int_equal(ovl__trail_read(&trail, trail.count - 1).kind, OVL_WAIT_SLEEP);
+    assert_int_equal(length_by_kind(&trail, OVL_COMPUTING), 100 * 1000);
+    assert_int_equal(length_by_kind(&trail, OVL_WAIT_NETWORK), 100 * 10);
+    ovl__trail_add(&trail, OVL_COMPUTING, 0);
+    assert_int_equal(length_by_kind(&trail, OVL_COMPUTING), 100 * 1000);
+}
+
+static void segments_have_names(void)
+{
+    assert_string_equal(ovl_segment_name(OVL_COMPUTING), "computing");
+    assert_string_equal(ovl_segment_name(OVL_UNSEEN), "unseen");
+    assert_string_equal(ovl_segment_name(OVL_READY), "queue");
+    assert_string_equal(ovl_segment_name(OVL_WAIT_CHILD), "child");
+    assert_null(ovl_segment_name(OVL_READY - 1));
+    assert_null(ovl_segment_name(OVL_WAIT_COUNT));
+}
+
 int main(void)
 {
     const struct test_case cases[] = {
@@ -252,6 +325,9 @@ int main(void)
         TEST_CASE(meter_leaves_out_its_pauses),
         TEST_CASE(meter_splits_a_call),
         TEST_CASE(meter_starts_anew),
+        TEST_CASE(trails_lose_no_time),
+        TEST_CASE(long_segments_stay_where_they_are),
+        TEST_CASE(segments_have_names),
     };
     return run_cases("ledger", cases, COUNT_OF(cases), NULL) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -14,7 +14,8 @@
 #ifndef OVL_EXECUTOR_PROCESSES_LANE_H
 #define OVL_EXECUTOR_PROCESSES_LANE_H
 
-#include <overlap/ledger.h>
+#include "ledger/meter.h"
+
 #include <overlap/task.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -40,7 +41,7 @@ struct ovl__reply {
     int error;
     int detail;
     size_t result_size;
-    struct ovl_record record; /* what the worker measured: times, CPU time and waits */
+    struct ovl__meter meter; /* what the worker measured */
 };
 
 struct ovl__lane_head {

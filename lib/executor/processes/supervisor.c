@@ -204,14 +204,6 @@ static int final_error(const struct ovl__process *process, const struct ovl_futu
     return process->verdict ? process->verdict : error;
 }
 
-static void copy_measures(struct ovl_record *to, const struct ovl_record *from)
-{
-    to->start = from->start;
-    to->end = from->end;
-    to->cpu_ns = from->cpu_ns;
-    memcpy(to->wait_ns, from->wait_ns, sizeof to->wait_ns);
-}
-
 /* Ends the task that the worker has replied to; the worker then has nothing to do. */
 static void collect(struct ovl__processes *processes, struct ovl__process *process)
 {
@@ -228,7 +220,7 @@ static void collect(struct ovl__processes *processes, struct ovl__process *proce
     release(process);
     future->outcome.error = error ? error : final_error(process, future, reply.error);
     future->outcome.detail = reply.detail;
-    copy_measures(&future->more->meter.record, &reply.record);
+    ovl__meter_copy(&future->more->meter, &reply.meter);
     process->fresh = false;
     processes->failures = 0;
     ovl__future_finish(future);

@@ -148,7 +148,7 @@ static void put_reply(struct ovl__lane *lane, struct ovl_future *future)
         .error = error,
         .detail = future->outcome.detail,
         .result_size = size,
-        .record = future->more->meter.record,
+        .meter = future->more->meter,
     };
 }
 
