@@ -37,6 +37,7 @@ all_packages='
     clang
     clang-tidy
     git
+    libclang-rt-14-dev
     valgrind'
 
 # Everything that people read goes to standard error: the output belongs to the command.

@@ -17,7 +17,7 @@ enum request_method {
 
 struct request {
     enum request_method method;
-    const char *target; /* path and query, within the bytes that were read */
+    const char *target; /* path and query, within the bytes that were read; or a constant "/" */
     size_t target_length;
     bool keep_alive;
     bool body; /* a body follows the head */
