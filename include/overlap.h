@@ -28,6 +28,7 @@
 #include <overlap/lock.h>
 #include <overlap/map.h>
 #include <overlap/model.h>
+#include <overlap/predict.h>
 #include <overlap/scope.h>
 #include <overlap/task.h>
 #include <overlap/time.h>
