@@ -198,6 +198,8 @@ int main(int argc, char *argv[])
     crawl.site = start ? site_of(start) : NULL;
     if (!crawl.site || strncasecmp(start, "http", 4)) {
         fputs("usage: crawl URL [DEPTH]\n", stderr);
+        free(start);
+        free(crawl.site);
         return 2;
     }
     curl_global_init(CURL_GLOBAL_ALL);
