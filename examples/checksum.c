@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BLOCK_BYTES 65536
+#define BLOCK_BYTES 32768
 
 struct walk {
     FTS *tree;
@@ -28,7 +28,7 @@ struct walk {
 
 static int add_file(EVP_MD_CTX *sum, int fd)
 {
-    static _Thread_local char block[BLOCK_BYTES];
+    char block[BLOCK_BYTES];
     ssize_t size;
     while ((size = read(fd, block, sizeof block)) > 0)
         EVP_DigestUpdate(sum, block, (size_t)size);

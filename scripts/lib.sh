@@ -28,7 +28,9 @@ check_packages='
     jq
     libcmocka-dev
     libpng-dev
+    libpq-dev
     libssl-dev
+    postgresql
     python3
     scdoc
     shellcheck
