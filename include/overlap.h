@@ -30,6 +30,7 @@
 #include <overlap/model.h>
 #include <overlap/predict.h>
 #include <overlap/scope.h>
+#include <overlap/stream.h>
 #include <overlap/task.h>
 #include <overlap/time.h>
 #include <overlap/tuner.h>

@@ -61,6 +61,32 @@ OVL_EXPORT int ovl_run(ovl_coroutine_fn *fn, void *argument, const struct ovl_ru
 /* Whether the caller is a coroutine. Threads: any. Errors: none. */
 OVL_EXPORT bool ovl_in_coroutine(void);
 
+/* A coroutine that was started by itself. */
+struct ovl_coroutine;
+
+/*
+ * Starts fn(argument) as a coroutine of the caller's loop. It runs when the caller next waits, in no
+ * scope but its own: whoever wants it called off together with others opens a group instead.
+ *
+ * Ownership: *ret_coroutine is for ovl_join, which must be called. With ret_coroutine NULL nobody
+ *   awaits it, and its result is lost; the loop runs until it has ended all the same.
+ * Threads: a coroutine. Errors: -EPERM (not in a coroutine), -ENOMEM; *ret_coroutine is untouched.
+ */
+OVL_EXPORT int ovl_go(ovl_coroutine_fn *fn, void *argument, struct ovl_coroutine **ret_coroutine);
+
+/* Calls it off: what it waits for fails, now and later. Threads: the loop's own, before the join. */
+OVL_EXPORT void ovl_coroutine_cancel(struct ovl_coroutine *coroutine);
+
+/*
+ * Waits until a coroutine has ended, and forgets it. Where the caller's scope is cancelled
+ * meanwhile, so is the coroutine, and its end is awaited: nothing is left behind.
+ *
+ * Returns what the coroutine returned.
+ *
+ * Threads: a coroutine of the same loop, once for each.
+ */
+OVL_EXPORT int ovl_join(struct ovl_coroutine *coroutine);
+
 /*
  * Lets every other coroutine that is ready run first. Outside of coroutines, gives up the
  * processor.

@@ -16,24 +16,32 @@
 #else
 #define VALGRIND_STACK_REGISTER(low, high) 0
 #define VALGRIND_STACK_DEREGISTER(id)      (void)(id)
+#define RUNNING_ON_VALGRIND                0
 #endif
 
 _Thread_local struct ovl__context *ovl__current;
 
-void ovl__switch(void **save, void *load);
 void ovl__switch_entry(void);
+
+/* Stacks are told to Valgrind only where it runs: the telling takes as long as a switch. */
+static bool on_valgrind;
+
+__attribute__((constructor)) static void find_valgrind(void)
+{
+    on_valgrind = RUNNING_ON_VALGRIND;
+}
 
 /* What lies between the coroutine at the top of its stack and its first frame. */
 struct top {
-    void (*ended)(struct ovl__coroutine *);
+    void *(*ended)(struct ovl__coroutine *);
     struct ovl__coroutine coroutine;
 };
 
+#if defined(OVL__ASAN) || defined(OVL__TSAN)
 /* Tells the sanitizers that the stack of `to` is the one from here on. */
-static void announce_leave(struct ovl__fiber *from, struct ovl__fiber *to, bool ends)
+void ovl__fiber_announce_leave(struct ovl__fiber *from, struct ovl__fiber *to, bool ends)
 {
     (void)from;
-    (void)to;
     (void)ends;
 #ifdef OVL__ASAN
     __sanitizer_start_switch_fiber(ends ? NULL : &from->asan_fake_stack, to->asan_bottom,
@@ -44,21 +52,14 @@ static void announce_leave(struct ovl__fiber *from, struct ovl__fiber *to, bool 
 #endif
 }
 
-static void announce_arrive(struct ovl__fiber *fiber)
+void ovl__fiber_announce_arrive(struct ovl__fiber *fiber)
 {
     (void)fiber;
 #ifdef OVL__ASAN
     __sanitizer_finish_switch_fiber(fiber->asan_fake_stack, NULL, NULL);
 #endif
 }
-
-void ovl__fiber_switch(struct ovl__fiber *from, struct ovl__fiber *to, bool ends)
-{
-    announce_leave(from, to, ends);
-    ovl__current = to->context;
-    ovl__switch(&from->stack_pointer, to->stack_pointer);
-    announce_arrive(from);
-}
+#endif
 
 void ovl__fiber_init(struct ovl__fiber *fiber)
 {
@@ -78,13 +79,13 @@ void ovl__fiber_init(struct ovl__fiber *fiber)
 #endif
 }
 
-static void run(struct top *top)
+/* Returns the stack pointer to go on with. */
+static void *run(struct top *top)
 {
     struct ovl__coroutine *self = &top->coroutine;
-    announce_arrive(&self->fiber);
+    ovl__fiber_announce_arrive(&self->fiber);
     self->fn(self->argument);
-    top->ended(self);
-    __builtin_unreachable();
+    return top->ended(self);
 }
 
 /*
@@ -99,6 +100,7 @@ static void *first_frame(struct top *top)
     memset(frame, 0, 10 * sizeof *frame);
     __asm__("stmxcsr %0" : "=m"(*(uint32_t *)frame));
     __asm__("fnstcw %0" : "=m"(*((uint16_t *)frame + 2)));
+    *((uint16_t *)frame + 3) = 1;            /* it never ran */
     frame[4] = (uintptr_t)top;               /* r12 */
     frame[5] = (uintptr_t)run;               /* rbx */
     frame[7] = (uintptr_t)ovl__switch_entry; /* the stack is then aligned as before a call */
@@ -113,43 +115,67 @@ static void *first_frame(struct top *top)
     return frame;
 }
 
-struct ovl__coroutine *ovl__coroutine_new(struct ovl__stack_pool *pool, void (*fn)(void *),
-                                          void *argument, void (*ended)(struct ovl__coroutine *))
+/*
+ * Where a stack's top lies differs from stack to stack. Otherwise all coroutines would have the same
+ * things in the same place of their pages: in the same sets of the cache, and, worse, what one stores
+ * as it leaves would be taken for what the next one loads as it goes on, since processors compare the
+ * lowest 12 bits first: a switch then takes five times as long.
+ */
+#define TOPS       4
+#define TOPS_BYTES 256
+
+static struct top *top_of(const struct ovl__slab *slab, size_t index)
 {
-    void *stack = ovl__stack_take(pool);
-    if (!stack)
+    char *end = slab->base + (index + 1) * slab->stack_bytes;
+    return (struct top *)(void *)(end - index % TOPS * TOPS_BYTES) - 1;
+}
+
+struct ovl__coroutine *ovl__coroutine_on(const struct ovl__slab *slab, unsigned index)
+{
+    return &top_of(slab, index)->coroutine;
+}
+
+struct ovl__coroutine *ovl__coroutine_new(struct ovl__stack_pool *pool, void (*fn)(void *),
+                                          void *argument, void *(*ended)(struct ovl__coroutine *))
+{
+    struct ovl__stack stack = ovl__stack_take(pool);
+    if (!stack.bottom)
         return NULL;
-    struct top *top = (struct top *)(void *)((char *)stack + pool->stack_bytes) - 1;
+    struct top *top = top_of(stack.slab, ovl__stack_index(stack));
     top->ended = ended;
     struct ovl__coroutine *self = &top->coroutine;
     *self = (struct ovl__coroutine){
         .stack = stack,
-        .valgrind_id = VALGRIND_STACK_REGISTER(stack, (char *)stack + pool->stack_bytes),
         .fn = fn,
         .argument = argument,
     };
     self->context.coroutine = self;
     self->fiber.context = &self->context;
     self->fiber.stack_pointer = first_frame(top);
+    if (on_valgrind)
+        self->valgrind_id = VALGRIND_STACK_REGISTER(stack.bottom, stack.bottom + pool->stack_bytes);
 #ifdef OVL__ASAN
-    self->fiber.asan_bottom = stack;
+    self->fiber.asan_bottom = stack.bottom;
     self->fiber.asan_size = pool->stack_bytes;
 #endif
 #ifdef OVL__TSAN
     self->fiber.tsan_fiber = __tsan_create_fiber(0);
 #endif
+    ovl__stack_mark(stack, true);
     return self;
 }
 
 void ovl__coroutine_free(struct ovl__stack_pool *pool, struct ovl__coroutine *self)
 {
-    VALGRIND_STACK_DEREGISTER(self->valgrind_id);
+    struct ovl__stack stack = self->stack;
+    ovl__stack_mark(stack, false);
+    if (on_valgrind)
+        VALGRIND_STACK_DEREGISTER(self->valgrind_id);
 #ifdef OVL__TSAN
     __tsan_destroy_fiber(self->fiber.tsan_fiber);
 #endif
-    void *stack = self->stack;
 #ifdef OVL__ASAN
-    __asan_unpoison_memory_region(stack, pool->stack_bytes);
+    __asan_unpoison_memory_region(stack.bottom, pool->stack_bytes);
 #endif
     ovl__stack_give(pool, stack);
 }

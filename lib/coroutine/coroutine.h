@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define OVL__ASAN 1
@@ -27,6 +28,7 @@
 #endif
 
 struct ovl__coroutine;
+struct ovl__locals;
 struct ovl__loop;
 struct ovl__meter;
 struct ovl__scope;
@@ -58,39 +60,103 @@ struct ovl__fiber {
 #endif
 };
 
+/* How long a coroutine's name may be, its end included. */
+#define OVL__NAME_BYTES 32
+
+/* What a suspended coroutine waits for, for whoever asks. */
+struct ovl__waiting {
+    const char *kind; /* constant; NULL: it does not wait */
+    int fd;           /* or -1 */
+    int64_t since;    /* as ovl_now() */
+};
+
 /* Lies at the top of its own stack, so that one that sleeps keeps a single page. */
 struct ovl__coroutine {
     struct ovl__fiber fiber;
     struct ovl__context context;
     struct ovl__loop *loop;
     struct ovl__coroutine *next_ready; /* in the loop's queue of those ready to run */
+    struct ovl__scope *scope;          /* the innermost one; NULL: none */
     bool is_ready;
-    bool is_interruptible;       /* suspended in a wait that a cancelled scope ends */
-    struct ovl__scope *scope;    /* the innermost one; NULL: none */
+    bool is_interruptible; /* suspended in a wait that a cancelled scope ends */
+    bool has_ended;        /* its function has returned */
+    bool is_kept;          /* after its end it stays until somebody has joined it */
+    int result;            /* its function's; for those that are kept */
     struct ovl__link scope_link; /* among the scope's coroutines */
-    void *stack;
-    unsigned valgrind_id;
+    struct ovl__waiting waiting;
     void (*fn)(void *argument);
     void *argument;
+    int (*call)(void *argument);   /* for fn, where it has more to do than to call */
+    void *owner;                   /* whoever started it may put something here */
+    struct ovl__coroutine *joiner; /* waits for its end */
+    struct ovl__locals *locals;    /* coroutine-local values; NULL: none */
+    struct ovl__stack stack;
+    uint64_t number; /* counts the process's coroutines, from 1 */
+    unsigned valgrind_id;
+    char name[OVL__NAME_BYTES]; /* empty: none was given */
 };
 
 /*
- * Makes a coroutine that will call fn(argument) once it is first switched to, and `ended` (which
- * must switch away for good) when fn returns. NULL: no memory.
+ * Makes a coroutine that will call fn(argument) once it is first switched to, and `ended` when fn
+ * returns: that returns ovl__fiber_end. NULL: no memory.
  */
 struct ovl__coroutine *ovl__coroutine_new(struct ovl__stack_pool *pool, void (*fn)(void *),
-                                          void *argument, void (*ended)(struct ovl__coroutine *));
+                                          void *argument, void *(*ended)(struct ovl__coroutine *));
 
 /* Ends one that does not run: it never began, or its function has returned. */
 void ovl__coroutine_free(struct ovl__stack_pool *pool, struct ovl__coroutine *coroutine);
 
+/* The coroutine that lies on a stack which is in use. */
+struct ovl__coroutine *ovl__coroutine_on(const struct ovl__slab *slab, unsigned index);
+
 /* Makes the fiber of the thread that runs. */
 void ovl__fiber_init(struct ovl__fiber *fiber);
 
+/* Stores what is to be preserved on the present stack, and goes on with another: switch.S. */
+void ovl__switch(void **save, void *load);
+
+#if defined(OVL__ASAN) || defined(OVL__TSAN)
+void ovl__fiber_announce_leave(struct ovl__fiber *from, struct ovl__fiber *to, bool ends);
+void ovl__fiber_announce_arrive(struct ovl__fiber *fiber);
+#else
+static inline void ovl__fiber_announce_leave(struct ovl__fiber *from, struct ovl__fiber *to,
+                                             bool ends)
+{
+    (void)from;
+    (void)to;
+    (void)ends;
+}
+
+static inline void ovl__fiber_announce_arrive(struct ovl__fiber *fiber)
+{
+    (void)fiber;
+}
+#endif
+
 /*
  * Leaves `from`, which runs, and goes on with `to`. Returns when something switches to `from`
- * again. With `ends`, nothing ever will.
+ * again.
  */
-void ovl__fiber_switch(struct ovl__fiber *from, struct ovl__fiber *to, bool ends);
+static inline void ovl__fiber_switch(struct ovl__fiber *from, struct ovl__fiber *to)
+{
+    ovl__fiber_announce_leave(from, to, false);
+    ovl__current = to->context;
+    ovl__switch(&from->stack_pointer, to->stack_pointer);
+    ovl__fiber_announce_arrive(from);
+}
+
+/*
+ * The end of `from`, whose function has returned: what it returns goes on with `to`. The sanitizers
+ * want nothing to run on a stack that they were told is left, not even a return.
+ */
+static inline void *ovl__fiber_end(struct ovl__fiber *from, struct ovl__fiber *to)
+{
+    ovl__fiber_announce_leave(from, to, true);
+    ovl__current = to->context;
+#if defined(OVL__ASAN) || defined(OVL__TSAN)
+    ovl__switch(&from->stack_pointer, to->stack_pointer);
+#endif
+    return to->stack_pointer;
+}
 
 #endif

@@ -60,12 +60,6 @@ struct ovl_group {
     bool closing; /* the opener waits for `running` to be 0 */
 };
 
-struct member {
-    struct ovl_group *group;
-    ovl_coroutine_fn *fn;
-    void *argument;
-};
-
 int ovl_group_open(ovl_time deadline, struct ovl_group **ret_group)
 {
     if (!ovl_in_coroutine())
@@ -85,13 +79,13 @@ int ovl_group_open(ovl_time deadline, struct ovl_group **ret_group)
     return 0;
 }
 
+/* The group is the coroutine's owner, and what it calls lies in it: starting one allocates nothing
+ * but its stack. */
 static void run_member(void *argument)
 {
-    struct member member = *(struct member *)argument;
-    free(argument);
-    struct ovl_group *group = member.group;
     struct ovl__coroutine *self = ovl__current->coroutine;
-    int error = member.fn(member.argument);
+    struct ovl_group *group = self->owner;
+    int error = self->call(argument);
     ovl__scope_move(self, NULL);
     /* One that fails because the group was cancelled tells nothing new. */
     if (error && !group->error && !group->scope.reason) {
@@ -107,16 +101,12 @@ int ovl_group_go(struct ovl_group *group, ovl_coroutine_fn *fn, void *argument)
 {
     if (ovl__scope_reason(&group->scope))
         return OVL_ECANCELED;
-    struct member *member = ovl__sys.malloc(sizeof *member);
-    if (!member)
-        return -ENOMEM;
-    *member = (struct member){.group = group, .fn = fn, .argument = argument};
     struct ovl__coroutine *coroutine;
-    int error = ovl__loop_spawn_coroutine(group->scope.loop, run_member, member, &coroutine);
-    if (error) {
-        free(member);
+    int error = ovl__loop_spawn_coroutine(group->scope.loop, run_member, argument, &coroutine);
+    if (error)
         return error;
-    }
+    coroutine->call = fn;
+    coroutine->owner = group;
     ovl__scope_move(coroutine, &group->scope);
     group->running++;
     return 0;
@@ -132,8 +122,10 @@ int ovl_group_close(struct ovl_group *group)
     if (!group)
         return 0;
     group->closing = true;
-    while (group->running)
+    while (group->running) {
+        ovl__waits_for("group", -1);
         ovl__suspend_shielded(OVL_FOREVER);
+    }
     int reason = ovl__scope_reason(&group->scope);
     if (reason && !group->scope.reason)
         reason = OVL_ECANCELED;

@@ -55,6 +55,18 @@ size_t ovl__loop_coroutines(const struct ovl__loop *loop);
 void ovl__yield(void);
 
 /*
+ * Waits for the end of one that is kept (is_kept), whatever is cancelled, frees it, and
+ * returns its result. One joins.
+ */
+int ovl__join(struct ovl__coroutine *coroutine);
+
+/*
+ * Notes what the calling coroutine is about to be suspended for, and the descriptor or -1, for those
+ * who ask where it waits. Without it, the next suspension is a sleep. `kind` is a constant.
+ */
+void ovl__waits_for(const char *kind, int fd);
+
+/*
  * Gives way until something calls ovl__resume on this coroutine, or until `deadline`.
  * 0 or OVL_ETIMEDOUT.
  */

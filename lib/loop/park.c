@@ -105,8 +105,10 @@ static int suspend_until_woken(struct waiter *waiter, ovl_time deadline, suspend
 {
     waiter->suspended = true;
     int error = 0;
-    while (!error && !atomic_load_explicit(&waiter->woken, memory_order_relaxed))
+    while (!error && !atomic_load_explicit(&waiter->woken, memory_order_relaxed)) {
+        ovl__waits_for("lock", -1);
         error = suspend(deadline);
+    }
     waiter->suspended = false;
     return error;
 }

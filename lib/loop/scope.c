@@ -67,11 +67,3 @@ void ovl__scope_move(struct ovl__coroutine *coroutine, struct ovl__scope *scope)
     if (scope)
         ovl__list_append(&scope->coroutines, &coroutine->scope_link);
 }
-
-int ovl__scope_reason(const struct ovl__scope *scope)
-{
-    for (; scope; scope = scope->shield ? NULL : scope->parent)
-        if (scope->reason)
-            return scope->reason;
-    return 0;
-}

@@ -13,6 +13,7 @@
 
 #include <overlap/time.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 struct ovl__coroutine;
 struct ovl__loop;
@@ -45,6 +46,12 @@ void ovl__scope_cancel(struct ovl__scope *scope, int reason);
 void ovl__scope_move(struct ovl__coroutine *coroutine, struct ovl__scope *scope);
 
 /* Why the next wait inside of `scope` is to fail; 0: it is not. */
-int ovl__scope_reason(const struct ovl__scope *scope);
+static inline int ovl__scope_reason(const struct ovl__scope *scope)
+{
+    for (; scope; scope = scope->shield ? NULL : scope->parent)
+        if (scope->reason)
+            return scope->reason;
+    return 0;
+}
 
 #endif

@@ -27,18 +27,18 @@ struct work {
 
 static void leave(struct work *work)
 {
-    ovl__fiber_switch(&work->self->fiber, &thread_fiber, false);
+    ovl__fiber_switch(&work->self->fiber, &thread_fiber);
 }
 
 static void enter(struct work *work)
 {
-    ovl__fiber_switch(&thread_fiber, &work->self->fiber, false);
+    ovl__fiber_switch(&thread_fiber, &work->self->fiber);
 }
 
-static void ended(struct ovl__coroutine *coroutine)
+static void *ended(struct ovl__coroutine *coroutine)
 {
     ((struct work *)coroutine->argument)->ended = true;
-    ovl__fiber_switch(&coroutine->fiber, &thread_fiber, true);
+    return ovl__fiber_end(&coroutine->fiber, &thread_fiber);
 }
 
 static void begin(struct work *work, void (*fn)(void *))
@@ -209,13 +209,57 @@ static void one_that_never_began_may_be_freed(void)
 static void stacks_are_used_again(void)
 {
     set_up();
-    void *first = ovl__stack_take(&pool);
-    assert_non_null(first);
+    struct ovl__stack first = ovl__stack_take(&pool);
+    assert_non_null(first.bottom);
     ovl__stack_give(&pool, first);
     assert_int_equal(pool.free_count, 1);
-    assert_ptr_equal(ovl__stack_take(&pool), first);
-    ovl__stack_give(&pool, first);
+    struct ovl__stack again = ovl__stack_take(&pool);
+    assert_ptr_equal(again.bottom, first.bottom);
+    ovl__stack_give(&pool, again);
     ovl__stack_pool_release(&pool);
+}
+
+static size_t mappings(void)
+{
+    size_t count = 0;
+    FILE *file = fopen("/proc/self/maps", "r");
+    assert_non_null(file);
+    for (int byte; (byte = getc(file)) != EOF;)
+        count += byte == '\n';
+    fclose(file);
+    return count;
+}
+
+static size_t slab_count(void)
+{
+    size_t count = 0;
+    for (struct ovl__link *link = pool.slabs.next; link != &pool.slabs; link = link->next)
+        count++;
+    return count;
+}
+
+/* Nobody overlaps, the mappings are few, and what many needed is given back when few are left. */
+static void many_stacks_take_few_mappings(void)
+{
+    enum { COUNT = 20000 };
+    static struct ovl__stack stacks[COUNT];
+    set_up();
+    size_t before = mappings();
+    for (int i = 0; i < COUNT; i++) {
+        stacks[i] = ovl__stack_take(&pool);
+        assert_non_null(stacks[i].bottom);
+        ((int *)(void *)(stacks[i].bottom + pool.stack_bytes))[-1] = i;
+    }
+    assert_true(mappings() - before < 100 || stacks[0].slab->protected);
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(((int *)(void *)(stacks[i].bottom + pool.stack_bytes))[-1], i);
+    size_t slabs = slab_count();
+    for (int i = 0; i < COUNT; i++)
+        ovl__stack_give(&pool, stacks[i]);
+    assert_true(slab_count() < slabs);
+    assert_true(pool.free_count < COUNT / 2);
+    ovl__stack_pool_release(&pool);
+    assert_true(mappings() <= before + 2);
 }
 
 static void stacks_are_as_large_as_asked(void)
@@ -227,9 +271,9 @@ static void stacks_are_as_large_as_asked(void)
         size_t page = (size_t)sysconf(_SC_PAGESIZE);
         assert_true(own.stack_bytes >= sizes[i]);
         assert_int_equal(own.stack_bytes % page, 0);
-        char *stack = ovl__stack_take(&own);
-        assert_non_null(stack);
-        memset(stack + own.stack_bytes / 2, 1, own.stack_bytes / 2);
+        struct ovl__stack stack = ovl__stack_take(&own);
+        assert_non_null(stack.bottom);
+        memset(stack.bottom + own.stack_bytes / 2, 1, own.stack_bytes / 2);
         ovl__stack_give(&own, stack);
         ovl__stack_pool_release(&own);
     }
@@ -278,6 +322,7 @@ int main(void)
         TEST_CASE(stacks_are_aligned),
         TEST_CASE(one_that_never_began_may_be_freed),
         TEST_CASE(stacks_are_used_again),
+        TEST_CASE(many_stacks_take_few_mappings),
         TEST_CASE(stacks_are_as_large_as_asked),
         TEST_CASE(overflow_faults),
     };

@@ -19,7 +19,7 @@ static int rings;
 static void ring(struct ovl__timer *timer)
 {
     struct bell *bell = ovl__of(timer, struct bell, timer);
-    assert_int_equal(timer->place, 0);
+    assert_int_equal(timer->slot, 0);
     assert_true(bell->at >= last_at);
     last_at = bell->at;
     bell->rung++;
@@ -37,7 +37,7 @@ static void no_timer_is_due_without_any(void)
 {
     struct ovl__timers timers = {0};
     assert_int_equal(ovl__timers_next(&timers), OVL_FOREVER);
-    ovl__timers_run(&timers, OVL_FOREVER);
+    ovl__timers_run(&timers, OVL_FOREVER, SIZE_MAX);
     ovl__timers_release(&timers);
 }
 
@@ -49,15 +49,15 @@ static void timers_fire_when_due_and_once(void)
     start(&timers, &bells[1], 10);
     start(&timers, &bells[2], 20);
     assert_int_equal(ovl__timers_next(&timers), 10);
-    ovl__timers_run(&timers, 9);
+    ovl__timers_run(&timers, 9, SIZE_MAX);
     assert_int_equal(rings, 0);
-    ovl__timers_run(&timers, 20);
+    ovl__timers_run(&timers, 20, SIZE_MAX);
     assert_int_equal(bells[1].rung, 1);
     assert_int_equal(bells[2].rung, 1);
     assert_int_equal(bells[0].rung, 0);
     assert_int_equal(ovl__timers_next(&timers), 30);
-    ovl__timers_run(&timers, 1000);
-    ovl__timers_run(&timers, 2000);
+    ovl__timers_run(&timers, 1000, SIZE_MAX);
+    ovl__timers_run(&timers, 2000, SIZE_MAX);
     assert_int_equal(rings, 3);
     ovl__timers_release(&timers);
 }
@@ -71,7 +71,7 @@ static void stopped_timers_do_not_fire(void)
     ovl__timer_stop(&timers, &bells[0].timer);
     ovl__timer_stop(&timers, &bells[0].timer);
     assert_int_equal(ovl__timers_next(&timers), 20);
-    ovl__timers_run(&timers, 100);
+    ovl__timers_run(&timers, 100, SIZE_MAX);
     assert_int_equal(bells[0].rung, 0);
     assert_int_equal(bells[1].rung, 1);
     ovl__timer_stop(&timers, &bells[1].timer);
@@ -91,28 +91,28 @@ static void random_timers_fire_in_order(void)
     for (int step = 0; step < STEPS; step++) {
         uint64_t dice = pattern_random(&state);
         struct bell *bell = &bells[dice % BELLS];
-        if (bell->timer.place && dice >> 32 & 1) {
+        if (bell->timer.slot && dice >> 32 & 1) {
             ovl__timer_stop(&timers, &bell->timer);
             stopped++;
-        } else if (!bell->timer.place) {
+        } else if (!bell->timer.slot) {
             start(&timers, bell, now + 1 + (ovl_time)(dice >> 40 & 1023));
             started++;
         }
         if (dice % 7 == 0) {
             now += (ovl_time)(dice >> 20 & 63);
             last_at = 0;
-            ovl__timers_run(&timers, now);
+            ovl__timers_run(&timers, now, SIZE_MAX);
         }
         ovl_time next = OVL_FOREVER;
         for (int i = 0; step % 100 == 0 && i < BELLS; i++)
-            if (bells[i].timer.place && bells[i].at < next)
+            if (bells[i].timer.slot && bells[i].at < next)
                 next = bells[i].at;
         if (step % 100 == 0)
             assert_int_equal(ovl__timers_next(&timers), next);
         assert_true(ovl__timers_next(&timers) > now);
     }
     last_at = 0;
-    ovl__timers_run(&timers, OVL_FOREVER - 1);
+    ovl__timers_run(&timers, OVL_FOREVER - 1, SIZE_MAX);
     assert_int_equal(rings + stopped, started);
     free(bells);
     ovl__timers_release(&timers);
@@ -132,7 +132,7 @@ static void timers_may_start_again_as_they_fire(void)
     struct ovl__timer timer = {.fire = start_again};
     assert_int_equal(ovl__timer_start(&shared, &timer, 0), 0);
     for (ovl_time now = 0; now < 100; now += 10)
-        ovl__timers_run(&shared, now);
+        ovl__timers_run(&shared, now, SIZE_MAX);
     assert_int_equal(rings, 5);
     ovl__timers_release(&shared);
 }
@@ -165,10 +165,10 @@ static void reserved_room_needs_no_memory(void)
         }
         assert_int_equal(ovl__timers_reserve(&timers), -ENOMEM);
         ovl__timer_stop(&timers, &bells[0].timer);
-        ovl__timers_run(&timers, round * RESERVED + RESERVED / 2);
+        ovl__timers_run(&timers, round * RESERVED + RESERVED / 2, SIZE_MAX);
         for (int i = 0; i < RESERVED; i++)
-            assert_int_equal(bells[i].timer.place != 0, i > RESERVED / 2);
-        ovl__timers_run(&timers, round * RESERVED + RESERVED);
+            assert_int_equal(bells[i].timer.slot != 0, i > RESERVED / 2);
+        ovl__timers_run(&timers, round * RESERVED + RESERVED, SIZE_MAX);
         assert_int_equal(ovl__timer_start(&timers, &others[begun - 1].timer, 0), -ENOMEM);
     }
     ovl__timers_unreserve(&timers);

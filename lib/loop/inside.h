@@ -1,0 +1,56 @@
+/*
+ * What a loop is made of, for the files of this room that share it: loop.c (its life), switch.c (who
+ * runs next), descriptors.c (epoll), stream.c.
+ */
+#ifndef OVL_LOOP_INSIDE_H
+#define OVL_LOOP_INSIDE_H
+
+#include "coroutine/coroutine.h"
+#include "loop/loop.h"
+#include "loop/timer.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+struct ovl__fd_entry;
+
+struct ovl__loop {
+    /* What every switch touches. */
+    struct ovl__coroutine *ready; /* a queue, through next_ready */
+    struct ovl__coroutine **ready_end;
+    struct ovl__coroutine *ended; /* left its stack for good, and is still to be freed */
+    int *thread_errno;            /* where the thread's errno is, which every switch looks up */
+    unsigned switches;            /* left until the next look at epoll */
+    struct ovl__fiber fiber;      /* the thread's own stack, where the loop sleeps */
+
+    size_t coroutines;
+    uint64_t spawned;
+    bool stopping;
+    ovl_time looked_at; /* when it last looked at epoll: a clock that costs nothing to read */
+    struct ovl__timers timers;
+    struct ovl__stack_pool stacks;
+    int epoll_fd;
+    int wake_fd;
+    struct ovl__fd_entry **fd_tables;
+    size_t fd_table_count;
+    _Atomic(struct ovl__message *) inbox; /* a stack: the last one in comes first */
+    atomic_bool asleep;                   /* who posts must write to wake_fd */
+    atomic_uint posting;                  /* threads that are in ovl__loop_post */
+};
+
+/* Marks epoll's events of a stream: its address is the rest. */
+#define OVL__EVENT_STREAM ((uint64_t)1 << 63)
+#define OVL__EVENT_WAKE   UINT64_MAX
+
+extern _Thread_local struct ovl__loop *ovl__here;
+
+/* Tells whoever waits for a descriptor, or uses a stream, of an event. */
+void ovl__fd_happened(struct ovl__loop *loop, const struct epoll_event *event);
+void ovl__stream_happened(const struct epoll_event *event);
+void ovl__fd_tables_release(struct ovl__loop *loop);
+
+/* Runs those that are ready, as many as may run before the next look at epoll. */
+void ovl__run_ready(struct ovl__loop *loop);
+
+#endif

@@ -1,0 +1,264 @@
+/*
+ * Streams. A socket is put into the loop's epoll once, edge-triggered, and stays there: a wait costs
+ * no system call, and what epoll has said is remembered until a call has used it up.
+ */
+#include "base/memory.h"
+#include "base/system.h"
+#include "loop/inside.h"
+#include "loop/scope.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <overlap/coroutine.h>
+#include <overlap/error.h>
+#include <overlap/stream.h>
+#include <sys/stat.h>
+
+/* The two directions of a stream; the values are those of poll and epoll. */
+#define SIDE_EVENTS(side) ((side) ? POLLOUT : POLLIN)
+enum side { READ, WRITE };
+
+struct ovl_stream {
+    int fd;
+    bool is_socket;
+    bool is_registered; /* with epoll, of `loop` */
+    bool is_closed;
+    bool has_ended;  /* epoll has told of the end: reading will not block any more */
+    bool may[2];     /* by side: the next call may go through */
+    unsigned users;  /* calls that hold a pointer to it */
+    struct ovl__loop *loop;           /* where it first waited */
+    struct ovl__coroutine *waiter[2]; /* by side */
+};
+
+int ovl_stream_open(int fd, struct ovl_stream **ret_stream)
+{
+    struct stat status;
+    if (fstat(fd, &status))
+        return -errno;
+    struct ovl_stream *stream = ovl__zalloc(sizeof *stream);
+    if (!stream)
+        return -ENOMEM;
+    stream->fd = fd;
+    stream->is_socket = S_ISSOCK(status.st_mode);
+    stream->may[READ] = stream->may[WRITE] = stream->is_socket;
+    *ret_stream = stream;
+    return 0;
+}
+
+int ovl_stream_fd(const struct ovl_stream *stream)
+{
+    return stream->fd;
+}
+
+static void drop(struct ovl_stream *stream)
+{
+    if (!--stream->users && stream->is_closed)
+        free(stream);
+}
+
+void ovl_stream_close(struct ovl_stream *stream)
+{
+    if (!stream)
+        return;
+    if (stream->is_registered)
+        ovl__sys.epoll_ctl(stream->loop->epoll_fd, EPOLL_CTL_DEL, stream->fd, NULL);
+    else
+        ovl__loop_forget_fd(stream->fd);
+    ovl__sys.close(stream->fd);
+    stream->is_closed = true;
+    for (int side = READ; side <= WRITE; side++)
+        if (stream->waiter[side])
+            ovl__resume(stream->waiter[side]);
+    stream->users++;
+    drop(stream);
+}
+
+/* --- waiting --- */
+
+void ovl__stream_happened(const struct epoll_event *event)
+{
+    struct ovl_stream *stream = (void *)(uintptr_t)(event->data.u64 & ~OVL__EVENT_STREAM);
+    bool broken = event->events & (EPOLLHUP | EPOLLERR);
+    if (broken || event->events & EPOLLRDHUP)
+        stream->has_ended = true;
+    for (int side = READ; side <= WRITE; side++) {
+        if (!broken && !(event->events & (uint32_t)SIDE_EVENTS(side)) &&
+            !(side == READ && stream->has_ended))
+            continue;
+        stream->may[side] = true;
+        if (stream->waiter[side])
+            ovl__resume(stream->waiter[side]);
+    }
+}
+
+static int enter_epoll(struct ovl_stream *stream, struct ovl__loop *loop)
+{
+    struct epoll_event event = {
+        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+        .data.u64 = (uintptr_t)stream | OVL__EVENT_STREAM,
+    };
+    if (ovl__sys.epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, stream->fd, &event) &&
+        (errno != EEXIST ||
+         ovl__sys.epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, stream->fd, &event)))
+        return -errno;
+    stream->loop = loop;
+    stream->is_registered = true;
+    return 0;
+}
+
+static int suspend_for(struct ovl_stream *stream, enum side side, ovl_time deadline)
+{
+    if (stream->waiter[side])
+        return -EBUSY;
+    stream->waiter[side] = ovl__current->coroutine;
+    int error = 0;
+    while (!stream->may[side] && !error && !stream->is_closed) {
+        ovl__waits_for(side == READ ? "read" : "write", stream->fd);
+        error = ovl__suspend(deadline);
+    }
+    stream->waiter[side] = NULL;
+    if (stream->is_closed)
+        return -EBADF;
+    return stream->may[side] ? 0 : error;
+}
+
+/* Gives way until the next call in this direction may go through. */
+static int wait_for(struct ovl_stream *stream, enum side side, ovl_time deadline)
+{
+    struct ovl__loop *loop = ovl__here;
+    if (!ovl_in_coroutine() || !stream->is_socket || (stream->loop && stream->loop != loop))
+        return ovl_wait_fd(stream->fd, SIDE_EVENTS(side), deadline);
+    if (!stream->is_registered) {
+        stream->may[side] = false;
+        int error = enter_epoll(stream, loop);
+        if (error)
+            return error;
+    }
+    return suspend_for(stream, side, deadline);
+}
+
+/*
+ * Before each call: fails in a cancelled scope, and lets others run now and then, so that who never
+ * has to wait leaves room for them too.
+ */
+static int check_in(void)
+{
+    if (!ovl_in_coroutine())
+        return 0;
+    struct ovl__loop *loop = ovl__here;
+    if (!loop->switches)
+        return ovl_yield();
+    loop->switches--;
+    return ovl__scope_reason(ovl__current->coroutine->scope) ? OVL_ECANCELED : 0;
+}
+
+/* --- reading and writing --- */
+
+static ssize_t try_read(struct ovl_stream *stream, void *data, size_t size)
+{
+    if (!stream->is_socket)
+        return ovl__sys.read(stream->fd, data, size);
+    ssize_t count = ovl__sys.recv(stream->fd, data, size, MSG_DONTWAIT);
+    /* Less than was asked for: there is no more now, and epoll will tell of more. */
+    if (count > 0 && (size_t)count < size && stream->is_registered && !stream->has_ended)
+        stream->may[READ] = false;
+    return count;
+}
+
+/* Writes to a pipe: as much as is sure not to block where it is writable, without a signal. */
+static ssize_t write_pipe(int fd, const void *data, size_t size)
+{
+    sigset_t pipe, before, pending;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    sigpending(&pending);
+    ssize_t count = ovl__sys.write(fd, data, size < PIPE_BUF ? size : PIPE_BUF);
+    int error = errno;
+    if (count < 0 && error == EPIPE && !sigismember(&pending, SIGPIPE))
+        sigtimedwait(&pipe, NULL, &(struct timespec){0});
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return count;
+}
+
+static ssize_t try_write(struct ovl_stream *stream, const void *data, size_t size)
+{
+    if (!stream->is_socket)
+        return write_pipe(stream->fd, data, size);
+    return ovl__sys.send(stream->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Waits where it is known, or was found, that a call would block; 0: try, or try again. */
+static int wait_first(struct ovl_stream *stream, enum side side, bool found, ovl_time deadline)
+{
+    if (found && stream->is_registered)
+        stream->may[side] = false;
+    return stream->may[side] && !found ? 0 : wait_for(stream, side, deadline);
+}
+
+static bool is_blocked(ssize_t count)
+{
+    return count < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+static ssize_t read_some(struct ovl_stream *stream, void *data, size_t size, ovl_time deadline)
+{
+    ssize_t count = -1;
+    int error = check_in();
+    for (bool found = false; !error; found = errno == EAGAIN) {
+        error = stream->is_closed ? -EBADF : wait_first(stream, READ, found, deadline);
+        if (!error && !is_blocked(count = try_read(stream, data, size)))
+            return count < 0 ? -errno : count;
+    }
+    return error;
+}
+
+ssize_t ovl_stream_read(struct ovl_stream *stream, void *data, size_t size, ovl_time deadline)
+{
+    stream->users++;
+    ssize_t count = read_some(stream, data, size, deadline);
+    drop(stream);
+    return count;
+}
+
+int ovl_stream_read_all(struct ovl_stream *stream, void *data, size_t size, ovl_time deadline)
+{
+    stream->users++;
+    ssize_t count = 1;
+    for (size_t done = 0; done < size && count > 0; done += (size_t)count)
+        count = read_some(stream, (char *)data + done, size - done, deadline);
+    drop(stream);
+    return count > 0 ? 0 : count ? (int)count : OVL_EENDED;
+}
+
+static int write_all(struct ovl_stream *stream, const char *data, size_t size, ovl_time deadline)
+{
+    int error = check_in();
+    bool found = false;
+    while (size && !error) {
+        error = stream->is_closed ? -EBADF : wait_first(stream, WRITE, found, deadline);
+        if (error)
+            break;
+        ssize_t count = try_write(stream, data, size);
+        found = count < 0 && errno == EAGAIN;
+        if (count < 0 && !is_blocked(count))
+            return -errno;
+        data += count < 0 ? 0 : count;
+        size -= count < 0 ? 0 : (size_t)count;
+    }
+    return error;
+}
+
+int ovl_stream_write(struct ovl_stream *stream, const void *data, size_t size, ovl_time deadline)
+{
+    stream->users++;
+    int error = write_all(stream, data, size, deadline);
+    drop(stream);
+    return error;
+}
+
+int ovl_stream_shut(struct ovl_stream *stream)
+{
+    return shutdown(stream->fd, SHUT_WR) ? -errno : 0;
+}
