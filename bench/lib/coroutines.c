@@ -1,6 +1,6 @@
 /*
- * overlap: yield N switches between two coroutines; spawn N, each joined; sleep N at once; crowd N: the
- * time to make as many, until all sleep, and to end them, once they wake.
+ * overlap: yield N switches between two coroutines; spawn N, each joined; sleep N at once; crowd N:
+ * the time to make as many, until all sleep, and to end them, once they wake.
  */
 #include <overlap.h>
 #include <stdio.h>

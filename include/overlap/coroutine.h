@@ -65,8 +65,8 @@ OVL_EXPORT bool ovl_in_coroutine(void);
 struct ovl_coroutine;
 
 /*
- * Starts fn(argument) as a coroutine of the caller's loop. It runs when the caller next waits, in no
- * scope but its own: whoever wants it called off together with others opens a group instead.
+ * Starts fn(argument) as a coroutine of the caller's loop. It runs when the caller next waits, in
+ * no scope but its own: whoever wants it called off together with others opens a group instead.
  *
  * Ownership: *ret_coroutine is for ovl_join, which must be called. With ret_coroutine NULL nobody
  *   awaits it, and its result is lost; the loop runs until it has ended all the same.
@@ -74,7 +74,8 @@ struct ovl_coroutine;
  */
 OVL_EXPORT int ovl_go(ovl_coroutine_fn *fn, void *argument, struct ovl_coroutine **ret_coroutine);
 
-/* Calls it off: what it waits for fails, now and later. Threads: the loop's own, before the join. */
+/* Calls it off: what it waits for fails, now and later. Threads: the loop's own, before the join.
+ */
 OVL_EXPORT void ovl_coroutine_cancel(struct ovl_coroutine *coroutine);
 
 /*
@@ -86,6 +87,26 @@ OVL_EXPORT void ovl_coroutine_cancel(struct ovl_coroutine *coroutine);
  * Threads: a coroutine of the same loop, once for each.
  */
 OVL_EXPORT int ovl_join(struct ovl_coroutine *coroutine);
+
+/* A coroutine that is to be. */
+struct ovl_timer;
+
+/*
+ * Starts fn(argument) as ovl_go does, at the time `at`. Until then it takes some bytes, where a
+ * coroutine that sleeps takes a page.
+ *
+ * Ownership: *ret_timer is for ovl_timer_stop, which must be called, before or after. With
+ * ret_timer NULL it cannot be stopped, and ends by itself. Threads: a coroutine. Errors: -EPERM
+ * (not in a coroutine), -ENOMEM.
+ */
+OVL_EXPORT int ovl_go_at(ovl_time at, ovl_coroutine_fn *fn, void *argument,
+                         struct ovl_timer **ret_timer);
+
+/*
+ * Ends a timer, and says whether it was before its time: fn then never runs. NULL is allowed.
+ * Threads: the loop's own. Errors: none.
+ */
+OVL_EXPORT bool ovl_timer_stop(struct ovl_timer *timer);
 
 /*
  * Lets every other coroutine that is ready run first. Outside of coroutines, gives up the

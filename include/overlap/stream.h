@@ -6,12 +6,12 @@
  *     if (error)
  *         return error;
  *     error = ovl_stream_write(stream, request, strlen(request), ovl_after(OVL_SECOND));
- *     ssize_t size = error ? error : ovl_stream_read(stream, answer, sizeof answer, ovl_after(OVL_SECOND));
- *     ovl_stream_close(stream);
+ *     ssize_t size = error ? error : ovl_stream_read(stream, answer, sizeof answer,
+ * ovl_after(OVL_SECOND)); ovl_stream_close(stream);
  *
- * Cheaper than hooked calls on a descriptor: the loop asks epoll once for a stream, not for each wait.
- * A stream belongs to the loop in which it first waits; within it one coroutine may read while
- * another writes. Threads without a loop may use one too, and block.
+ * Cheaper than hooked calls on a descriptor: the loop asks epoll once for a stream, not for each
+ * wait. A stream belongs to the loop in which it first waits; within it one coroutine may read
+ * while another writes. Threads without a loop may use one too, and block.
  */
 #ifndef OVERLAP_STREAM_H
 #define OVERLAP_STREAM_H
@@ -29,7 +29,8 @@ struct ovl_stream;
 
 /*
  * Looks up the addresses of a host and service, as getaddrinfo does for stream sockets, in a helper
- * thread; literal addresses at once. `host` may be NULL: this machine, or for listening any address.
+ * thread; literal addresses at once. `host` may be NULL: this machine, or for listening any
+ * address.
  *
  * Ownership: freeaddrinfo ends *ret_list; untouched on failure.
  * Threads: any; a coroutine gives way.
@@ -50,8 +51,8 @@ OVL_EXPORT int ovl_connect(const char *host, const char *service, ovl_time deadl
                            struct ovl_stream **ret_stream);
 
 /*
- * Makes a stream of a connected socket, a pipe, or a terminal, and takes it over. A socket's flags stay as
- * they are; so do those of other descriptors, which other processes may share.
+ * Makes a stream of a connected socket, a pipe, or a terminal, and takes it over. A socket's flags
+ * stay as they are; so do those of other descriptors, which other processes may share.
  *
  * Ownership: ovl_stream_close closes it; on failure it stays the caller's. Threads: any.
  * Errors: -EBADF, -ENOMEM.
@@ -86,23 +87,25 @@ OVL_EXPORT int ovl_stream_read_all(struct ovl_stream *stream, void *data, size_t
 /*
  * Writes all of `size` bytes. Where nobody reads any more it is -EPIPE, without a signal.
  *
- * Threads: any; a coroutine gives way. Errors: as ovl_stream_read, -EBUSY where another one writes; a
- * part may have been written.
+ * Threads: any; a coroutine gives way. Errors: as ovl_stream_read, -EBUSY where another one writes;
+ * a part may have been written.
  */
 OVL_EXPORT int ovl_stream_write(struct ovl_stream *stream, const void *data, size_t size,
                                 ovl_time deadline);
 
-/* Tells the other end of a socket that nothing more comes. Threads: any. Errors: those of shutdown. */
+/* Tells the other end of a socket that nothing more comes. Threads: any. Errors: those of shutdown.
+ */
 OVL_EXPORT int ovl_stream_shut(struct ovl_stream *stream);
 
 /*
- * Listens for TCP connections at an address of this machine (NULL: all of them) and a port ("0": any
- * that is free). The address may be taken again at once after an earlier listener's end.
+ * Listens for TCP connections at an address of this machine (NULL: all of them) and a port ("0":
+ * any that is free). The address may be taken again at once after an earlier listener's end.
  *
  * Ownership: ovl_listener_close. Threads: any.
  * Errors: those of ovl_lookup; -EADDRINUSE, -EACCES and others of bind and listen.
  */
-OVL_EXPORT int ovl_listen(const char *host, const char *service, struct ovl_listener **ret_listener);
+OVL_EXPORT int ovl_listen(const char *host, const char *service,
+                          struct ovl_listener **ret_listener);
 
 /* Stops listening. Who waits in ovl_accept gets -EBADF. NULL is allowed. Threads: its loop's. */
 OVL_EXPORT void ovl_listener_close(struct ovl_listener *listener);
@@ -114,8 +117,8 @@ OVL_EXPORT unsigned ovl_listener_port(const struct ovl_listener *listener);
  * Takes the next connection. Several coroutines may wait for one.
  *
  * Ownership: ovl_stream_close. Threads: any; a coroutine gives way.
- * Errors: OVL_ETIMEDOUT, OVL_ECANCELED, -EBADF, -EMFILE, -ENFILE, -ENOMEM. A connection that went away
- *   before it was taken is none.
+ * Errors: OVL_ETIMEDOUT, OVL_ECANCELED, -EBADF, -EMFILE, -ENFILE, -ENOMEM. A connection that went
+ * away before it was taken is none.
  */
 OVL_EXPORT int ovl_accept(struct ovl_listener *listener, ovl_time deadline,
                           struct ovl_stream **ret_stream);

@@ -116,10 +116,10 @@ static void *first_frame(struct top *top)
 }
 
 /*
- * Where a stack's top lies differs from stack to stack. Otherwise all coroutines would have the same
- * things in the same place of their pages: in the same sets of the cache, and, worse, what one stores
- * as it leaves would be taken for what the next one loads as it goes on, since processors compare the
- * lowest 12 bits first: a switch then takes five times as long.
+ * Where a stack's top lies differs from stack to stack. Otherwise all coroutines would have the
+ * same things in the same place of their pages: in the same sets of the cache, and, worse, what one
+ * stores as it leaves would be taken for what the next one loads as it goes on, since processors
+ * compare the lowest 12 bits first: a switch then takes five times as long.
  */
 #define TOPS       4
 #define TOPS_BYTES 256

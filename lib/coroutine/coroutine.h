@@ -78,10 +78,10 @@ struct ovl__coroutine {
     struct ovl__coroutine *next_ready; /* in the loop's queue of those ready to run */
     struct ovl__scope *scope;          /* the innermost one; NULL: none */
     bool is_ready;
-    bool is_interruptible; /* suspended in a wait that a cancelled scope ends */
-    bool has_ended;        /* its function has returned */
-    bool is_kept;          /* after its end it stays until somebody has joined it */
-    int result;            /* its function's; for those that are kept */
+    bool is_interruptible;       /* suspended in a wait that a cancelled scope ends */
+    bool has_ended;              /* its function has returned */
+    bool is_kept;                /* after its end it stays until somebody has joined it */
+    int result;                  /* its function's; for those that are kept */
     struct ovl__link scope_link; /* among the scope's coroutines */
     struct ovl__waiting waiting;
     void (*fn)(void *argument);

@@ -19,18 +19,19 @@
 
 /* Slabs grow with their number, from a few stacks for who needs few. */
 #define FIRST_SLAB 16
-#define LAST_SLAB  1024
+#define LAST_SLAB  256
 
 /* Who needs thousands gets so many at a time ready in one call of the system. */
 #define BATCH 64
 
-/* A slab without coroutines is unmapped where so many other stacks are free: enough for the ups and
- * downs of a busy server. */
+/* Stacks that stay mapped though nobody needs them now: enough for the ups and downs of a busy
+ * server. */
 #define KEEP 4096
 
 /*
  * A guard of its own protection splits the mapping: two more of the 65,530 that the kernel allows a
- * process (vm.max_map_count). Half of them are left to the program; stacks beyond that are unguarded.
+ * process (vm.max_map_count). Half of them are left to the program; stacks beyond that are
+ * unguarded.
  */
 #define PROTECTED_MAX 16384
 
@@ -57,6 +58,7 @@ void ovl__stack_pool_init(struct ovl__stack_pool *pool, size_t stack_bytes)
     };
     ovl__list_init(&pool->slabs);
     ovl__list_init(&pool->roomy);
+    ovl__list_init(&pool->empty);
 }
 
 static void slab_free(struct ovl__slab *slab)
@@ -128,7 +130,7 @@ static int guard(struct ovl__stack_pool *pool, struct ovl__slab *slab, char *sta
         return 0;
     if (ovl__sys.mprotect(stack, pool->page_bytes, PROT_NONE))
         return -errno;
-    slab->protected++;
+    slab->protected ++;
     atomic_fetch_add_explicit(&protected_guards, 1, memory_order_relaxed);
     return 0;
 }
@@ -144,9 +146,9 @@ static bool advise_many(int self, char *first, size_t stride, size_t page_bytes,
 }
 
 /*
- * Guards a batch, and has the kernel give the top page of each, which takes a third less time than a
- * fault for each. Where any of it fails, each is guarded by itself, and none is the worse for it: a
- * process may advise itself from Linux 6.13 on.
+ * Guards a batch, and has the kernel give the top page of each, which takes a third less time than
+ * a fault for each. Where any of it fails, each is guarded by itself, and none is the worse for it:
+ * a process may advise itself from Linux 6.13 on.
  */
 static void make_batch_ready(const struct ovl__stack_pool *pool, struct ovl__slab *slab)
 {
@@ -182,18 +184,34 @@ static char *take_used(struct ovl__stack_pool *pool, struct ovl__slab *slab)
     return stack;
 }
 
+/* One with a free stack: those that are in use already come first, so that others become empty. */
+static struct ovl__slab *roomy_slab(struct ovl__stack_pool *pool)
+{
+    struct ovl__link *link = pool->roomy.next;
+    if (link != &pool->roomy)
+        return ovl__of(link, struct ovl__slab, roomy_link);
+    link = ovl__list_take(&pool->empty);
+    if (!link)
+        return slab_new(pool);
+    ovl__list_append(&pool->roomy, link);
+    return ovl__of(link, struct ovl__slab, roomy_link);
+}
+
+static bool is_full(const struct ovl__slab *slab)
+{
+    return !slab->free && slab->fresh == slab->count;
+}
+
 struct ovl__stack ovl__stack_take(struct ovl__stack_pool *pool)
 {
-    struct ovl__slab *slab = ovl__list_empty(&pool->roomy)
-                                 ? slab_new(pool)
-                                 : ovl__of(pool->roomy.next, struct ovl__slab, roomy_link);
+    struct ovl__slab *slab = roomy_slab(pool);
     if (!slab)
         return (struct ovl__stack){0};
     char *stack = slab->free ? take_used(pool, slab) : take_fresh(pool, slab);
     if (!stack)
         return (struct ovl__stack){0};
     slab->taken++;
-    if (!slab->free && slab->fresh == slab->count)
+    if (is_full(slab))
         ovl__list_remove(&slab->roomy_link);
     return (struct ovl__stack){.bottom = stack, .slab = slab};
 }
@@ -201,15 +219,27 @@ struct ovl__stack ovl__stack_take(struct ovl__stack_pool *pool)
 void ovl__stack_give(struct ovl__stack_pool *pool, struct ovl__stack stack)
 {
     struct ovl__slab *slab = stack.slab;
-    bool was_full = !slab->free && slab->fresh == slab->count;
+    bool was_full = is_full(slab);
     *top_word(slab, stack.bottom) = slab->free;
     slab->free = stack.bottom;
     slab->taken--;
     pool->free_count++;
-    if (was_full) /* to the front: its pages were touched last */
+    if (!slab->taken && !ovl__list_empty(&pool->roomy)) {
+        ovl__list_remove(&slab->roomy_link);
+        ovl__list_append(&pool->empty, &slab->roomy_link);
+    } else if (was_full) { /* to the front: its pages were touched last */
         ovl__list_append(pool->roomy.next, &slab->roomy_link);
-    if (!slab->taken && pool->free_count >= KEEP + slab->fresh) {
-        pool->free_count -= slab->fresh;
-        slab_free(slab);
     }
+}
+
+bool ovl__stack_pool_trim(struct ovl__stack_pool *pool)
+{
+    if (ovl__list_empty(&pool->empty))
+        return false;
+    struct ovl__slab *slab = ovl__of(pool->empty.next, struct ovl__slab, roomy_link);
+    if (pool->free_count < KEEP + slab->fresh)
+        return false;
+    pool->free_count -= slab->fresh;
+    slab_free(slab);
+    return true;
 }

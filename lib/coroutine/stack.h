@@ -4,7 +4,7 @@
  *
  * A slab is one mapping, and a guard within it takes no mapping of its own (MADV_GUARD_INSTALL), so
  * that vm.max_map_count does not limit how many stacks there are. Where the kernel has no such
- * guards, see docs/decisions/0005-stacks.md.
+ * guards, see docs/decisions/0007-stacks.md.
  */
 #ifndef OVL_COROUTINE_STACK_H
 #define OVL_COROUTINE_STACK_H
@@ -19,8 +19,9 @@
 
 /* Many stacks, one above the other. */
 struct ovl__slab {
-    struct ovl__link link;       /* among all of the pool's */
-    struct ovl__link roomy_link; /* among those that have a free stack */
+    struct ovl__link link; /* among all of the pool's */
+    struct ovl__link
+        roomy_link; /* among those that have a free stack, or those that have only such */
     char *base;
     size_t stack_bytes; /* of each, guard included */
     unsigned count;
@@ -36,7 +37,8 @@ struct ovl__stack_pool {
     size_t stack_bytes; /* of each, guard included; a multiple of the page */
     size_t page_bytes;
     struct ovl__link slabs;
-    struct ovl__link roomy; /* the slab to take from comes first */
+    struct ovl__link roomy; /* slabs with stacks taken and free; the one to take from comes first */
+    struct ovl__link empty; /* slabs without one that is taken */
     unsigned next_count;    /* how many stacks the next slab is to have */
     size_t free_count;      /* given back, and not taken again */
 };
@@ -58,6 +60,12 @@ struct ovl__stack ovl__stack_take(struct ovl__stack_pool *pool);
 
 /* Gives a stack back; nothing may run on it. */
 void ovl__stack_give(struct ovl__stack_pool *pool, struct ovl__stack stack);
+
+/*
+ * Gives one slab back to the system, if so many stacks are free that it is not likely to be missed
+ * soon; says whether it did. It takes a while: for when there is nothing else to do.
+ */
+bool ovl__stack_pool_trim(struct ovl__stack_pool *pool);
 
 /* Which one of its slab's it is. */
 static inline size_t ovl__stack_index(struct ovl__stack stack)

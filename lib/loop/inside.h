@@ -1,6 +1,6 @@
 /*
- * What a loop is made of, for the files of this room that share it: loop.c (its life), switch.c (who
- * runs next), descriptors.c (epoll), stream.c.
+ * What a loop is made of, for the files of this room that share it: loop.c (its life), switch.c
+ * (who runs next), descriptors.c (epoll), stream.c.
  */
 #ifndef OVL_LOOP_INSIDE_H
 #define OVL_LOOP_INSIDE_H

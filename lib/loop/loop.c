@@ -80,9 +80,10 @@ static void handle_messages(struct ovl__loop *loop)
     }
 }
 
-static ovl_time sleep_ns(const struct ovl__loop *loop)
+/* How long the loop may sleep; where it may, it first tidies up, a little at a time. */
+static ovl_time sleep_ns(struct ovl__loop *loop)
 {
-    if (loop->ready)
+    if (loop->ready || ovl__stack_pool_trim(&loop->stacks))
         return 0;
     ovl_time next = ovl__timers_next(&loop->timers);
     if (next == OVL_FOREVER)

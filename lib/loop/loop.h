@@ -61,8 +61,8 @@ void ovl__yield(void);
 int ovl__join(struct ovl__coroutine *coroutine);
 
 /*
- * Notes what the calling coroutine is about to be suspended for, and the descriptor or -1, for those
- * who ask where it waits. Without it, the next suspension is a sleep. `kind` is a constant.
+ * Notes what the calling coroutine is about to be suspended for, and the descriptor or -1, for
+ * those who ask where it waits. Without it, the next suspension is a sleep. `kind` is a constant.
  */
 void ovl__waits_for(const char *kind, int fd);
 

@@ -16,68 +16,6 @@ bool ovl_in_coroutine(void)
     return ovl__current && ovl__current->coroutine;
 }
 
-/* --- coroutines of their own --- */
-
-/*
- * One that was started by ovl_go lives in a scope of its own, so that it outlives the scopes of who
- * started it.
- */
-static void run_alone(void *argument)
-{
-    struct ovl__coroutine *self = ovl__current->coroutine;
-    struct ovl__scope scope;
-    ovl__scope_begin(&scope, self->loop, NULL, OVL_FOREVER, false);
-    scope.reason = self->result; /* cancelled before it began */
-    self->owner = &scope;
-    ovl__scope_move(self, &scope);
-    int result = self->call(argument);
-    ovl__scope_move(self, NULL);
-    self->owner = NULL;
-    self->result = result;
-}
-
-int ovl_go(ovl_coroutine_fn *fn, void *argument, struct ovl_coroutine **ret_coroutine)
-{
-    if (!ovl_in_coroutine())
-        return -EPERM;
-    struct ovl__coroutine *coroutine;
-    int error =
-        ovl__loop_spawn_coroutine(ovl__current->coroutine->loop, run_alone, argument, &coroutine);
-    if (error)
-        return error;
-    coroutine->call = fn;
-    if (ret_coroutine) {
-        coroutine->is_kept = true;
-        *ret_coroutine = (struct ovl_coroutine *)coroutine;
-    }
-    return 0;
-}
-
-void ovl_coroutine_cancel(struct ovl_coroutine *handle)
-{
-    struct ovl__coroutine *coroutine = (struct ovl__coroutine *)handle;
-    if (coroutine->has_ended)
-        return;
-    if (coroutine->owner)
-        ovl__scope_cancel(coroutine->owner, OVL_ECANCELED);
-    else
-        coroutine->result = OVL_ECANCELED;
-}
-
-int ovl_join(struct ovl_coroutine *handle)
-{
-    struct ovl__coroutine *coroutine = (struct ovl__coroutine *)handle;
-    while (!coroutine->has_ended) {
-        coroutine->joiner = ovl__current->coroutine;
-        ovl__waits_for("join", -1);
-        if (ovl__suspend(OVL_FOREVER)) {
-            ovl_coroutine_cancel(handle);
-            break;
-        }
-    }
-    return ovl__join(coroutine);
-}
-
 static void sleep_in_thread(ovl_time deadline)
 {
     struct timespec until = {.tv_sec = deadline / OVL_SECOND, .tv_nsec = deadline % OVL_SECOND};

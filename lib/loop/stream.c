@@ -1,6 +1,6 @@
 /*
- * Streams. A socket is put into the loop's epoll once, edge-triggered, and stays there: a wait costs
- * no system call, and what epoll has said is remembered until a call has used it up.
+ * Streams. A socket is put into the loop's epoll once, edge-triggered, and stays there: a wait
+ * costs no system call, and what epoll has said is remembered until a call has used it up.
  */
 #include "base/memory.h"
 #include "base/system.h"
@@ -23,10 +23,10 @@ struct ovl_stream {
     bool is_socket;
     bool is_registered; /* with epoll, of `loop` */
     bool is_closed;
-    bool has_ended;  /* epoll has told of the end: reading will not block any more */
-    bool may[2];     /* by side: the next call may go through */
-    unsigned users;  /* calls that hold a pointer to it */
-    struct ovl__loop *loop;           /* where it first waited */
+    bool has_ended;         /* epoll has told of the end: reading will not block any more */
+    bool may[2];            /* by side: the next call may go through */
+    unsigned users;         /* calls that hold a pointer to it */
+    struct ovl__loop *loop; /* where it first waited */
     struct ovl__coroutine *waiter[2]; /* by side */
 };
 
@@ -98,8 +98,7 @@ static int enter_epoll(struct ovl_stream *stream, struct ovl__loop *loop)
         .data.u64 = (uintptr_t)stream | OVL__EVENT_STREAM,
     };
     if (ovl__sys.epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, stream->fd, &event) &&
-        (errno != EEXIST ||
-         ovl__sys.epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, stream->fd, &event)))
+        (errno != EEXIST || ovl__sys.epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, stream->fd, &event)))
         return -errno;
     stream->loop = loop;
     stream->is_registered = true;

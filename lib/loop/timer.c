@@ -148,9 +148,10 @@ ovl_time ovl__timers_next(const struct ovl__timers *timers)
 }
 
 /*
- * A timer that fires, and the coroutine which it wakes, lie on a page that nobody has touched for long.
- * Where many are due at once, the memory of those to come is asked for while others run: of the lines
- * below the timer, where the coroutine was left, and of those above, up to what it returns through.
+ * A timer that fires, and the coroutine which it wakes, lie on a page that nobody has touched for
+ * long. Where many are due at once, the memory of those to come is asked for while others run: of
+ * the lines below the timer, where the coroutine was left, and of those above, up to what it
+ * returns through.
  */
 #define LINES_BELOW 3
 #define LINES_ABOVE 7
@@ -170,8 +171,8 @@ static void fetch_next(const struct ovl__timers *timers, ovl_time now)
     if (timers->count <= AHEAD || timers->entries[1].at > now)
         return;
     size_t child = earliest_child(timers, 0);
-    fetch(timers, timers->entries[child].at > timers->entries[0].at ? child
-                                                                     : timers->count - AHEAD);
+    fetch(timers,
+          timers->entries[child].at > timers->entries[0].at ? child : timers->count - AHEAD);
 }
 
 void ovl__timers_run(struct ovl__timers *timers, ovl_time now, size_t limit)

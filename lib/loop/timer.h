@@ -15,8 +15,8 @@ struct ovl__timer {
 
 /*
  * Timers lie on the stacks of those who wait, each in a page of its own that is long out of the
- * caches. So what sifting moves and notes lies beside each other here, and no timer is touched before
- * it fires.
+ * caches. So what sifting moves and notes lies beside each other here, and no timer is touched
+ * before it fires.
  */
 struct ovl__timer_entry {
     ovl_time at;

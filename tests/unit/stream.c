@@ -1,0 +1,491 @@
+/* Proves that streams carry what they are given, wait no longer than they are told, and end well.
+ */
+#include "../support/cases.h"
+#include "../support/pattern.h"
+#include <errno.h>
+#include <netdb.h>
+#include <overlap.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MS    OVL_MILLISECOND
+#define GUARD ovl_after(20 * OVL_SECOND)
+
+static void in_loop(ovl_coroutine_fn *fn)
+{
+    assert_int_equal(ovl_run(fn, NULL, NULL), 0);
+}
+
+static void make_pair(struct ovl_stream *pair[2])
+{
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    assert_int_equal(ovl_stream_open(fds[0], &pair[0]), 0);
+    assert_int_equal(ovl_stream_open(fds[1], &pair[1]), 0);
+}
+
+static void close_pair(struct ovl_stream *pair[2])
+{
+    ovl_stream_close(pair[0]);
+    ovl_stream_close(pair[1]);
+}
+
+/* --- data --- */
+
+enum { MANY = 3000000 };
+
+static int write_many(void *argument)
+{
+    char *data = malloc(MANY);
+    pattern_fill(data, 0, MANY, 7);
+    int error = ovl_stream_write(argument, data, MANY, GUARD);
+    free(data);
+    return error ? error : ovl_stream_shut(argument);
+}
+
+static int carry_many(void *argument)
+{
+    (void)argument;
+    struct ovl_stream *pair[2];
+    make_pair(pair);
+    struct ovl_coroutine *writer;
+    assert_int_equal(ovl_go(write_many, pair[0], &writer), 0);
+    char *data = malloc(MANY);
+    size_t done = 0;
+    ssize_t size;
+    while (done < MANY && (size = ovl_stream_read(pair[1], data + done, MANY - done, GUARD)) > 0)
+        done += (size_t)size;
+    assert_int_equal(done, MANY);
+    assert_true(pattern_holds(data, MANY, 7));
+    assert_int_equal(ovl_stream_read(pair[1], data, 1, GUARD), 0); /* the end stays */
+    assert_int_equal(ovl_join(writer), 0);
+    free(data);
+    close_pair(pair);
+    return 0;
+}
+
+static void much_arrives_whole(void)
+{
+    in_loop(carry_many);
+}
+
+static int reply(void *argument)
+{
+    struct ovl_stream *stream = argument;
+    char byte;
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(ovl_stream_read(stream, &byte, 1, GUARD), 1);
+        assert_int_equal(ovl_stream_write(stream, &byte, 1, GUARD), 0);
+    }
+    return 0;
+}
+
+/* An event that came before the wait, or with another one, is not forgotten. */
+static int ping(void *argument)
+{
+    (void)argument;
+    struct ovl_stream *pair[2];
+    make_pair(pair);
+    struct ovl_coroutine *other;
+    assert_int_equal(ovl_go(reply, pair[1], &other), 0);
+    for (int i = 0; i < 1000; i++) {
+        char byte = (char)i;
+        assert_int_equal(ovl_stream_write(pair[0], &byte, 1, GUARD), 0);
+        if (i % 3 == 0)
+            ovl_yield();
+        char back = 0;
+        assert_int_equal(ovl_stream_read_all(pair[0], &back, 1, GUARD), 0);
+        assert_int_equal(back, byte);
+    }
+    assert_int_equal(ovl_join(other), 0);
+    close_pair(pair);
+    return 0;
+}
+
+static void messages_go_back_and_forth(void)
+{
+    in_loop(ping);
+}
+
+static int read_pieces(void *argument)
+{
+    (void)argument;
+    struct ovl_stream *pair[2];
+    make_pair(pair);
+    char data[10] = "";
+    assert_int_equal(ovl_stream_write(pair[0], "abcdef", 6, GUARD), 0);
+    assert_int_equal(ovl_stream_read(pair[1], data, 2, GUARD), 2);
+    assert_int_equal(ovl_stream_read(pair[1], data + 2, 8, GUARD), 4);
+    assert_string_equal(data, "abcdef");
+    assert_int_equal(ovl_stream_write(pair[0], "xy", 2, GUARD), 0);
+    assert_int_equal(ovl_stream_shut(pair[0]), 0);
+    assert_int_equal(ovl_stream_read_all(pair[1], data, 3, GUARD), OVL_EENDED);
+    close_pair(pair);
+    return 0;
+}
+
+static void what_is_left_is_read_next(void)
+{
+    in_loop(read_pieces);
+}
+
+/* --- waiting --- */
+
+static int time_out(void *argument)
+{
+    (void)argument;
+    struct ovl_stream *pair[2];
+    make_pair(pair);
+    char byte;
+    ovl_time deadline = ovl_after(20 * MS);
+    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, deadline), OVL_ETIMEDOUT);
+    assert_true(ovl_now() >= deadline);
+    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, 0), OVL_ETIMEDOUT);
+    char *data = calloc(1, MANY);
+    assert_int_equal(ovl_stream_write(pair[0], data, MANY, ovl_after(20 * MS)), OVL_ETIMEDOUT);
+    free(data);
+    assert_int_equal(ovl_stream_write(pair[1], "z", 1, GUARD), 0);
+    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, GUARD), 1); /* it still works */
+    close_pair(pair);
+    return 0;
+}
+
+static void deadlines_end_waits(void)
+{
+    in_loop(time_out);
+}
+
+static int read_byte(void *argument)
+{
+    char byte;
+    return (int)ovl_stream_read(argument, &byte, 1, GUARD);
+}
+
+static int call_off(void *argument)
+{
+    (void)argument;
+    struct ovl_stream *pair[2];
+    make_pair(pair);
+    struct ovl_coroutine *reader;
+    assert_int_equal(ovl_go(read_byte, pair[0], &reader), 0);
+    ovl_yield();
+    char byte;
+    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, GUARD), -EBUSY);
+    ovl_coroutine_cancel(reader);
+    assert_int_equal(ovl_join(reader), OVL_ECANCELED);
+    close_pair(pair);
+    return 0;
+}
+
+static void cancelling_ends_a_read(void)
+{
+    in_loop(call_off);
+}
+
+/* Nothing that is there already gets through in a cancelled scope: who reads on and on is ended
+ * too. */
+static int read_in_cancelled(void *argument)
+{
+    (void)argument;
+    struct ovl_stream *pair[2];
+    make_pair(pair);
+    assert_int_equal(ovl_stream_write(pair[1], "abc", 3, GUARD), 0);
+    struct ovl_scope scope;
+    char byte;
+    assert_int_equal(ovl_scope_enter(&scope, OVL_FOREVER, 0), 0);
+    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, GUARD), 1);
+    ovl_scope_cancel(&scope);
+    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, GUARD), OVL_ECANCELED);
+    assert_int_equal(ovl_stream_write(pair[0], &byte, 1, GUARD), OVL_ECANCELED);
+    assert_int_equal(ovl_scope_leave(&scope), OVL_ECANCELED);
+    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, GUARD), 1);
+    close_pair(pair);
+    return 0;
+}
+
+static void cancelled_scopes_read_nothing(void)
+{
+    in_loop(read_in_cancelled);
+}
+
+static int close_under(void *argument)
+{
+    (void)argument;
+    struct ovl_stream *pair[2];
+    make_pair(pair);
+    struct ovl_coroutine *reader;
+    assert_int_equal(ovl_go(read_byte, pair[0], &reader), 0);
+    ovl_yield();
+    ovl_stream_close(pair[0]);
+    assert_int_equal(ovl_join(reader), -EBADF);
+    assert_int_equal(ovl_stream_write(pair[1], "a", 1, GUARD), -EPIPE);
+    ovl_stream_close(pair[1]);
+    return 0;
+}
+
+static void closing_wakes_who_waits(void)
+{
+    in_loop(close_under);
+}
+
+/* The number of a closed stream's descriptor is taken at once: nothing of the old one reaches the
+ * new. */
+static int reuse_numbers(void *argument)
+{
+    (void)argument;
+    for (int i = 0; i < 200; i++) {
+        struct ovl_stream *old[2], *new[2];
+        make_pair(old);
+        struct ovl_coroutine *reader;
+        assert_int_equal(ovl_go(read_byte, old[0], &reader), 0);
+        ovl_yield();
+        assert_int_equal(ovl_stream_write(old[1], "x", 1, GUARD), 0); /* an event is under way */
+        int number = ovl_stream_fd(old[0]);
+        ovl_stream_close(old[0]);
+        make_pair(new);
+        assert_int_equal(ovl_stream_fd(new[0]), number);
+        char byte;
+        assert_int_equal(ovl_stream_read(new[0], &byte, 1, ovl_after(0)), OVL_ETIMEDOUT);
+        assert_int_equal(ovl_join(reader), -EBADF);
+        ovl_stream_close(old[1]);
+        close_pair(new);
+    }
+    return 0;
+}
+
+static void numbers_used_again_get_no_old_events(void)
+{
+    in_loop(reuse_numbers);
+}
+
+static int count_up(void *argument)
+{
+    int *count = argument;
+    while (ovl_yield() == 0 && *count < 1000000)
+        ++*count;
+    return 0;
+}
+
+/* One that always finds something to read leaves room for others. */
+static int never_wait(void *argument)
+{
+    (void)argument;
+    struct ovl_stream *pair[2];
+    make_pair(pair);
+    char data[8000] = "";
+    int count = 0;
+    struct ovl_coroutine *counter;
+    assert_int_equal(ovl_stream_write(pair[1], data, sizeof data, GUARD), 0);
+    assert_int_equal(ovl_go(count_up, &count, &counter), 0);
+    for (size_t i = 0; i < sizeof data; i++)
+        assert_int_equal(ovl_stream_read(pair[0], &data[i], 1, GUARD), 1);
+    assert_true(count > 0);
+    count = 1000000;
+    assert_int_equal(ovl_join(counter), 0);
+    close_pair(pair);
+    return 0;
+}
+
+static void readers_that_never_wait_give_way(void)
+{
+    in_loop(never_wait);
+}
+
+/* --- pipes --- */
+
+static int use_pipe(void *argument)
+{
+    (void)argument;
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    struct ovl_stream *pair[2];
+    assert_int_equal(ovl_stream_open(fds[0], &pair[0]), 0);
+    assert_int_equal(ovl_stream_open(fds[1], &pair[1]), 0);
+    char *data = malloc(100000);
+    pattern_fill(data, 0, 100000, 3);
+    struct ovl_coroutine *reader;
+    assert_int_equal(ovl_go(read_byte, pair[0], &reader), 0);
+    assert_int_equal(ovl_stream_write(pair[1], data, 1000, GUARD), 0);
+    assert_int_equal(ovl_join(reader), 1);
+    assert_int_equal(ovl_stream_read_all(pair[0], data, 999, GUARD), 0);
+    assert_int_equal(ovl_stream_write(pair[1], data, 100000, ovl_after(20 * MS)), OVL_ETIMEDOUT);
+    ovl_stream_close(pair[0]);
+    assert_int_equal(ovl_stream_write(pair[1], data, 1, GUARD), -EPIPE); /* and no signal */
+    ovl_stream_close(pair[1]);
+    free(data);
+    return 0;
+}
+
+static void pipes_are_streams_too(void)
+{
+    in_loop(use_pipe);
+}
+
+static void threads_may_use_streams(void)
+{
+    struct ovl_stream *pair[2];
+    make_pair(pair);
+    char byte = 'a';
+    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, ovl_after(5 * MS)), OVL_ETIMEDOUT);
+    assert_int_equal(ovl_stream_write(pair[1], &byte, 1, GUARD), 0);
+    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, GUARD), 1);
+    close_pair(pair);
+    struct ovl_stream *none = NULL;
+    assert_int_equal(ovl_stream_open(9999, &none), -EBADF);
+    assert_null(none);
+}
+
+/* --- connections --- */
+
+static int answer(void *argument)
+{
+    struct ovl_stream *stream = argument;
+    char data[4];
+    int error = ovl_stream_read_all(stream, data, 4, GUARD);
+    if (!error)
+        error = ovl_stream_write(stream, data, 4, GUARD);
+    ovl_stream_close(stream);
+    return error;
+}
+
+static int serve(void *argument)
+{
+    struct ovl_stream *stream;
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(ovl_accept(argument, GUARD, &stream), 0);
+        assert_int_equal(ovl_go(answer, stream, NULL), 0);
+    }
+    return 0;
+}
+
+static int ask(void *argument)
+{
+    struct ovl_stream *stream;
+    char data[4];
+    int error = ovl_connect("localhost", argument, GUARD, &stream);
+    if (error)
+        return error;
+    error = ovl_stream_write(stream, "ping", 4, GUARD);
+    if (!error)
+        error = ovl_stream_read_all(stream, data, 4, GUARD);
+    ovl_stream_close(stream);
+    return error ? error : memcmp(data, "ping", 4);
+}
+
+static int connect_many(void *argument)
+{
+    (void)argument;
+    struct ovl_listener *listener;
+    struct ovl_group *group;
+    assert_int_equal(ovl_listen("127.0.0.1", "0", &listener), 0);
+    char port[8];
+    snprintf(port, sizeof port, "%u", ovl_listener_port(listener));
+    assert_int_equal(ovl_group_open(GUARD, &group), 0);
+    assert_int_equal(ovl_group_go(group, serve, listener), 0);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(ovl_group_go(group, ask, port), 0);
+    assert_int_equal(ovl_group_close(group), 0);
+    struct ovl_stream *none = NULL;
+    assert_int_equal(ovl_accept(listener, ovl_after(5 * MS), &none), OVL_ETIMEDOUT);
+    ovl_listener_close(listener);
+    assert_int_equal(ovl_connect("127.0.0.1", port, GUARD, &none), -ECONNREFUSED);
+    assert_null(none);
+    return 0;
+}
+
+static void clients_and_servers_meet(void)
+{
+    in_loop(connect_many);
+}
+
+static int accept_one(void *argument)
+{
+    struct ovl_stream *stream;
+    return ovl_accept(argument, GUARD, &stream);
+}
+
+static int stop_listening(void *argument)
+{
+    (void)argument;
+    struct ovl_listener *listener;
+    struct ovl_coroutine *accepter;
+    assert_int_equal(ovl_listen("127.0.0.1", "0", &listener), 0);
+    assert_int_equal(ovl_go(accept_one, listener, &accepter), 0);
+    ovl_yield();
+    ovl_listener_close(listener);
+    assert_int_equal(ovl_join(accepter), -EBADF);
+    return 0;
+}
+
+static void closing_a_listener_wakes_who_accepts(void)
+{
+    in_loop(stop_listening);
+}
+
+/* 192.0.2.0/24 is for documentation: at best nobody answers, at worst the network says so at once.
+ */
+static int connect_to_nobody(void *argument)
+{
+    (void)argument;
+    struct ovl_stream *none = NULL;
+    ovl_time begin = ovl_now();
+    int error = ovl_connect("192.0.2.1", "9", ovl_after(50 * MS), &none);
+    assert_true(error != 0);
+    assert_null(none);
+    assert_true(ovl_now() - begin < 10 * OVL_SECOND);
+    return 0;
+}
+
+static void connecting_ends_with_the_deadline(void)
+{
+    in_loop(connect_to_nobody);
+}
+
+static int look_up(void *argument)
+{
+    (void)argument;
+    struct addrinfo *list = NULL;
+    assert_int_equal(ovl_lookup("127.0.0.1", "80", GUARD, &list), 0);
+    freeaddrinfo(list);
+    list = NULL;
+    assert_int_equal(ovl_lookup("localhost", "80", GUARD, &list), 0);
+    freeaddrinfo(list);
+    list = NULL;
+    assert_int_equal(ovl_lookup("localhost", "no-such-service", GUARD, &list), OVL_ELOOKUP);
+    assert_int_equal(ovl_lookup("a.name.invalid", "80", 0, &list), OVL_ETIMEDOUT);
+    assert_null(list);
+    return 0;
+}
+
+static void names_are_looked_up_until_a_deadline(void)
+{
+    in_loop(look_up);
+}
+
+int main(int argc, char *argv[])
+{
+    const struct test_case cases[] = {
+        TEST_CASE(much_arrives_whole),
+        TEST_CASE(messages_go_back_and_forth),
+        TEST_CASE(what_is_left_is_read_next),
+        TEST_CASE(deadlines_end_waits),
+        TEST_CASE(cancelling_ends_a_read),
+        TEST_CASE(cancelled_scopes_read_nothing),
+        TEST_CASE(closing_wakes_who_waits),
+        TEST_CASE(numbers_used_again_get_no_old_events),
+        TEST_CASE(readers_that_never_wait_give_way),
+        TEST_CASE(pipes_are_streams_too),
+        TEST_CASE(threads_may_use_streams),
+        TEST_CASE(clients_and_servers_meet),
+        TEST_CASE(closing_a_listener_wakes_who_accepts),
+        TEST_CASE(connecting_ends_with_the_deadline),
+        TEST_CASE(names_are_looked_up_until_a_deadline),
+    };
+    return run_cases("stream", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) ? EXIT_FAILURE
+                                                                                  : EXIT_SUCCESS;
+}
