@@ -224,7 +224,7 @@ void ovl__stack_give(struct ovl__stack_pool *pool, struct ovl__stack stack)
     slab->free = stack.bottom;
     slab->taken--;
     pool->free_count++;
-    if (!slab->taken && !ovl__list_empty(&pool->roomy)) {
+    if (!slab->taken) {
         ovl__list_remove(&slab->roomy_link);
         ovl__list_append(&pool->empty, &slab->roomy_link);
     } else if (was_full) { /* to the front: its pages were touched last */
