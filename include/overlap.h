@@ -24,13 +24,13 @@
 #include <overlap/executor.h>
 #include <overlap/future.h>
 #include <overlap/group.h>
+#include <overlap/io.h>
 #include <overlap/ledger.h>
 #include <overlap/lock.h>
 #include <overlap/map.h>
 #include <overlap/model.h>
 #include <overlap/predict.h>
 #include <overlap/scope.h>
-#include <overlap/stream.h>
 #include <overlap/task.h>
 #include <overlap/time.h>
 #include <overlap/tuner.h>

@@ -5,13 +5,13 @@
 
 static int echo(void *argument)
 {
-    struct ovl_stream *stream = argument;
+    struct ovl_io *stream = argument;
     char data[4096];
     ssize_t size;
-    while ((size = ovl_stream_read(stream, data, sizeof data, OVL_FOREVER)) > 0)
-        if (ovl_stream_write(stream, data, (size_t)size, OVL_FOREVER))
+    while ((size = ovl_io_read(stream, data, sizeof data, OVL_FOREVER)) > 0)
+        if (ovl_io_write(stream, data, (size_t)size, OVL_FOREVER))
             break;
-    ovl_stream_close(stream);
+    ovl_io_close(stream);
     return 0;
 }
 
@@ -19,7 +19,7 @@ static int serve(void *argument)
 {
     (void)argument;
     struct ovl_listener *listener;
-    struct ovl_stream *stream;
+    struct ovl_io *stream;
     if (ovl_listen("127.0.0.1", "0", &listener))
         return 3;
     printf("%u\n", ovl_listener_port(listener));

@@ -10,8 +10,8 @@
 #include <netinet/tcp.h>
 #include <overlap/coroutine.h>
 #include <overlap/error.h>
+#include <overlap/io.h>
 #include <overlap/scope.h>
-#include <overlap/stream.h>
 #include <string.h>
 
 /* --- looking up --- */
@@ -184,16 +184,16 @@ static int connect_to_any(const struct addrinfo *list, ovl_time deadline, int *r
     return error;
 }
 
-static int open_or_close(int fd, struct ovl_stream **ret_stream)
+static int open_or_close(int fd, struct ovl_io **ret_stream)
 {
-    int error = ovl_stream_open(fd, ret_stream);
+    int error = ovl_io_open(fd, ret_stream);
     if (error)
         ovl__sys.close(fd);
     return error;
 }
 
 int ovl_connect(const char *host, const char *service, ovl_time deadline,
-                struct ovl_stream **ret_stream)
+                struct ovl_io **ret_stream)
 {
     struct addrinfo *list = NULL;
     int error = look_up(host, service, 0, deadline, &list);
@@ -306,7 +306,7 @@ static int accept_next(struct ovl_listener *listener, ovl_time deadline, int *re
     }
 }
 
-int ovl_accept(struct ovl_listener *listener, ovl_time deadline, struct ovl_stream **ret_stream)
+int ovl_accept(struct ovl_listener *listener, ovl_time deadline, struct ovl_io **ret_stream)
 {
     int fd = -1;
     listener->users++;

@@ -21,18 +21,18 @@ static void in_loop(ovl_coroutine_fn *fn)
     assert_int_equal(ovl_run(fn, NULL, NULL), 0);
 }
 
-static void make_pair(struct ovl_stream *pair[2])
+static void make_pair(struct ovl_io *pair[2])
 {
     int fds[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-    assert_int_equal(ovl_stream_open(fds[0], &pair[0]), 0);
-    assert_int_equal(ovl_stream_open(fds[1], &pair[1]), 0);
+    assert_int_equal(ovl_io_open(fds[0], &pair[0]), 0);
+    assert_int_equal(ovl_io_open(fds[1], &pair[1]), 0);
 }
 
-static void close_pair(struct ovl_stream *pair[2])
+static void close_pair(struct ovl_io *pair[2])
 {
-    ovl_stream_close(pair[0]);
-    ovl_stream_close(pair[1]);
+    ovl_io_close(pair[0]);
+    ovl_io_close(pair[1]);
 }
 
 /* --- data --- */
@@ -43,26 +43,26 @@ static int write_many(void *argument)
 {
     char *data = malloc(MANY);
     pattern_fill(data, 0, MANY, 7);
-    int error = ovl_stream_write(argument, data, MANY, GUARD);
+    int error = ovl_io_write(argument, data, MANY, GUARD);
     free(data);
-    return error ? error : ovl_stream_shut(argument);
+    return error ? error : ovl_io_shut(argument);
 }
 
 static int carry_many(void *argument)
 {
     (void)argument;
-    struct ovl_stream *pair[2];
+    struct ovl_io *pair[2];
     make_pair(pair);
     struct ovl_coroutine *writer;
     assert_int_equal(ovl_go(write_many, pair[0], &writer), 0);
     char *data = malloc(MANY);
     size_t done = 0;
     ssize_t size;
-    while (done < MANY && (size = ovl_stream_read(pair[1], data + done, MANY - done, GUARD)) > 0)
+    while (done < MANY && (size = ovl_io_read(pair[1], data + done, MANY - done, GUARD)) > 0)
         done += (size_t)size;
     assert_int_equal(done, MANY);
     assert_true(pattern_holds(data, MANY, 7));
-    assert_int_equal(ovl_stream_read(pair[1], data, 1, GUARD), 0); /* the end stays */
+    assert_int_equal(ovl_io_read(pair[1], data, 1, GUARD), 0); /* the end stays */
     assert_int_equal(ovl_join(writer), 0);
     free(data);
     close_pair(pair);
@@ -76,11 +76,11 @@ static void much_arrives_whole(void)
 
 static int reply(void *argument)
 {
-    struct ovl_stream *stream = argument;
+    struct ovl_io *stream = argument;
     char byte;
     for (int i = 0; i < 1000; i++) {
-        assert_int_equal(ovl_stream_read(stream, &byte, 1, GUARD), 1);
-        assert_int_equal(ovl_stream_write(stream, &byte, 1, GUARD), 0);
+        assert_int_equal(ovl_io_read(stream, &byte, 1, GUARD), 1);
+        assert_int_equal(ovl_io_write(stream, &byte, 1, GUARD), 0);
     }
     return 0;
 }
@@ -89,17 +89,17 @@ static int reply(void *argument)
 static int ping(void *argument)
 {
     (void)argument;
-    struct ovl_stream *pair[2];
+    struct ovl_io *pair[2];
     make_pair(pair);
     struct ovl_coroutine *other;
     assert_int_equal(ovl_go(reply, pair[1], &other), 0);
     for (int i = 0; i < 1000; i++) {
         char byte = (char)i;
-        assert_int_equal(ovl_stream_write(pair[0], &byte, 1, GUARD), 0);
+        assert_int_equal(ovl_io_write(pair[0], &byte, 1, GUARD), 0);
         if (i % 3 == 0)
             ovl_yield();
         char back = 0;
-        assert_int_equal(ovl_stream_read_all(pair[0], &back, 1, GUARD), 0);
+        assert_int_equal(ovl_io_read_all(pair[0], &back, 1, GUARD), 0);
         assert_int_equal(back, byte);
     }
     assert_int_equal(ovl_join(other), 0);
@@ -115,16 +115,16 @@ static void messages_go_back_and_forth(void)
 static int read_pieces(void *argument)
 {
     (void)argument;
-    struct ovl_stream *pair[2];
+    struct ovl_io *pair[2];
     make_pair(pair);
     char data[10] = "";
-    assert_int_equal(ovl_stream_write(pair[0], "abcdef", 6, GUARD), 0);
-    assert_int_equal(ovl_stream_read(pair[1], data, 2, GUARD), 2);
-    assert_int_equal(ovl_stream_read(pair[1], data + 2, 8, GUARD), 4);
+    assert_int_equal(ovl_io_write(pair[0], "abcdef", 6, GUARD), 0);
+    assert_int_equal(ovl_io_read(pair[1], data, 2, GUARD), 2);
+    assert_int_equal(ovl_io_read(pair[1], data + 2, 8, GUARD), 4);
     assert_string_equal(data, "abcdef");
-    assert_int_equal(ovl_stream_write(pair[0], "xy", 2, GUARD), 0);
-    assert_int_equal(ovl_stream_shut(pair[0]), 0);
-    assert_int_equal(ovl_stream_read_all(pair[1], data, 3, GUARD), OVL_EENDED);
+    assert_int_equal(ovl_io_write(pair[0], "xy", 2, GUARD), 0);
+    assert_int_equal(ovl_io_shut(pair[0]), 0);
+    assert_int_equal(ovl_io_read_all(pair[1], data, 3, GUARD), OVL_EENDED);
     close_pair(pair);
     return 0;
 }
@@ -139,18 +139,18 @@ static void what_is_left_is_read_next(void)
 static int time_out(void *argument)
 {
     (void)argument;
-    struct ovl_stream *pair[2];
+    struct ovl_io *pair[2];
     make_pair(pair);
     char byte;
     ovl_time deadline = ovl_after(20 * MS);
-    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, deadline), OVL_ETIMEDOUT);
+    assert_int_equal(ovl_io_read(pair[0], &byte, 1, deadline), OVL_ETIMEDOUT);
     assert_true(ovl_now() >= deadline);
-    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, 0), OVL_ETIMEDOUT);
+    assert_int_equal(ovl_io_read(pair[0], &byte, 1, 0), OVL_ETIMEDOUT);
     char *data = calloc(1, MANY);
-    assert_int_equal(ovl_stream_write(pair[0], data, MANY, ovl_after(20 * MS)), OVL_ETIMEDOUT);
+    assert_int_equal(ovl_io_write(pair[0], data, MANY, ovl_after(20 * MS)), OVL_ETIMEDOUT);
     free(data);
-    assert_int_equal(ovl_stream_write(pair[1], "z", 1, GUARD), 0);
-    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, GUARD), 1); /* it still works */
+    assert_int_equal(ovl_io_write(pair[1], "z", 1, GUARD), 0);
+    assert_int_equal(ovl_io_read(pair[0], &byte, 1, GUARD), 1); /* it still works */
     close_pair(pair);
     return 0;
 }
@@ -163,19 +163,19 @@ static void deadlines_end_waits(void)
 static int read_byte(void *argument)
 {
     char byte;
-    return (int)ovl_stream_read(argument, &byte, 1, GUARD);
+    return (int)ovl_io_read(argument, &byte, 1, GUARD);
 }
 
 static int call_off(void *argument)
 {
     (void)argument;
-    struct ovl_stream *pair[2];
+    struct ovl_io *pair[2];
     make_pair(pair);
     struct ovl_coroutine *reader;
     assert_int_equal(ovl_go(read_byte, pair[0], &reader), 0);
     ovl_yield();
     char byte;
-    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, GUARD), -EBUSY);
+    assert_int_equal(ovl_io_read(pair[0], &byte, 1, GUARD), -EBUSY);
     ovl_coroutine_cancel(reader);
     assert_int_equal(ovl_join(reader), OVL_ECANCELED);
     close_pair(pair);
@@ -192,18 +192,18 @@ static void cancelling_ends_a_read(void)
 static int read_in_cancelled(void *argument)
 {
     (void)argument;
-    struct ovl_stream *pair[2];
+    struct ovl_io *pair[2];
     make_pair(pair);
-    assert_int_equal(ovl_stream_write(pair[1], "abc", 3, GUARD), 0);
+    assert_int_equal(ovl_io_write(pair[1], "abc", 3, GUARD), 0);
     struct ovl_scope scope;
     char byte;
     assert_int_equal(ovl_scope_enter(&scope, OVL_FOREVER, 0), 0);
-    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, GUARD), 1);
+    assert_int_equal(ovl_io_read(pair[0], &byte, 1, GUARD), 1);
     ovl_scope_cancel(&scope);
-    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, GUARD), OVL_ECANCELED);
-    assert_int_equal(ovl_stream_write(pair[0], &byte, 1, GUARD), OVL_ECANCELED);
+    assert_int_equal(ovl_io_read(pair[0], &byte, 1, GUARD), OVL_ECANCELED);
+    assert_int_equal(ovl_io_write(pair[0], &byte, 1, GUARD), OVL_ECANCELED);
     assert_int_equal(ovl_scope_leave(&scope), OVL_ECANCELED);
-    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, GUARD), 1);
+    assert_int_equal(ovl_io_read(pair[0], &byte, 1, GUARD), 1);
     close_pair(pair);
     return 0;
 }
@@ -216,15 +216,15 @@ static void cancelled_scopes_read_nothing(void)
 static int close_under(void *argument)
 {
     (void)argument;
-    struct ovl_stream *pair[2];
+    struct ovl_io *pair[2];
     make_pair(pair);
     struct ovl_coroutine *reader;
     assert_int_equal(ovl_go(read_byte, pair[0], &reader), 0);
     ovl_yield();
-    ovl_stream_close(pair[0]);
+    ovl_io_close(pair[0]);
     assert_int_equal(ovl_join(reader), -EBADF);
-    assert_int_equal(ovl_stream_write(pair[1], "a", 1, GUARD), -EPIPE);
-    ovl_stream_close(pair[1]);
+    assert_int_equal(ovl_io_write(pair[1], "a", 1, GUARD), -EPIPE);
+    ovl_io_close(pair[1]);
     return 0;
 }
 
@@ -239,20 +239,20 @@ static int reuse_numbers(void *argument)
 {
     (void)argument;
     for (int i = 0; i < 200; i++) {
-        struct ovl_stream *old[2], *new[2];
+        struct ovl_io *old[2], *new[2];
         make_pair(old);
         struct ovl_coroutine *reader;
         assert_int_equal(ovl_go(read_byte, old[0], &reader), 0);
         ovl_yield();
-        assert_int_equal(ovl_stream_write(old[1], "x", 1, GUARD), 0); /* an event is under way */
-        int number = ovl_stream_fd(old[0]);
-        ovl_stream_close(old[0]);
+        assert_int_equal(ovl_io_write(old[1], "x", 1, GUARD), 0); /* an event is under way */
+        int number = ovl_io_fd(old[0]);
+        ovl_io_close(old[0]);
         make_pair(new);
-        assert_int_equal(ovl_stream_fd(new[0]), number);
+        assert_int_equal(ovl_io_fd(new[0]), number);
         char byte;
-        assert_int_equal(ovl_stream_read(new[0], &byte, 1, ovl_after(0)), OVL_ETIMEDOUT);
+        assert_int_equal(ovl_io_read(new[0], &byte, 1, ovl_after(0)), OVL_ETIMEDOUT);
         assert_int_equal(ovl_join(reader), -EBADF);
-        ovl_stream_close(old[1]);
+        ovl_io_close(old[1]);
         close_pair(new);
     }
     return 0;
@@ -275,15 +275,15 @@ static int count_up(void *argument)
 static int never_wait(void *argument)
 {
     (void)argument;
-    struct ovl_stream *pair[2];
+    struct ovl_io *pair[2];
     make_pair(pair);
     char data[8000] = "";
     int count = 0;
     struct ovl_coroutine *counter;
-    assert_int_equal(ovl_stream_write(pair[1], data, sizeof data, GUARD), 0);
+    assert_int_equal(ovl_io_write(pair[1], data, sizeof data, GUARD), 0);
     assert_int_equal(ovl_go(count_up, &count, &counter), 0);
     for (size_t i = 0; i < sizeof data; i++)
-        assert_int_equal(ovl_stream_read(pair[0], &data[i], 1, GUARD), 1);
+        assert_int_equal(ovl_io_read(pair[0], &data[i], 1, GUARD), 1);
     assert_true(count > 0);
     count = 1000000;
     assert_int_equal(ovl_join(counter), 0);
@@ -303,20 +303,20 @@ static int use_pipe(void *argument)
     (void)argument;
     int fds[2];
     assert_int_equal(pipe(fds), 0);
-    struct ovl_stream *pair[2];
-    assert_int_equal(ovl_stream_open(fds[0], &pair[0]), 0);
-    assert_int_equal(ovl_stream_open(fds[1], &pair[1]), 0);
+    struct ovl_io *pair[2];
+    assert_int_equal(ovl_io_open(fds[0], &pair[0]), 0);
+    assert_int_equal(ovl_io_open(fds[1], &pair[1]), 0);
     char *data = malloc(100000);
     pattern_fill(data, 0, 100000, 3);
     struct ovl_coroutine *reader;
     assert_int_equal(ovl_go(read_byte, pair[0], &reader), 0);
-    assert_int_equal(ovl_stream_write(pair[1], data, 1000, GUARD), 0);
+    assert_int_equal(ovl_io_write(pair[1], data, 1000, GUARD), 0);
     assert_int_equal(ovl_join(reader), 1);
-    assert_int_equal(ovl_stream_read_all(pair[0], data, 999, GUARD), 0);
-    assert_int_equal(ovl_stream_write(pair[1], data, 100000, ovl_after(20 * MS)), OVL_ETIMEDOUT);
-    ovl_stream_close(pair[0]);
-    assert_int_equal(ovl_stream_write(pair[1], data, 1, GUARD), -EPIPE); /* and no signal */
-    ovl_stream_close(pair[1]);
+    assert_int_equal(ovl_io_read_all(pair[0], data, 999, GUARD), 0);
+    assert_int_equal(ovl_io_write(pair[1], data, 100000, ovl_after(20 * MS)), OVL_ETIMEDOUT);
+    ovl_io_close(pair[0]);
+    assert_int_equal(ovl_io_write(pair[1], data, 1, GUARD), -EPIPE); /* and no signal */
+    ovl_io_close(pair[1]);
     free(data);
     return 0;
 }
@@ -328,15 +328,15 @@ static void pipes_are_streams_too(void)
 
 static void threads_may_use_streams(void)
 {
-    struct ovl_stream *pair[2];
+    struct ovl_io *pair[2];
     make_pair(pair);
     char byte = 'a';
-    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, ovl_after(5 * MS)), OVL_ETIMEDOUT);
-    assert_int_equal(ovl_stream_write(pair[1], &byte, 1, GUARD), 0);
-    assert_int_equal(ovl_stream_read(pair[0], &byte, 1, GUARD), 1);
+    assert_int_equal(ovl_io_read(pair[0], &byte, 1, ovl_after(5 * MS)), OVL_ETIMEDOUT);
+    assert_int_equal(ovl_io_write(pair[1], &byte, 1, GUARD), 0);
+    assert_int_equal(ovl_io_read(pair[0], &byte, 1, GUARD), 1);
     close_pair(pair);
-    struct ovl_stream *none = NULL;
-    assert_int_equal(ovl_stream_open(9999, &none), -EBADF);
+    struct ovl_io *none = NULL;
+    assert_int_equal(ovl_io_open(9999, &none), -EBADF);
     assert_null(none);
 }
 
@@ -344,18 +344,18 @@ static void threads_may_use_streams(void)
 
 static int answer(void *argument)
 {
-    struct ovl_stream *stream = argument;
+    struct ovl_io *stream = argument;
     char data[4];
-    int error = ovl_stream_read_all(stream, data, 4, GUARD);
+    int error = ovl_io_read_all(stream, data, 4, GUARD);
     if (!error)
-        error = ovl_stream_write(stream, data, 4, GUARD);
-    ovl_stream_close(stream);
+        error = ovl_io_write(stream, data, 4, GUARD);
+    ovl_io_close(stream);
     return error;
 }
 
 static int serve(void *argument)
 {
-    struct ovl_stream *stream;
+    struct ovl_io *stream;
     for (int i = 0; i < 50; i++) {
         assert_int_equal(ovl_accept(argument, GUARD, &stream), 0);
         assert_int_equal(ovl_go(answer, stream, NULL), 0);
@@ -365,15 +365,15 @@ static int serve(void *argument)
 
 static int ask(void *argument)
 {
-    struct ovl_stream *stream;
+    struct ovl_io *stream;
     char data[4];
     int error = ovl_connect("localhost", argument, GUARD, &stream);
     if (error)
         return error;
-    error = ovl_stream_write(stream, "ping", 4, GUARD);
+    error = ovl_io_write(stream, "ping", 4, GUARD);
     if (!error)
-        error = ovl_stream_read_all(stream, data, 4, GUARD);
-    ovl_stream_close(stream);
+        error = ovl_io_read_all(stream, data, 4, GUARD);
+    ovl_io_close(stream);
     return error ? error : memcmp(data, "ping", 4);
 }
 
@@ -390,7 +390,7 @@ static int connect_many(void *argument)
     for (int i = 0; i < 50; i++)
         assert_int_equal(ovl_group_go(group, ask, port), 0);
     assert_int_equal(ovl_group_close(group), 0);
-    struct ovl_stream *none = NULL;
+    struct ovl_io *none = NULL;
     assert_int_equal(ovl_accept(listener, ovl_after(5 * MS), &none), OVL_ETIMEDOUT);
     ovl_listener_close(listener);
     assert_int_equal(ovl_connect("127.0.0.1", port, GUARD, &none), -ECONNREFUSED);
@@ -405,7 +405,7 @@ static void clients_and_servers_meet(void)
 
 static int accept_one(void *argument)
 {
-    struct ovl_stream *stream;
+    struct ovl_io *stream;
     return ovl_accept(argument, GUARD, &stream);
 }
 
@@ -432,7 +432,7 @@ static void closing_a_listener_wakes_who_accepts(void)
 static int connect_to_nobody(void *argument)
 {
     (void)argument;
-    struct ovl_stream *none = NULL;
+    struct ovl_io *none = NULL;
     ovl_time begin = ovl_now();
     int error = ovl_connect("192.0.2.1", "9", ovl_after(50 * MS), &none);
     assert_true(error != 0);
@@ -486,6 +486,6 @@ int main(int argc, char *argv[])
         TEST_CASE(connecting_ends_with_the_deadline),
         TEST_CASE(names_are_looked_up_until_a_deadline),
     };
-    return run_cases("stream", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) ? EXIT_FAILURE
-                                                                                  : EXIT_SUCCESS;
+    return run_cases("io", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) ? EXIT_FAILURE
+                                                                              : EXIT_SUCCESS;
 }

@@ -11,14 +11,14 @@
 #include <limits.h>
 #include <overlap/coroutine.h>
 #include <overlap/error.h>
-#include <overlap/stream.h>
+#include <overlap/io.h>
 #include <sys/stat.h>
 
 /* The two directions of a stream; the values are those of poll and epoll. */
 #define SIDE_EVENTS(side) ((side) ? POLLOUT : POLLIN)
 enum side { READ, WRITE };
 
-struct ovl_stream {
+struct ovl_io {
     int fd;
     bool is_socket;
     bool is_registered; /* with epoll, of `loop` */
@@ -30,12 +30,12 @@ struct ovl_stream {
     struct ovl__coroutine *waiter[2]; /* by side */
 };
 
-int ovl_stream_open(int fd, struct ovl_stream **ret_stream)
+int ovl_io_open(int fd, struct ovl_io **ret_stream)
 {
     struct stat status;
     if (fstat(fd, &status))
         return -errno;
-    struct ovl_stream *stream = ovl__zalloc(sizeof *stream);
+    struct ovl_io *stream = ovl__zalloc(sizeof *stream);
     if (!stream)
         return -ENOMEM;
     stream->fd = fd;
@@ -45,18 +45,18 @@ int ovl_stream_open(int fd, struct ovl_stream **ret_stream)
     return 0;
 }
 
-int ovl_stream_fd(const struct ovl_stream *stream)
+int ovl_io_fd(const struct ovl_io *stream)
 {
     return stream->fd;
 }
 
-static void drop(struct ovl_stream *stream)
+static void drop(struct ovl_io *stream)
 {
     if (!--stream->users && stream->is_closed)
         free(stream);
 }
 
-void ovl_stream_close(struct ovl_stream *stream)
+void ovl_io_close(struct ovl_io *stream)
 {
     if (!stream)
         return;
@@ -77,7 +77,7 @@ void ovl_stream_close(struct ovl_stream *stream)
 
 void ovl__stream_happened(const struct epoll_event *event)
 {
-    struct ovl_stream *stream = (void *)(uintptr_t)(event->data.u64 & ~OVL__EVENT_STREAM);
+    struct ovl_io *stream = (void *)(uintptr_t)(event->data.u64 & ~OVL__EVENT_STREAM);
     bool broken = event->events & (EPOLLHUP | EPOLLERR);
     if (broken || event->events & EPOLLRDHUP)
         stream->has_ended = true;
@@ -91,7 +91,7 @@ void ovl__stream_happened(const struct epoll_event *event)
     }
 }
 
-static int enter_epoll(struct ovl_stream *stream, struct ovl__loop *loop)
+static int enter_epoll(struct ovl_io *stream, struct ovl__loop *loop)
 {
     struct epoll_event event = {
         .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
@@ -105,7 +105,7 @@ static int enter_epoll(struct ovl_stream *stream, struct ovl__loop *loop)
     return 0;
 }
 
-static int suspend_for(struct ovl_stream *stream, enum side side, ovl_time deadline)
+static int suspend_for(struct ovl_io *stream, enum side side, ovl_time deadline)
 {
     if (stream->waiter[side])
         return -EBUSY;
@@ -122,7 +122,7 @@ static int suspend_for(struct ovl_stream *stream, enum side side, ovl_time deadl
 }
 
 /* Gives way until the next call in this direction may go through. */
-static int wait_for(struct ovl_stream *stream, enum side side, ovl_time deadline)
+static int wait_for(struct ovl_io *stream, enum side side, ovl_time deadline)
 {
     struct ovl__loop *loop = ovl__here;
     if (!ovl_in_coroutine() || !stream->is_socket || (stream->loop && stream->loop != loop))
@@ -153,7 +153,7 @@ static int check_in(void)
 
 /* --- reading and writing --- */
 
-static ssize_t try_read(struct ovl_stream *stream, void *data, size_t size)
+static ssize_t try_read(struct ovl_io *stream, void *data, size_t size)
 {
     if (!stream->is_socket)
         return ovl__sys.read(stream->fd, data, size);
@@ -181,7 +181,7 @@ static ssize_t write_pipe(int fd, const void *data, size_t size)
     return count;
 }
 
-static ssize_t try_write(struct ovl_stream *stream, const void *data, size_t size)
+static ssize_t try_write(struct ovl_io *stream, const void *data, size_t size)
 {
     if (!stream->is_socket)
         return write_pipe(stream->fd, data, size);
@@ -189,7 +189,7 @@ static ssize_t try_write(struct ovl_stream *stream, const void *data, size_t siz
 }
 
 /* Waits where it is known, or was found, that a call would block; 0: try, or try again. */
-static int wait_first(struct ovl_stream *stream, enum side side, bool found, ovl_time deadline)
+static int wait_first(struct ovl_io *stream, enum side side, bool found, ovl_time deadline)
 {
     if (found && stream->is_registered)
         stream->may[side] = false;
@@ -201,7 +201,7 @@ static bool is_blocked(ssize_t count)
     return count < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-static ssize_t read_some(struct ovl_stream *stream, void *data, size_t size, ovl_time deadline)
+static ssize_t read_some(struct ovl_io *stream, void *data, size_t size, ovl_time deadline)
 {
     ssize_t count = -1;
     int error = check_in();
@@ -213,7 +213,7 @@ static ssize_t read_some(struct ovl_stream *stream, void *data, size_t size, ovl
     return error;
 }
 
-ssize_t ovl_stream_read(struct ovl_stream *stream, void *data, size_t size, ovl_time deadline)
+ssize_t ovl_io_read(struct ovl_io *stream, void *data, size_t size, ovl_time deadline)
 {
     stream->users++;
     ssize_t count = read_some(stream, data, size, deadline);
@@ -221,7 +221,7 @@ ssize_t ovl_stream_read(struct ovl_stream *stream, void *data, size_t size, ovl_
     return count;
 }
 
-int ovl_stream_read_all(struct ovl_stream *stream, void *data, size_t size, ovl_time deadline)
+int ovl_io_read_all(struct ovl_io *stream, void *data, size_t size, ovl_time deadline)
 {
     stream->users++;
     ssize_t count = 1;
@@ -231,7 +231,7 @@ int ovl_stream_read_all(struct ovl_stream *stream, void *data, size_t size, ovl_
     return count > 0 ? 0 : count ? (int)count : OVL_EENDED;
 }
 
-static int write_all(struct ovl_stream *stream, const char *data, size_t size, ovl_time deadline)
+static int write_all(struct ovl_io *stream, const char *data, size_t size, ovl_time deadline)
 {
     int error = check_in();
     bool found = false;
@@ -249,7 +249,7 @@ static int write_all(struct ovl_stream *stream, const char *data, size_t size, o
     return error;
 }
 
-int ovl_stream_write(struct ovl_stream *stream, const void *data, size_t size, ovl_time deadline)
+int ovl_io_write(struct ovl_io *stream, const void *data, size_t size, ovl_time deadline)
 {
     stream->users++;
     int error = write_all(stream, data, size, deadline);
@@ -257,7 +257,7 @@ int ovl_stream_write(struct ovl_stream *stream, const void *data, size_t size, o
     return error;
 }
 
-int ovl_stream_shut(struct ovl_stream *stream)
+int ovl_io_shut(struct ovl_io *stream)
 {
     return shutdown(stream->fd, SHUT_WR) ? -errno : 0;
 }
