@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -73,10 +74,22 @@ struct ovl__system ovl__sys = {
     /* clang-format on */
 };
 
+/*
+ * Condition variables have two forms in glibc on x86-64, of which a name alone may find the older:
+ * everything that was built since 2003 means the newer one.
+ */
+static void *find(const char *name)
+{
+    void *found = NULL;
+    if (!strncmp(name, "pthread_cond_", strlen("pthread_cond_")))
+        found = dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2");
+    return found ? found : dlsym(RTLD_NEXT, name);
+}
+
 /* Assigning through a pointer to the pointer: ISO C has no cast from void * to a function. */
 #define RESOLVE(type, name, parameters, arguments)                                                 \
     if (ovl__sys.name == early_##name)                                                             \
-        *(void **)&ovl__sys.name = dlsym(RTLD_NEXT, #name);
+        *(void **)&ovl__sys.name = find(#name);
 
 __attribute__((constructor)) static void resolve(void){OVL__HOOKED_MAP(RESOLVE)}
 

@@ -1,5 +1,7 @@
 #include "hooks/hooks.h"
 
+#include "hooks/locks.h"
+
 #include "loop/loop.h"
 #include "loop/offload.h"
 
@@ -116,6 +118,21 @@ ovl_time ovl__deadline_of(const struct timespec *timeout)
     if (!timeout || timeout->tv_sec >= OVL_FOREVER / OVL_SECOND)
         return OVL_FOREVER;
     return ovl_after((ovl_time)timeout->tv_sec * OVL_SECOND + timeout->tv_nsec);
+}
+
+bool ovl__deadline_at(clockid_t clock, const struct timespec *time, ovl_time *ret_deadline)
+{
+    struct timespec now;
+    if (time->tv_nsec < 0 || time->tv_nsec >= OVL_SECOND || clock_gettime(clock, &now))
+        return false;
+    ovl_time seconds = time->tv_sec - now.tv_sec;
+    if (seconds > OVL_FOREVER / OVL_SECOND / 2)
+        *ret_deadline = OVL_FOREVER;
+    else if (time->tv_sec < 0 || seconds < 0)
+        *ret_deadline = 0;
+    else
+        *ret_deadline = ovl_after(seconds * OVL_SECOND + (time->tv_nsec - now.tv_nsec));
+    return true;
 }
 
 bool ovl__is_time(const struct timespec *length)

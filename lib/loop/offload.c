@@ -6,7 +6,7 @@
 #define THREADS_MAX 512
 
 /* A helper thread without work ends after this time. */
-#define IDLE_NS (2 * OVL_SECOND)
+#define IDLE_NS (OVL_SECOND / 2)
 
 /* One for the process, guarded by `lock`. */
 static struct {

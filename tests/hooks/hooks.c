@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 static atomic_bool over;
 
@@ -94,10 +96,17 @@ static void expect_same(const struct record *expected, struct record *record, co
     free(record);
 }
 
+/* One case, as it was compiled both ways. */
+struct pair {
+    const struct hook_case *plain;
+    const struct hook_case *fortified;
+};
+
 static void compare_runs(void)
 {
-    const struct hook_case *plain = case_argument;
-    const struct hook_case *fortified = &cases_fortified[plain - cases_plain];
+    const struct pair *pair = case_argument;
+    const struct hook_case *plain = pair->plain;
+    const struct hook_case *fortified = pair->fortified;
     signal(SIGPIPE, SIG_IGN);
     struct record *expected = run_outside(plain);
     assert_true(expected->length > 0);
@@ -109,13 +118,42 @@ static void compare_runs(void)
     free(expected);
 }
 
-int main(int argc, char **argv)
+static const struct pair lists[] = {
+    {cases_plain, cases_fortified},
+    {cases_locks_plain, cases_locks_fortified},
+};
+
+/* Cases mostly wait, for idle helper threads to end too: so many are run at once. */
+#define SHARDS 8
+
+/* Runs every SHARDS-th case. */
+static int run_shard(int shard, const char *only)
 {
     int failed = 0;
-    for (const struct hook_case *hook_case = cases_plain; hook_case->name; hook_case++) {
-        struct test_case test = {
-            .name = hook_case->name, .run = compare_runs, .argument = hook_case};
-        failed += run_cases("hooks", &test, 1, argc > 1 ? argv[1] : NULL);
+    int number = 0;
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        for (struct pair pair = lists[i]; pair.plain->name; pair.plain++, pair.fortified++) {
+            struct test_case test = {
+                .name = pair.plain->name, .run = compare_runs, .seconds = 60, .argument = &pair};
+            if (number++ % SHARDS == shard)
+                failed += run_cases("hooks", &test, 1, only);
+        }
     }
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return failed;
+}
+
+int main(int argc, char **argv)
+{
+    const char *only = argc > 1 ? argv[1] : NULL;
+    for (int shard = 0; shard < SHARDS; shard++) {
+        pid_t child = fork();
+        if (child == 0)
+            exit(run_shard(shard, only) ? EXIT_FAILURE : EXIT_SUCCESS);
+        if (child < 0)
+            return EXIT_FAILURE;
+    }
+    bool passed = true;
+    for (int status; wait(&status) > 0;)
+        passed = passed && status == 0;
+    return passed ? EXIT_SUCCESS : EXIT_FAILURE;
 }

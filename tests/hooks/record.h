@@ -84,5 +84,7 @@ struct hook_case {
  */
 extern const struct hook_case cases_plain[];
 extern const struct hook_case cases_fortified[];
+extern const struct hook_case cases_locks_plain[];
+extern const struct hook_case cases_locks_fortified[];
 
 #endif

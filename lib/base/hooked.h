@@ -1,0 +1,178 @@
+/*
+ * The calls of libc that the library hooks: X(return type, name, parameters, arguments). The
+ * pointers of struct ovl__system lead past the hooks, to the next definition in the process:
+ * libc's, or a sanitizer's.
+ */
+#ifndef OVL_BASE_HOOKED_H
+#define OVL_BASE_HOOKED_H
+
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <threads.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Descriptors, sleeps, names, children. */
+#define OVL__HOOKED_CALLS(X)                                                                       \
+    X(ssize_t, read, (int fd, void *data, size_t size), (fd, data, size))                          \
+    X(ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size))                   \
+    X(ssize_t, readv, (int fd, const struct iovec *parts, int count), (fd, parts, count))          \
+    X(ssize_t, writev, (int fd, const struct iovec *parts, int count), (fd, parts, count))         \
+    X(ssize_t, recv, (int fd, void *data, size_t size, int flags), (fd, data, size, flags))        \
+    X(ssize_t, recvfrom,                                                                           \
+      (int fd, void *data, size_t size, int flags, struct sockaddr *address, socklen_t *length),   \
+      (fd, data, size, flags, address, length))                                                    \
+    X(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))         \
+    X(ssize_t, send, (int fd, const void *data, size_t size, int flags), (fd, data, size, flags))  \
+    X(ssize_t, sendto,                                                                             \
+      (int fd, const void *data, size_t size, int flags, const struct sockaddr *address,           \
+       socklen_t length),                                                                          \
+      (fd, data, size, flags, address, length))                                                    \
+    X(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))   \
+    X(int, connect, (int fd, const struct sockaddr *address, socklen_t length),                    \
+      (fd, address, length))                                                                       \
+    X(int, accept, (int fd, struct sockaddr *address, socklen_t *length), (fd, address, length))   \
+    X(int, accept4, (int fd, struct sockaddr *address, socklen_t *length, int flags),              \
+      (fd, address, length, flags))                                                                \
+    X(int, poll, (struct pollfd * fds, nfds_t count, int timeout_ms), (fds, count, timeout_ms))    \
+    X(int, ppoll,                                                                                  \
+      (struct pollfd * fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask),   \
+      (fds, count, timeout, mask))                                                                 \
+    X(int, select,                                                                                 \
+      (int count, fd_set *reads, fd_set *writes, fd_set *exceptions, struct timeval *timeout),     \
+      (count, reads, writes, exceptions, timeout))                                                 \
+    X(unsigned, sleep, (unsigned seconds), (seconds))                                              \
+    X(int, usleep, (useconds_t microseconds), (microseconds))                                      \
+    X(int, nanosleep, (const struct timespec *length, struct timespec *rest), (length, rest))      \
+    X(int, clock_nanosleep,                                                                        \
+      (clockid_t clock, int flags, const struct timespec *length, struct timespec *rest),          \
+      (clock, flags, length, rest))                                                                \
+    X(int, close, (int fd), (fd))                                                                  \
+    X(int, getaddrinfo,                                                                            \
+      (const char *node, const char *service, const struct addrinfo *hints,                        \
+       struct addrinfo **ret_list),                                                                \
+      (node, service, hints, ret_list))                                                            \
+    X(int, pselect,                                                                                \
+      (int count, fd_set *reads, fd_set *writes, fd_set *exceptions,                               \
+       const struct timespec *timeout, const sigset_t *mask),                                      \
+      (count, reads, writes, exceptions, timeout, mask))                                           \
+    X(int, epoll_wait, (int epoll_fd, struct epoll_event *events, int count, int timeout_ms),      \
+      (epoll_fd, events, count, timeout_ms))                                                       \
+    X(int, epoll_pwait,                                                                            \
+      (int epoll_fd, struct epoll_event *events, int count, int timeout_ms, const sigset_t *mask), \
+      (epoll_fd, events, count, timeout_ms, mask))                                                 \
+    X(int, recvmmsg,                                                                               \
+      (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout),     \
+      (fd, messages, count, flags, timeout))                                                       \
+    X(int, sendmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags),                \
+      (fd, messages, count, flags))                                                                \
+    X(pid_t, wait, (int *ret_status), (ret_status))                                                \
+    X(pid_t, waitpid, (pid_t pid, int *ret_status, int options), (pid, ret_status, options))       \
+    X(pid_t, wait3, (int *ret_status, int options, struct rusage *ret_usage),                      \
+      (ret_status, options, ret_usage))                                                            \
+    X(pid_t, wait4, (pid_t pid, int *ret_status, int options, struct rusage *ret_usage),           \
+      (pid, ret_status, options, ret_usage))                                                       \
+    X(int, waitid, (idtype_t type, id_t id, siginfo_t * ret_info, int options),                    \
+      (type, id, ret_info, options))                                                               \
+    X(int, system, (const char *command), (command))                                               \
+    X(int, pclose, (FILE * stream), (stream))                                                      \
+    X(int, pthread_join, (pthread_t thread, void **ret_value), (thread, ret_value))                \
+    X(struct hostent *, gethostbyname, (const char *name), (name))                                 \
+    X(struct hostent *, gethostbyname2, (const char *name, int family), (name, family))            \
+    X(struct hostent *, gethostbyaddr, (const void *address, socklen_t length, int family),        \
+      (address, length, family))                                                                   \
+    X(int, gethostbyname_r,                                                                        \
+      (const char *name, struct hostent *entry, char *buffer, size_t size,                         \
+       struct hostent **ret_entry, int *ret_error),                                                \
+      (name, entry, buffer, size, ret_entry, ret_error))                                           \
+    X(int, gethostbyname2_r,                                                                       \
+      (const char *name, int family, struct hostent *entry, char *buffer, size_t size,             \
+       struct hostent **ret_entry, int *ret_error),                                                \
+      (name, family, entry, buffer, size, ret_entry, ret_error))                                   \
+    X(int, gethostbyaddr_r,                                                                        \
+      (const void *address, socklen_t length, int family, struct hostent *entry, char *buffer,     \
+       size_t size, struct hostent **ret_entry, int *ret_error),                                   \
+      (address, length, family, entry, buffer, size, ret_entry, ret_error))                        \
+    X(int, getnameinfo,                                                                            \
+      (const struct sockaddr *address, socklen_t length, char *node, socklen_t node_size,          \
+       char *service, socklen_t service_size, int flags),                                          \
+      (address, length, node, node_size, service, service_size, flags))
+
+/* Threads that wait for each other. */
+#define OVL__HOOKED_LOCKS(X)                                                                       \
+    X(int, pthread_mutex_lock, (pthread_mutex_t * mutex), (mutex))                                 \
+    X(int, pthread_mutex_trylock, (pthread_mutex_t * mutex), (mutex))                              \
+    X(int, pthread_mutex_timedlock, (pthread_mutex_t * mutex, const struct timespec *deadline),    \
+      (mutex, deadline))                                                                           \
+    X(int, pthread_mutex_clocklock,                                                                \
+      (pthread_mutex_t * mutex, clockid_t clock, const struct timespec *deadline),                 \
+      (mutex, clock, deadline))                                                                    \
+    X(int, pthread_mutex_unlock, (pthread_mutex_t * mutex), (mutex))                               \
+    X(int, pthread_cond_wait, (pthread_cond_t * cond, pthread_mutex_t * mutex), (cond, mutex))     \
+    X(int, pthread_cond_timedwait,                                                                 \
+      (pthread_cond_t * cond, pthread_mutex_t * mutex, const struct timespec *deadline),           \
+      (cond, mutex, deadline))                                                                     \
+    X(int, pthread_cond_clockwait,                                                                 \
+      (pthread_cond_t * cond, pthread_mutex_t * mutex, clockid_t clock,                            \
+       const struct timespec *deadline),                                                           \
+      (cond, mutex, clock, deadline))                                                              \
+    X(int, pthread_cond_signal, (pthread_cond_t * cond), (cond))                                   \
+    X(int, pthread_cond_broadcast, (pthread_cond_t * cond), (cond))                                \
+    X(int, pthread_rwlock_rdlock, (pthread_rwlock_t * lock), (lock))                               \
+    X(int, pthread_rwlock_tryrdlock, (pthread_rwlock_t * lock), (lock))                            \
+    X(int, pthread_rwlock_timedrdlock, (pthread_rwlock_t * lock, const struct timespec *deadline), \
+      (lock, deadline))                                                                            \
+    X(int, pthread_rwlock_clockrdlock,                                                             \
+      (pthread_rwlock_t * lock, clockid_t clock, const struct timespec *deadline),                 \
+      (lock, clock, deadline))                                                                     \
+    X(int, pthread_rwlock_wrlock, (pthread_rwlock_t * lock), (lock))                               \
+    X(int, pthread_rwlock_trywrlock, (pthread_rwlock_t * lock), (lock))                            \
+    X(int, pthread_rwlock_timedwrlock, (pthread_rwlock_t * lock, const struct timespec *deadline), \
+      (lock, deadline))                                                                            \
+    X(int, pthread_rwlock_clockwrlock,                                                             \
+      (pthread_rwlock_t * lock, clockid_t clock, const struct timespec *deadline),                 \
+      (lock, clock, deadline))                                                                     \
+    X(int, pthread_rwlock_unlock, (pthread_rwlock_t * lock), (lock))                               \
+    X(int, pthread_barrier_wait, (pthread_barrier_t * barrier), (barrier))                         \
+    X(int, pthread_once, (pthread_once_t * control, void (*fn)(void)), (control, fn))              \
+    X(int, pthread_timedjoin_np,                                                                   \
+      (pthread_t thread, void **ret_value, const struct timespec *deadline),                       \
+      (thread, ret_value, deadline))                                                               \
+    X(int, pthread_clockjoin_np,                                                                   \
+      (pthread_t thread, void **ret_value, clockid_t clock, const struct timespec *deadline),      \
+      (thread, ret_value, clock, deadline))                                                        \
+    X(int, sem_wait, (sem_t * semaphore), (semaphore))                                             \
+    X(int, sem_trywait, (sem_t * semaphore), (semaphore))                                          \
+    X(int, sem_timedwait, (sem_t * semaphore, const struct timespec *deadline),                    \
+      (semaphore, deadline))                                                                       \
+    X(int, sem_clockwait, (sem_t * semaphore, clockid_t clock, const struct timespec *deadline),   \
+      (semaphore, clock, deadline))                                                                \
+    X(int, mtx_lock, (mtx_t * mutex), (mutex))                                                     \
+    X(int, mtx_trylock, (mtx_t * mutex), (mutex))                                                  \
+    X(int, mtx_timedlock, (mtx_t * mutex, const struct timespec *deadline), (mutex, deadline))     \
+    X(int, mtx_unlock, (mtx_t * mutex), (mutex))                                                   \
+    X(int, cnd_wait, (cnd_t * cond, mtx_t * mutex), (cond, mutex))                                 \
+    X(int, cnd_timedwait, (cnd_t * cond, mtx_t * mutex, const struct timespec *deadline),          \
+      (cond, mutex, deadline))                                                                     \
+    X(int, cnd_signal, (cnd_t * cond), (cond))                                                     \
+    X(int, cnd_broadcast, (cnd_t * cond), (cond))                                                  \
+    X(int, thrd_join, (thrd_t thread, int *ret_value), (thread, ret_value))                        \
+    X(int, thrd_sleep, (const struct timespec *length, struct timespec *rest), (length, rest))
+
+#define OVL__HOOKED_MAP(X)                                                                         \
+    OVL__HOOKED_CALLS(X)                                                                           \
+    OVL__HOOKED_LOCKS(X)
+
+#endif
