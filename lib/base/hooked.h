@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -171,8 +172,70 @@
     X(int, thrd_join, (thrd_t thread, int *ret_value), (thread, ret_value))                        \
     X(int, thrd_sleep, (const struct timespec *length, struct timespec *rest), (length, rest))
 
+/* Files, whole or in parts, and signals. open, openat and fcntl take what they take as it is. */
+#define OVL__HOOKED_FILES(X)                                                                       \
+    X(int, open, (const char *path, int flags, mode_t mode), (path, flags, mode))                  \
+    X(int, openat, (int folder, const char *path, int flags, mode_t mode),                         \
+      (folder, path, flags, mode))                                                                 \
+    X(int, fcntl, (int fd, int command, void *argument), (fd, command, argument))                  \
+    X(ssize_t, pread, (int fd, void *data, size_t size, off_t offset), (fd, data, size, offset))   \
+    X(ssize_t, pwrite, (int fd, const void *data, size_t size, off_t offset),                      \
+      (fd, data, size, offset))                                                                    \
+    X(ssize_t, preadv, (int fd, const struct iovec *parts, int count, off_t offset),               \
+      (fd, parts, count, offset))                                                                  \
+    X(ssize_t, pwritev, (int fd, const struct iovec *parts, int count, off_t offset),              \
+      (fd, parts, count, offset))                                                                  \
+    X(ssize_t, preadv2, (int fd, const struct iovec *parts, int count, off_t offset, int flags),   \
+      (fd, parts, count, offset, flags))                                                           \
+    X(ssize_t, pwritev2, (int fd, const struct iovec *parts, int count, off_t offset, int flags),  \
+      (fd, parts, count, offset, flags))                                                           \
+    X(ssize_t, sendfile, (int to_fd, int from_fd, off_t *offset, size_t count),                    \
+      (to_fd, from_fd, offset, count))                                                             \
+    X(ssize_t, splice,                                                                             \
+      (int from_fd, off_t *from_offset, int to_fd, off_t *to_offset, size_t size, unsigned flags), \
+      (from_fd, from_offset, to_fd, to_offset, size, flags))                                       \
+    X(ssize_t, tee, (int from_fd, int to_fd, size_t size, unsigned flags),                         \
+      (from_fd, to_fd, size, flags))                                                               \
+    X(ssize_t, vmsplice, (int fd, const struct iovec *parts, size_t count, unsigned flags),        \
+      (fd, parts, count, flags))                                                                   \
+    X(ssize_t, copy_file_range,                                                                    \
+      (int from_fd, off_t *from_offset, int to_fd, off_t *to_offset, size_t size, unsigned flags), \
+      (from_fd, from_offset, to_fd, to_offset, size, flags))                                       \
+    X(int, fsync, (int fd), (fd))                                                                  \
+    X(int, fdatasync, (int fd), (fd))                                                              \
+    X(int, syncfs, (int fd), (fd))                                                                 \
+    X(int, sync_file_range, (int fd, off_t offset, off_t size, unsigned flags),                    \
+      (fd, offset, size, flags))                                                                   \
+    X(int, msync, (void *address, size_t size, int flags), (address, size, flags))                 \
+    X(int, stat, (const char *path, struct stat *ret_status), (path, ret_status))                  \
+    X(int, lstat, (const char *path, struct stat *ret_status), (path, ret_status))                 \
+    X(int, fstatat, (int folder, const char *path, struct stat *ret_status, int flags),            \
+      (folder, path, ret_status, flags))                                                           \
+    X(int, statx,                                                                                  \
+      (int folder, const char *path, int flags, unsigned mask, struct statx *ret_status),          \
+      (folder, path, flags, mask, ret_status))                                                     \
+    X(int, flock, (int fd, int operation), (fd, operation))                                        \
+    X(int, lockf, (int fd, int command, off_t size), (fd, command, size))                          \
+    X(int, dup2, (int fd, int as_fd), (fd, as_fd))                                                 \
+    X(int, dup3, (int fd, int as_fd, int flags), (fd, as_fd, flags))                               \
+    X(int, epoll_pwait2,                                                                           \
+      (int epoll_fd, struct epoll_event *events, int count, const struct timespec *timeout,        \
+       const sigset_t *mask),                                                                      \
+      (epoll_fd, events, count, timeout, mask))                                                    \
+    X(int, sigaction, (int number, const struct sigaction *action, struct sigaction *ret_before),  \
+      (number, action, ret_before))                                                                \
+    X(sighandler_t, signal, (int number, sighandler_t handler), (number, handler))                 \
+    X(int, siginterrupt, (int number, int interrupts), (number, interrupts))                       \
+    X(int, sigtimedwait,                                                                           \
+      (const sigset_t *set, siginfo_t *ret_info, const struct timespec *timeout),                  \
+      (set, ret_info, timeout))                                                                    \
+    X(int, sigwaitinfo, (const sigset_t *set, siginfo_t *ret_info), (set, ret_info))               \
+    X(int, sigwait, (const sigset_t *set, int *ret_number), (set, ret_number))                     \
+    X(int, pause, (void), ())
+
 #define OVL__HOOKED_MAP(X)                                                                         \
     OVL__HOOKED_CALLS(X)                                                                           \
-    OVL__HOOKED_LOCKS(X)
+    OVL__HOOKED_LOCKS(X)                                                                           \
+    OVL__HOOKED_FILES(X)
 
 #endif

@@ -1,27 +1,27 @@
 /* The real calls behind own.h. */
 #include "base/system.h"
 
-#include "base/own_calls.h"
-
-#ifdef OVL__OWN_CALLS
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/sendfile.h>
 
 /*
- * ThreadSanitizer must see what the library's threads lock, and sees only what comes by the name.
- * The hook, which it calls in turn, is told whose call it is.
+ * ThreadSanitizer takes no note of what does not come by libc's names, nor of anything that happens
+ * within a blocking call; so it is told who hands what to whom.
  */
-_Thread_local int ovl__own_calls;
-
-#define OWN(type, name, parameters, arguments)                                                     \
-    type ovl__own_##name parameters;                                                               \
-    type ovl__own_##name parameters                                                                \
-    {                                                                                              \
-        ovl__own_calls++;                                                                          \
-        type value = name arguments;                                                               \
-        ovl__own_calls--;                                                                          \
-        return value;                                                                              \
-    }
-
+#if defined(__SANITIZE_THREAD__)
+#define TELL 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TELL 1
+#endif
+#endif
+#ifdef TELL
+#include <sanitizer/tsan_interface.h>
 #else
+#define __tsan_acquire(address) (void)(address)
+#define __tsan_release(address) (void)(address)
+#endif
 
 #define OWN(type, name, parameters, arguments)                                                     \
     type ovl__own_##name parameters;                                                               \
@@ -30,7 +30,77 @@ _Thread_local int ovl__own_calls;
         return ovl__sys.name arguments;                                                            \
     }
 
-#endif
+/* Those that hand something over, by their first argument. */
+#define TAKE(type, name, parameters, first, arguments)                                             \
+    type ovl__own_##name parameters;                                                               \
+    type ovl__own_##name parameters                                                                \
+    {                                                                                              \
+        type error = ovl__sys.name arguments;                                                      \
+        if (!error)                                                                                \
+            __tsan_acquire(first);                                                                 \
+        return error;                                                                              \
+    }
 
-OVL__HOOKED_LOCKS(OWN)
-OWN(int, pthread_join, (pthread_t thread, void **ret_value), (thread, ret_value))
+#define GIVE(type, name, parameters, first, arguments)                                             \
+    type ovl__own_##name parameters;                                                               \
+    type ovl__own_##name parameters                                                                \
+    {                                                                                              \
+        __tsan_release(first);                                                                     \
+        return ovl__sys.name arguments;                                                            \
+    }
+
+/* The wait gives the mutex and takes it again. */
+#define WAIT(name, parameters, arguments)                                                          \
+    int ovl__own_##name parameters;                                                                \
+    int ovl__own_##name parameters                                                                 \
+    {                                                                                              \
+        __tsan_release(mutex);                                                                     \
+        int error = ovl__sys.name arguments;                                                       \
+        __tsan_acquire(mutex);                                                                     \
+        return error;                                                                              \
+    }
+
+#define MUTEX(X)                                                                                   \
+    X(int, pthread_mutex_lock, (pthread_mutex_t * mutex), mutex, (mutex))                          \
+    X(int, pthread_mutex_trylock, (pthread_mutex_t * mutex), mutex, (mutex))                       \
+    X(int, pthread_mutex_timedlock, (pthread_mutex_t * mutex, const struct timespec *deadline),    \
+      mutex, (mutex, deadline))                                                                    \
+    X(int, pthread_mutex_clocklock,                                                                \
+      (pthread_mutex_t * mutex, clockid_t clock, const struct timespec *deadline), mutex,          \
+      (mutex, clock, deadline))                                                                    \
+    X(int, pthread_rwlock_rdlock, (pthread_rwlock_t * lock), lock, (lock))                         \
+    X(int, pthread_rwlock_wrlock, (pthread_rwlock_t * lock), lock, (lock))                         \
+    X(int, pthread_rwlock_tryrdlock, (pthread_rwlock_t * lock), lock, (lock))                      \
+    X(int, pthread_rwlock_trywrlock, (pthread_rwlock_t * lock), lock, (lock))                      \
+    X(int, pthread_once, (pthread_once_t * control, void (*fn)(void)), control, (control, fn))     \
+    X(int, sem_wait, (sem_t * semaphore), semaphore, (semaphore))                                  \
+    X(int, sem_trywait, (sem_t * semaphore), semaphore, (semaphore))                               \
+    X(int, sem_timedwait, (sem_t * semaphore, const struct timespec *deadline), semaphore,         \
+      (semaphore, deadline))
+
+MUTEX(TAKE)
+GIVE(int, pthread_mutex_unlock, (pthread_mutex_t * mutex), mutex, (mutex))
+GIVE(int, pthread_rwlock_unlock, (pthread_rwlock_t * lock), lock, (lock))
+WAIT(pthread_cond_wait, (pthread_cond_t * cond, pthread_mutex_t *mutex), (cond, mutex))
+WAIT(pthread_cond_timedwait,
+     (pthread_cond_t * cond, pthread_mutex_t *mutex, const struct timespec *deadline),
+     (cond, mutex, deadline))
+WAIT(pthread_cond_clockwait,
+     (pthread_cond_t * cond, pthread_mutex_t *mutex, clockid_t clock,
+      const struct timespec *deadline),
+     (cond, mutex, clock, deadline))
+OWN(int, pthread_cond_signal, (pthread_cond_t * cond), (cond))
+OWN(int, pthread_cond_broadcast, (pthread_cond_t * cond), (cond))
+OVL__HOOKED_FILES(OWN)
+
+/* A sanitizer must learn which threads have ended: in a thread that runs no task the hook passes.
+ */
+int ovl__own_pthread_join(pthread_t thread, void **ret_value);
+int ovl__own_pthread_join(pthread_t thread, void **ret_value)
+{
+#ifdef TELL
+    return pthread_join(thread, ret_value);
+#else
+    return ovl__sys.pthread_join(thread, ret_value);
+#endif
+}

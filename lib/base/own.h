@@ -12,11 +12,42 @@
 
 #include "base/hooked.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+
 /* The names go to functions of own.c; the compiler sees no difference. */
 #define OVL__OWN(type, name, parameters, arguments)                                                \
     extern __typeof__(name) name __asm__("ovl__own_" #name);
 
-OVL__HOOKED_LOCKS(OVL__OWN)
-extern __typeof__(pthread_join) pthread_join __asm__("ovl__own_pthread_join");
+#define OVL__OWN_NAME(name) extern __typeof__(name) name __asm__("ovl__own_" #name);
+
+OVL__OWN_NAME(pthread_join)
+OVL__OWN_NAME(pthread_mutex_lock)
+OVL__OWN_NAME(pthread_mutex_trylock)
+OVL__OWN_NAME(pthread_mutex_timedlock)
+OVL__OWN_NAME(pthread_mutex_clocklock)
+OVL__OWN_NAME(pthread_mutex_unlock)
+OVL__OWN_NAME(pthread_cond_wait)
+OVL__OWN_NAME(pthread_cond_timedwait)
+OVL__OWN_NAME(pthread_cond_clockwait)
+OVL__OWN_NAME(pthread_cond_signal)
+OVL__OWN_NAME(pthread_cond_broadcast)
+OVL__OWN_NAME(pthread_rwlock_rdlock)
+OVL__OWN_NAME(pthread_rwlock_tryrdlock)
+OVL__OWN_NAME(pthread_rwlock_wrlock)
+OVL__OWN_NAME(pthread_rwlock_trywrlock)
+OVL__OWN_NAME(pthread_rwlock_unlock)
+OVL__OWN_NAME(pthread_once)
+OVL__OWN_NAME(sem_wait)
+OVL__OWN_NAME(sem_trywait)
+OVL__OWN_NAME(sem_timedwait)
+
+/* siginterrupt is deprecated, which is its callers' affair. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+OVL__HOOKED_FILES(OVL__OWN)
+#pragma GCC diagnostic pop
 
 #endif

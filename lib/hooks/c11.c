@@ -37,35 +37,35 @@ static int result_of(int error)
 
 OVL__HOOK int mtx_lock(mtx_t *mutex)
 {
-    if (!ovl__locks_in_task())
+    if (!ovl__in_task())
         return ovl__sys.mtx_lock(mutex);
     return result_of(pthread_mutex_lock(mutex_of(mutex)));
 }
 
 OVL__HOOK int mtx_trylock(mtx_t *mutex)
 {
-    if (!ovl__locks_in_task())
+    if (!ovl__in_task())
         return ovl__sys.mtx_trylock(mutex);
     return result_of(pthread_mutex_trylock(mutex_of(mutex)));
 }
 
 OVL__HOOK int mtx_timedlock(mtx_t *restrict mutex, const struct timespec *restrict time)
 {
-    if (!ovl__locks_in_task())
+    if (!ovl__in_task())
         return ovl__sys.mtx_timedlock(mutex, time);
     return result_of(pthread_mutex_timedlock(mutex_of(mutex), time));
 }
 
 OVL__HOOK int mtx_unlock(mtx_t *mutex)
 {
-    if (!ovl__locks_in_task())
+    if (!ovl__in_task())
         return ovl__sys.mtx_unlock(mutex);
     return result_of(pthread_mutex_unlock(mutex_of(mutex)));
 }
 
 OVL__HOOK int cnd_wait(cnd_t *cond, mtx_t *mutex)
 {
-    if (!ovl__locks_in_task())
+    if (!ovl__in_task())
         return ovl__sys.cnd_wait(cond, mutex);
     return result_of(pthread_cond_wait(cond_of(cond), mutex_of(mutex)));
 }
@@ -73,7 +73,7 @@ OVL__HOOK int cnd_wait(cnd_t *cond, mtx_t *mutex)
 OVL__HOOK int cnd_timedwait(cnd_t *restrict cond, mtx_t *restrict mutex,
                             const struct timespec *restrict time)
 {
-    if (!ovl__locks_in_task())
+    if (!ovl__in_task())
         return ovl__sys.cnd_timedwait(cond, mutex, time);
     return result_of(pthread_cond_timedwait(cond_of(cond), mutex_of(mutex), time));
 }
@@ -90,7 +90,7 @@ OVL__HOOK int cnd_broadcast(cnd_t *cond)
 
 OVL__HOOK int thrd_join(thrd_t thread, int *ret_value)
 {
-    if (!ovl__locks_in_task())
+    if (!ovl__in_task())
         return ovl__sys.thrd_join(thread, ret_value);
     void *value;
     int error = pthread_join(thread, &value);

@@ -57,7 +57,7 @@ static int wait_for_end(pid_t pid)
     if (pidfd < 0)
         return -errno;
     struct pollfd end = {.fd = pidfd, .events = POLLIN};
-    int error = ovl__wait_fds(&end, 1, OVL_FOREVER);
+    int error = ovl__wait_fds_or_signal(&end, 1, OVL_FOREVER, false);
     ovl__loop_forget_fd(pidfd);
     ovl__sys.close(pidfd);
     return error;
@@ -71,7 +71,7 @@ static bool wait_for_change(const struct children *children)
     bool one_end = children->type == P_PID &&
                    (children->options & (WEXITED | WSTOPPED | WCONTINUED)) == WEXITED;
     int error = one_end ? wait_for_end((pid_t)children->id) : -ENOSYS;
-    if (error && error != OVL_ECANCELED)
+    if (error && error != OVL_ECANCELED && error != -EINTR)
         error = wait_in_thread(children);
     if (meter)
         ovl__meter_wait(meter, OVL_WAIT_CHILD, began);

@@ -131,7 +131,7 @@ static int wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t cl
 
 OVL__HOOK int pthread_cond_wait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex)
 {
-    if (!ovl__locks_in_task())
+    if (!ovl__in_task())
         return ovl__sys.pthread_cond_wait(cond, mutex);
     if (!ovl__current->coroutine)
         return OVL__METERED(int, -1, OVL_WAIT_LOCK, ovl__sys.pthread_cond_wait(cond, mutex));
@@ -141,7 +141,7 @@ OVL__HOOK int pthread_cond_wait(pthread_cond_t *restrict cond, pthread_mutex_t *
 OVL__HOOK int pthread_cond_timedwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex,
                                      const struct timespec *restrict time)
 {
-    if (!ovl__locks_in_task())
+    if (!ovl__in_task())
         return ovl__sys.pthread_cond_timedwait(cond, mutex, time);
     if (!ovl__current->coroutine)
         return OVL__METERED(int, -1, OVL_WAIT_LOCK,
@@ -152,7 +152,7 @@ OVL__HOOK int pthread_cond_timedwait(pthread_cond_t *restrict cond, pthread_mute
 OVL__HOOK int pthread_cond_clockwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex,
                                      clockid_t clock, const struct timespec *restrict time)
 {
-    if (!ovl__locks_in_task())
+    if (!ovl__in_task())
         return ovl__sys.pthread_cond_clockwait(cond, mutex, clock, time);
     if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
         return EINVAL;
@@ -189,14 +189,14 @@ static bool anybody_waits(void)
 
 OVL__HOOK int pthread_cond_signal(pthread_cond_t *cond)
 {
-    if (anybody_waits() && !ovl__is_own_call() && wake_coroutines(cond, false))
+    if (anybody_waits() && wake_coroutines(cond, false))
         return 0;
     return ovl__sys.pthread_cond_signal(cond);
 }
 
 OVL__HOOK int pthread_cond_broadcast(pthread_cond_t *cond)
 {
-    if (anybody_waits() && !ovl__is_own_call())
+    if (anybody_waits())
         wake_coroutines(cond, true);
     return ovl__sys.pthread_cond_broadcast(cond);
 }

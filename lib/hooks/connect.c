@@ -4,8 +4,14 @@
 #include "loop/loop.h"
 
 #include <fcntl.h>
+#include <stdint.h>
 
 OVL__HOOK_FILE(connect);
+
+static int set_flags(int fd, int flags)
+{
+    return ovl__sys.fcntl(fd, F_SETFL, (void *)(intptr_t)flags);
+}
 
 /*
  * A connection is begun without waiting only where the descriptor is non-blocking: it is made so
@@ -13,12 +19,12 @@ OVL__HOOK_FILE(connect);
  */
 static int begin_connecting(int fd, const struct sockaddr *address, socklen_t length)
 {
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
+    int flags = ovl__sys.fcntl(fd, F_GETFL, NULL);
+    if (flags < 0 || set_flags(fd, flags | O_NONBLOCK))
         return -1;
     int result = ovl__sys.connect(fd, address, length);
     int error = errno;
-    fcntl(fd, F_SETFL, flags);
+    set_flags(fd, flags);
     errno = error;
     return result;
 }

@@ -4,6 +4,8 @@
  */
 #include "hooks/hooks.h"
 
+#include <fcntl.h>
+
 OVL__HOOK_FILE(fortify);
 
 _Noreturn void __chk_fail(void);
@@ -14,6 +16,13 @@ ssize_t __recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags,
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t room);
 int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
                 const sigset_t *mask, size_t room);
+
+ssize_t __pread_chk(int fd, void *data, size_t size, off_t offset, size_t room);
+ssize_t __pread64_chk(int fd, void *data, size_t size, off_t offset, size_t room);
+int __open_2(const char *path, int flags);
+int __open64_2(const char *path, int flags);
+int __openat_2(int folder, const char *path, int flags);
+int __openat64_2(int folder, const char *path, int flags);
 
 static void check(size_t size, size_t room)
 {
@@ -52,3 +61,31 @@ OVL__HOOK int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespe
     check(count, room / sizeof *fds);
     return ppoll(fds, count, timeout, mask);
 }
+
+OVL__HOOK ssize_t __pread_chk(int fd, void *data, size_t size, off_t offset, size_t room)
+{
+    check(size, room);
+    return pread(fd, data, size, offset);
+}
+OVL__HOOK_ALIAS(__pread_chk, __pread64_chk)
+
+/* For calls without a mode, which must not be ones that need it. */
+static void check_mode(int flags)
+{
+    if (flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE)
+        __chk_fail();
+}
+
+OVL__HOOK int __open_2(const char *path, int flags)
+{
+    check_mode(flags);
+    return open(path, flags);
+}
+OVL__HOOK_ALIAS(__open_2, __open64_2)
+
+OVL__HOOK int __openat_2(int folder, const char *path, int flags)
+{
+    check_mode(flags);
+    return openat(folder, path, flags);
+}
+OVL__HOOK_ALIAS(__openat_2, __openat64_2)

@@ -2,6 +2,7 @@
 
 #include "hooks/locks.h"
 
+#include "loop/interrupt.h"
 #include "loop/loop.h"
 #include "loop/offload.h"
 
@@ -41,7 +42,7 @@ enum ovl_wait ovl__wait_kind(int fd)
 
 bool ovl__is_nonblocking(int fd)
 {
-    int flags = fcntl(fd, F_GETFL);
+    int flags = ovl__sys.fcntl(fd, F_GETFL, NULL);
     return flags < 0 || flags & O_NONBLOCK;
 }
 
@@ -63,17 +64,26 @@ int ovl__fail(int error)
     return -1;
 }
 
-int ovl__hook_wait_fds(struct pollfd *fds, nfds_t count, ovl_time deadline)
+int ovl__wait_fds_or_signal(struct pollfd *fds, nfds_t count, ovl_time deadline, bool by_all)
+{
+    struct ovl__interruptible interruptible;
+    ovl__interruptible_begin(&interruptible, by_all);
+    int error = ovl__wait_fds(fds, count, deadline);
+    bool interrupted = ovl__interruptible_end(&interruptible);
+    return interrupted && (!error || error == OVL_ETIMEDOUT) ? -EINTR : error;
+}
+
+int ovl__hook_wait_fds(struct pollfd *fds, nfds_t count, ovl_time deadline, bool by_all)
 {
     struct ovl__meter *meter = ovl__current->meter;
     if (!meter)
-        return ovl__wait_fds(fds, count, deadline);
+        return ovl__wait_fds_or_signal(fds, count, deadline, by_all);
     enum ovl_wait kind = count ? ovl__wait_kind(fds[0].fd) : OVL_WAIT_SLEEP;
     for (nfds_t i = 1; i < count && kind != OVL_WAIT_NETWORK; i++)
         if (ovl__wait_kind(fds[i].fd) == OVL_WAIT_NETWORK)
             kind = OVL_WAIT_NETWORK;
     ovl_time began = ovl_now();
-    int error = ovl__wait_fds(fds, count, deadline);
+    int error = ovl__wait_fds_or_signal(fds, count, deadline, by_all);
     ovl__meter_wait(meter, kind, began);
     return error;
 }
@@ -92,11 +102,23 @@ bool ovl__block(struct ovl__blocked *blocked)
         return false;
     }
     struct pollfd fd = {.fd = blocked->fd, .events = blocked->events};
-    int error = ovl__hook_wait_fds(&fd, 1, blocked->deadline);
+    /* signal(7): with a timeout set, no handler's SA_RESTART makes the call go on. */
+    bool by_all = blocked->deadline != OVL_FOREVER;
+    int error = ovl__hook_wait_fds(&fd, 1, blocked->deadline, by_all);
     if (!error || error == OVL_ETIMEDOUT)
         return true;
     ovl__fail(error);
     return false;
+}
+
+int ovl__hook_offload(struct ovl__offload *offload, enum ovl_wait kind)
+{
+    struct ovl__meter *meter = ovl__current->meter;
+    ovl_time began = meter ? ovl_now() : 0;
+    int error = ovl__offload(offload);
+    if (meter)
+        ovl__meter_wait(meter, kind, began);
+    return error;
 }
 
 void ovl__hook_call_in_thread(void (*fn)(void *argument), void *argument, enum ovl_wait kind)

@@ -21,6 +21,10 @@
 /* Hooks are exported whatever the visibility of the rest. */
 #define OVL__HOOK __attribute__((visibility("default")))
 
+/* The same call under another name: that of large files, which are as others on 64 bits. */
+#define OVL__HOOK_ALIAS(name, other)                                                               \
+    OVL__HOOK extern __typeof__(name) other __attribute__((alias(#name)));
+
 /*
  * Each file of hooks has a mark, and a table of the marks pulls them all out of the static library:
  * libc's names alone would not, where another library on the command line has them too.
@@ -28,8 +32,9 @@
 #define OVL__HOOK_FILE(name) const char ovl__hook_file_##name = 0
 #define OVL__HOOK_FILES(X)                                                                         \
     X(c11)                                                                                         \
-    X(child) X(close) X(cond) X(connect) X(fortify) X(io) X(messages) X(mutex) X(poll) X(resolve)  \
-        X(rwlock) X(semaphore) X(sleep) X(thread)
+    X(child)                                                                                       \
+    X(close) X(cond) X(connect) X(fortify) X(io) X(messages) X(mutex) X(poll) X(resolve) X(rwlock) \
+        X(semaphore) X(sleep) X(thread)
 #define OVL__DECLARE_MARK(name) extern const char ovl__hook_file_##name;
 OVL__HOOK_FILES(OVL__DECLARE_MARK)
 extern const char *const ovl__hooks[];
@@ -77,7 +82,7 @@ struct ovl__blocked {
  *
  * False where the call is to fail, with errno set: EAGAIN where the application has made the
  * descriptor non-blocking or its SO_RCVTIMEO or SO_SNDTIMEO has passed, EBADF where it was closed
- * meanwhile, ECANCELED, ENOMEM.
+ * meanwhile, EINTR, ECANCELED, ENOMEM.
  */
 bool ovl__block(struct ovl__blocked *blocked);
 
@@ -87,8 +92,17 @@ bool ovl__block(struct ovl__blocked *blocked);
  */
 int ovl__fail(int error);
 
-/* As ovl__wait_fds, and tells the ledger. */
-int ovl__hook_wait_fds(struct pollfd *fds, nfds_t count, ovl_time deadline);
+/*
+ * As ovl__wait_fds, and -EINTR where a signal's handler came, one without SA_RESTART or, with
+ * `by_all`, any. ovl__hook_wait_fds tells the ledger.
+ */
+int ovl__wait_fds_or_signal(struct pollfd *fds, nfds_t count, ovl_time deadline, bool by_all);
+int ovl__hook_wait_fds(struct pollfd *fds, nfds_t count, ovl_time deadline, bool by_all);
+
+struct ovl__offload;
+
+/* As ovl__offload, and tells the ledger. */
+int ovl__hook_offload(struct ovl__offload *offload, enum ovl_wait kind);
 
 /*
  * Calls fn(argument) in a helper thread for a coroutine, and tells the ledger. The helper's errno

@@ -4,7 +4,7 @@
  * recv and send have. Where neither is supported, a poll comes before the call.
  */
 #include "base/memory.h"
-#include "hooks/hooks.h"
+#include "hooks/file.h"
 
 #include <limits.h>
 #include <string.h>
@@ -30,33 +30,63 @@ static bool is_unsupported(ssize_t size)
     return size < 0 && errno == EOPNOTSUPP;
 }
 
-static ssize_t try_readv(int fd, const struct iovec *parts, int count)
+static size_t size_of(const struct iovec *parts, int count)
 {
-    ssize_t size = preadv2(fd, parts, count, -1, RWF_NOWAIT);
-    if (!is_unsupported(size))
-        return size;
-    size = ovl__sys.recvmsg(
-        fd, &(struct msghdr){.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count},
-        MSG_DONTWAIT);
+    size_t size = 0;
+    for (int i = 0; i < count; i++)
+        size += parts[i].iov_len;
+    return size;
+}
+
+/* What has no flag for a try: sockets have another, and of the rest files are never waited for. */
+static ssize_t try_readv_otherwise(int fd, const struct iovec *parts, int count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    ssize_t size = ovl__sys.recvmsg(fd, &message, MSG_DONTWAIT);
     if (size >= 0 || errno != ENOTSOCK)
         return size;
+    if (ovl__is_file(fd))
+        return ovl__file_read(fd, parts, count, OVL__HERE, 0);
     return is_ready(fd, POLLIN) ? ovl__sys.readv(fd, parts, count) : -1;
+}
+
+/* Of a file only what is in memory comes at once; of all else, what comes first is all. */
+static ssize_t try_readv(int fd, const struct iovec *parts, int count)
+{
+    int before = errno;
+    ssize_t size = ovl__sys.preadv2(fd, parts, count, OVL__HERE, RWF_NOWAIT);
+    if (is_unsupported(size))
+        return try_readv_otherwise(fd, parts, count);
+    bool part = size > 0 && (size_t)size < size_of(parts, count);
+    bool nothing = size < 0 && errno == EAGAIN;
+    if ((!part && !nothing) || !ovl__is_file(fd))
+        return size;
+    errno = before;
+    return ovl__file_read(fd, parts, count, OVL__HERE, part ? (size_t)size : 0);
+}
+
+static ssize_t try_writev_otherwise(int fd, const struct iovec *parts, int count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    ssize_t size = ovl__sys.sendmsg(fd, &message, MSG_DONTWAIT);
+    if (size >= 0 || errno != ENOTSOCK)
+        return size;
+    if (ovl__is_file(fd))
+        return ovl__file_write(fd, parts, count, OVL__HERE);
+    return is_ready(fd, POLLOUT) ? ovl__sys.writev(fd, parts, count) : -1;
 }
 
 static ssize_t try_writev(int fd, const struct iovec *parts, int count)
 {
-    ssize_t size = pwritev2(fd, parts, count, -1, RWF_NOWAIT);
-    if (!is_unsupported(size))
-        return size;
-    size = ovl__sys.sendmsg(
-        fd, &(struct msghdr){.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count},
-        MSG_DONTWAIT);
-    if (size >= 0 || errno != ENOTSOCK)
-        return size;
-    return is_ready(fd, POLLOUT) ? ovl__sys.writev(fd, parts, count) : -1;
+    ssize_t size = ovl__sys.pwritev2(fd, parts, count, OVL__HERE, RWF_NOWAIT);
+    if (is_unsupported(size))
+        return try_writev_otherwise(fd, parts, count);
+    if (size < 0 && errno == EAGAIN && ovl__is_file(fd))
+        return ovl__file_write(fd, parts, count, OVL__HERE);
+    return size;
 }
 
-/* Files are always ready and epoll takes none of them: where they must wait for the disk, they do.
+/* What is always ready, and of which epoll takes none, without being a file: it is called as it is.
  */
 static bool must_block(int error)
 {

@@ -2,32 +2,9 @@
 #ifndef OVL_HOOKS_LOCKS_H
 #define OVL_HOOKS_LOCKS_H
 
-#include "base/own_calls.h"
 #include "hooks/hooks.h"
 
 #include <overlap/time.h>
-
-/* Whether a call is the library's own, which a sanitizer has sent through the hooks. */
-static inline bool ovl__is_own_call(void)
-{
-#ifdef OVL__OWN_CALLS
-    return ovl__own_calls > 0;
-#else
-    return false;
-#endif
-}
-
-/* As ovl__in_task, for a call that the library makes itself too. */
-static inline bool ovl__locks_in_task(void)
-{
-    return ovl__in_task() && !ovl__is_own_call();
-}
-
-/* Runs in a coroutine? Only where ovl__locks_in_task. */
-static inline bool ovl__locks_in_coroutine(void)
-{
-    return ovl__locks_in_task() && ovl__current->coroutine;
-}
 
 /* The hooks' own locks, which a sanitizer is to see as such: base/own.h. */
 int ovl__own_pthread_mutex_lock(pthread_mutex_t *mutex);

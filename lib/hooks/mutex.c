@@ -187,7 +187,7 @@ static int metered_lock(pthread_mutex_t *mutex)
 
 OVL__HOOK int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
-    if (!ovl__locks_in_task())
+    if (!ovl__in_task())
         return ovl__sys.pthread_mutex_lock(mutex);
     if (!ovl__current->coroutine)
         return metered_lock(mutex);
@@ -196,7 +196,7 @@ OVL__HOOK int pthread_mutex_lock(pthread_mutex_t *mutex)
 
 OVL__HOOK int pthread_mutex_trylock(pthread_mutex_t *mutex)
 {
-    if (!ovl__locks_in_coroutine())
+    if (!ovl__in_coroutine())
         return ovl__sys.pthread_mutex_trylock(mutex);
     return try_lock(mutex);
 }
@@ -204,7 +204,7 @@ OVL__HOOK int pthread_mutex_trylock(pthread_mutex_t *mutex)
 OVL__HOOK int pthread_mutex_timedlock(pthread_mutex_t *restrict mutex,
                                       const struct timespec *restrict time)
 {
-    if (!ovl__locks_in_task())
+    if (!ovl__in_task())
         return ovl__sys.pthread_mutex_timedlock(mutex, time);
     if (!ovl__current->coroutine)
         return OVL__METERED(int, -1, OVL_WAIT_LOCK, ovl__sys.pthread_mutex_timedlock(mutex, time));
@@ -214,7 +214,7 @@ OVL__HOOK int pthread_mutex_timedlock(pthread_mutex_t *restrict mutex,
 OVL__HOOK int pthread_mutex_clocklock(pthread_mutex_t *restrict mutex, clockid_t clock,
                                       const struct timespec *restrict time)
 {
-    if (!ovl__locks_in_task())
+    if (!ovl__in_task())
         return ovl__sys.pthread_mutex_clocklock(mutex, clock, time);
     if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
         return EINVAL;
@@ -226,7 +226,7 @@ OVL__HOOK int pthread_mutex_clocklock(pthread_mutex_t *restrict mutex, clockid_t
 
 OVL__HOOK int pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
-    if (!ovl__locks_in_coroutine())
+    if (!ovl__in_coroutine())
         return ovl__sys.pthread_mutex_unlock(mutex);
     return ovl__mutex_unlock(mutex);
 }

@@ -25,7 +25,7 @@ static int poll_until(struct pollfd *fds, nfds_t count, ovl_time deadline, const
         int ready = ovl__sys.ppoll(fds, count, &at_once, mask);
         if (ready || error == OVL_ETIMEDOUT || deadline <= ovl_now())
             return ready;
-        error = ovl__hook_wait_fds(fds, count, deadline);
+        error = ovl__hook_wait_fds(fds, count, deadline, true);
         if (!wait_again(error))
             return -1;
     }
@@ -114,7 +114,7 @@ static int wait_selected(const struct selection *selection, ovl_time deadline)
         if (events)
             fds[count++] = (struct pollfd){.fd = fd, .events = events};
     }
-    int error = ovl__hook_wait_fds(fds, count, deadline);
+    int error = ovl__hook_wait_fds(fds, count, deadline, true);
     if (fds != few)
         free(fds);
     return error;
@@ -201,7 +201,8 @@ static int epoll_until(int epoll_fd, struct epoll_event *events, int count, ovl_
         int ready = ovl__sys.epoll_pwait(epoll_fd, events, count, 0, mask);
         if (ready || error == OVL_ETIMEDOUT || deadline <= ovl_now())
             return ready;
-        error = ovl__hook_wait_fds(&(struct pollfd){.fd = epoll_fd, .events = POLLIN}, 1, deadline);
+        error = ovl__hook_wait_fds(&(struct pollfd){.fd = epoll_fd, .events = POLLIN}, 1, deadline,
+                                   true);
         if (!wait_again(error))
             return -1;
     }
@@ -223,4 +224,16 @@ OVL__HOOK int epoll_wait(int epoll_fd, struct epoll_event *events, int count, in
     if (!ovl__in_task())
         return ovl__sys.epoll_wait(epoll_fd, events, count, timeout_ms);
     return epoll_pwait(epoll_fd, events, count, timeout_ms, NULL);
+}
+
+OVL__HOOK int epoll_pwait2(int epoll_fd, struct epoll_event *events, int count,
+                           const struct timespec *timeout, const sigset_t *mask)
+{
+    bool odd = timeout && !ovl__is_time(timeout);
+    if (!ovl__in_task() || odd)
+        return ovl__sys.epoll_pwait2(epoll_fd, events, count, timeout, mask);
+    if (!ovl__current->coroutine)
+        return OVL__METERED(int, epoll_fd, 0,
+                            ovl__sys.epoll_pwait2(epoll_fd, events, count, timeout, mask));
+    return epoll_until(epoll_fd, events, count, ovl__deadline_of(timeout), mask);
 }

@@ -59,7 +59,7 @@ static int yielding_lock(pthread_rwlock_t *lock, try_fn *try, clockid_t clock,
 /* `real` is the call that a plain thread makes. */
 #define LOCK(lock, try, clock, time, real)                                                         \
     do {                                                                                           \
-        if (!ovl__locks_in_task())                                                                 \
+        if (!ovl__in_task())                                                                       \
             return real;                                                                           \
         if (!ovl__current->coroutine)                                                              \
             return OVL__METERED(int, -1, OVL_WAIT_LOCK, real);                                     \
@@ -102,14 +102,14 @@ OVL__HOOK int pthread_rwlock_clockwrlock(pthread_rwlock_t *restrict lock, clocki
 
 OVL__HOOK int pthread_rwlock_trywrlock(pthread_rwlock_t *lock)
 {
-    if (!ovl__locks_in_coroutine())
+    if (!ovl__in_coroutine())
         return ovl__sys.pthread_rwlock_trywrlock(lock);
     return try_write(lock);
 }
 
 OVL__HOOK int pthread_rwlock_unlock(pthread_rwlock_t *lock)
 {
-    if (ovl__locks_in_coroutine() && ovl__owner_of(lock) == ovl__current->coroutine)
+    if (ovl__in_coroutine() && ovl__owner_of(lock) == ovl__current->coroutine)
         ovl__owner_forget(lock);
     return ovl__sys.pthread_rwlock_unlock(lock);
 }
@@ -141,7 +141,7 @@ static void wait_while_under_way(pthread_once_t *control)
 
 OVL__HOOK int pthread_once(pthread_once_t *control, void (*fn)(void))
 {
-    if (!ovl__locks_in_coroutine() || __atomic_load_n(control, __ATOMIC_ACQUIRE) & DONE)
+    if (!ovl__in_coroutine() || __atomic_load_n(control, __ATOMIC_ACQUIRE) & DONE)
         return ovl__sys.pthread_once(control, fn);
     int before = errno;
     wait_while_under_way(control);
@@ -167,7 +167,7 @@ static void call_barrier(void *argument)
 
 OVL__HOOK int pthread_barrier_wait(pthread_barrier_t *barrier)
 {
-    if (!ovl__locks_in_task())
+    if (!ovl__in_task())
         return ovl__sys.pthread_barrier_wait(barrier);
     if (!ovl__current->coroutine)
         return OVL__METERED(int, -1, OVL_WAIT_LOCK, ovl__sys.pthread_barrier_wait(barrier));

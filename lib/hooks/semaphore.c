@@ -81,7 +81,7 @@ static int metered_wait(sem_t *semaphore)
 
 OVL__HOOK int sem_wait(sem_t *semaphore)
 {
-    if (!ovl__locks_in_task())
+    if (!ovl__in_task())
         return ovl__sys.sem_wait(semaphore);
     if (!ovl__current->coroutine)
         return metered_wait(semaphore);
@@ -90,7 +90,7 @@ OVL__HOOK int sem_wait(sem_t *semaphore)
 
 OVL__HOOK int sem_timedwait(sem_t *restrict semaphore, const struct timespec *restrict time)
 {
-    if (!ovl__locks_in_task())
+    if (!ovl__in_task())
         return ovl__sys.sem_timedwait(semaphore, time);
     if (!ovl__current->coroutine)
         return OVL__METERED(int, -1, OVL_WAIT_LOCK, ovl__sys.sem_timedwait(semaphore, time));
@@ -101,7 +101,7 @@ OVL__HOOK int sem_clockwait(sem_t *restrict semaphore, clockid_t clock,
                             const struct timespec *restrict time)
 {
     bool known = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
-    if (!ovl__locks_in_task() || !known)
+    if (!ovl__in_task() || !known)
         return ovl__sys.sem_clockwait(semaphore, clock, time);
     if (!ovl__current->coroutine)
         return OVL__METERED(int, -1, OVL_WAIT_LOCK, ovl__sys.sem_clockwait(semaphore, clock, time));

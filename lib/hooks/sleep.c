@@ -1,6 +1,7 @@
 /* The sleep family. */
 #include "hooks/hooks.h"
 
+#include "loop/interrupt.h"
 #include "loop/loop.h"
 
 OVL__HOOK_FILE(sleep);
@@ -19,9 +20,11 @@ static int yielding_sleep(ovl_time deadline)
 {
     struct ovl__meter *meter = ovl__current->meter;
     ovl_time began = meter ? ovl_now() : 0;
-    int error = 0;
-    while (!error)
-        error = ovl__suspend(deadline);
+    struct ovl__interruptible interruptible;
+    ovl__interruptible_begin(&interruptible, true);
+    int error = ovl__suspend(deadline);
+    if (ovl__interruptible_end(&interruptible) && error != OVL_ECANCELED)
+        error = -EINTR;
     if (meter)
         ovl__meter_wait(meter, OVL_WAIT_SLEEP, began);
     return error == OVL_ETIMEDOUT ? 0 : error;

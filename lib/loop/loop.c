@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/system.h"
 #include "loop/inside.h"
+#include "loop/interrupt.h"
 
 #include <errno.h>
 #include <overlap/error.h>
@@ -61,6 +62,16 @@ void ovl__loop_post(struct ovl__loop *loop, struct ovl__message *message)
         (void)!ovl__sys.write(loop->wake_fd, &one, sizeof one);
     }
     atomic_fetch_sub_explicit(&loop->posting, 1, memory_order_release);
+}
+
+/* From a signal's handler too: nothing but a system call. */
+void ovl__loop_nudge(void)
+{
+    int error = errno;
+    uint64_t one = 1;
+    if (ovl__here)
+        (void)!ovl__sys.write(ovl__here->wake_fd, &one, sizeof one);
+    errno = error;
 }
 
 static void handle_messages(struct ovl__loop *loop)
@@ -128,6 +139,7 @@ void ovl__loop_run(struct ovl__loop *loop)
     loop->thread_errno = &errno;
     while (!loop->stopping || loop->coroutines) {
         look(loop);
+        ovl__interrupt_waits();
         if (atomic_load_explicit(&loop->inbox, memory_order_relaxed))
             handle_messages(loop);
         ovl__timers_run(&loop->timers, loop->looked_at, TIMERS_PER_LOOK);

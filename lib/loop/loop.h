@@ -38,6 +38,10 @@ struct ovl__loop *ovl__loop_here(void);
 /* Hands a message to the loop's thread. Any thread. */
 void ovl__loop_post(struct ovl__loop *loop, struct ovl__message *message);
 
+/* Has the loop of this thread, if it runs one, take another look. A signal's handler may call it.
+ */
+void ovl__loop_nudge(void);
+
 /* Begins a coroutine, which runs when its turn comes. -ENOMEM. */
 int ovl__loop_spawn(struct ovl__loop *loop, void (*fn)(void *argument), void *argument);
 
