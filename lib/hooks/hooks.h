@@ -34,8 +34,9 @@
     X(c11)                                                                                         \
     X(child)                                                                                       \
     X(close)                                                                                       \
-    X(cond) X(connect) X(fortify) X(io) X(messages) X(mutex) X(poll) X(resolve) X(rwlock)          \
-        X(semaphore) X(sleep) X(thread)
+    X(cond)                                                                                        \
+    X(connect) X(fortify) X(io) X(messages) X(mutex) X(poll) X(resolve) X(rwlock) X(semaphore)     \
+        X(sleep) X(thread)
 #define OVL__DECLARE_MARK(name) extern const char ovl__hook_file_##name;
 OVL__HOOK_FILES(OVL__DECLARE_MARK)
 extern const char *const ovl__hooks[];
