@@ -30,13 +30,12 @@
  * libc's names alone would not, where another library on the command line has them too.
  */
 #define OVL__HOOK_FILE(name) const char ovl__hook_file_##name = 0
-#define OVL__HOOK_FILES(X)                                                                         \
-    X(c11)                                                                                         \
-    X(child)                                                                                       \
-    X(close)                                                                                       \
-    X(cond)                                                                                        \
-    X(connect) X(fortify) X(io) X(messages) X(mutex) X(poll) X(resolve) X(rwlock) X(semaphore)     \
-        X(sleep) X(thread)
+/* clang-format off */
+#define OVL__HOOK_FILES(X) \
+    X(c11) X(child) X(close) X(cond) X(connect) X(fortify) \
+    X(io) X(messages) X(mutex) X(poll) X(resolve) X(rwlock) \
+    X(semaphore) X(sleep) X(thread)
+/* clang-format on */
 #define OVL__DECLARE_MARK(name) extern const char ovl__hook_file_##name;
 OVL__HOOK_FILES(OVL__DECLARE_MARK)
 extern const char *const ovl__hooks[];
