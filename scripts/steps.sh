@@ -205,3 +205,28 @@ run_clang_tidy()
     cd "$root" && find lib tool examples -name '*.c' -print0 |
         xargs -0 -n 4 -P "$(nproc)" clang-tidy -p "$root/build/dev" --quiet --warnings-as-errors='*'
 }
+
+# What the build for aarch64 needs, beside the rest: Debian's packages of that architecture live beside our own.
+aarch64_packages='gcc-aarch64-linux-gnu qemu-user libcmocka-dev:arm64 libcurl4-openssl-dev:arm64 libjansson-dev:arm64
+    libsqlite3-dev:arm64'
+
+add_aarch64()
+{
+    # shellcheck disable=SC2086 # one word a package
+    dpkg-query -W $aarch64_packages >/dev/null 2>&1 && return 0
+    [ "$(uname -m)" = x86_64 ] || { echo "this is $(uname -m)"; return 77; }
+    [ "$(id -u)" -eq 0 ] || { echo 'only root can add the architecture arm64 to dpkg'; return 77; }
+    dpkg --add-architecture arm64 && apt-get -qq update &&
+        DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 install --no-install-recommends \
+            $aarch64_packages
+}
+
+# The library and its tests for aarch64, run by qemu. Not the tests of processes: qemu's user mode lacks some of the
+# calls by which they are watched.
+run_aarch64()
+{
+    add_aarch64 || return
+    build aarch64 all "$log" || return 1
+    ctest --test-dir "$root/build/aarch64" -j 2 --timeout 300 --output-on-failure --no-tests=error \
+        -R '^(unit|contract)' -E 'contract.processes'
+}
