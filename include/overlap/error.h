@@ -24,7 +24,8 @@ OVL_BEGIN_DECLS
     X(OVL_EFULL, -20009, "the queue is full")                                                      \
     X(OVL_ERESULTSIZE, -20010, "the task's result has another size than the map's results")        \
     X(OVL_ELOOKUP, -20011, "there is no such host or service")                                     \
-    X(OVL_EENDED, -20012, "the stream ended in the middle")
+    X(OVL_EENDED, -20012, "the stream ended in the middle")                                        \
+    X(OVL_EMEMORY, -20013, "the worker took more memory than it may")
 
 #define OVL_ERROR_ENUM(name, number, message) name = (number),
 enum ovl_error { OVL_ERROR_MAP(OVL_ERROR_ENUM) };

@@ -44,6 +44,11 @@ struct ovl_options {
     size_t stack_bytes;        /* of threads (0: the system's) and of coroutines (0: 256 KiB) */
     unsigned limit;            /* how many of the workers take tasks to begin with, to be changed by
                                   ovl_executor_set_workers; 0: all */
+    size_t worker_tasks;       /* processes: tasks after which a worker is replaced; 0: never */
+    size_t worker_memory;      /* processes: bytes that a worker may take beyond what it begins with
+                                  (0: as many as it gets). A task that takes more fails with
+                                  OVL_EMEMORY, and its worker is replaced; it is looked at every 10 ms,
+                                  and after each task */
 };
 
 /*

@@ -31,4 +31,14 @@ void ovl__processor_let_go(const struct ovl__processor_place *place);
  */
 void ovl__processor_be_brief(void);
 
+/* Between two looks at memory that another processor is about to change. */
+static inline void ovl__processor_pause(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#else
+    __asm__ volatile("yield");
+#endif
+}
+
 #endif

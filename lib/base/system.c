@@ -63,7 +63,6 @@ struct ovl__system ovl__sys = {
     .fork = fork,
     .socketpair = socketpair,
     .memfd_create = memfd_create,
-    .ftruncate = ftruncate,
     .fallocate = fallocate,
     .pidfd_open = pidfd_open_call,
     .pidfd_send_signal = pidfd_send_signal_call,

@@ -26,7 +26,6 @@ struct ovl__system {
     pid_t (*fork)(void);
     int (*socketpair)(int domain, int type, int protocol, int ret_fds[2]);
     int (*memfd_create)(const char *name, unsigned flags);
-    int (*ftruncate)(int fd, off_t size);
     int (*fallocate)(int fd, int mode, off_t offset, off_t size);
     int (*pidfd_open)(pid_t pid, unsigned flags);
     int (*pidfd_send_signal)(int pidfd, int signal);

@@ -136,9 +136,11 @@ static void cancel_all(struct ovl_executor *executor)
         next = link->next;
         struct ovl_future *future = ovl__of(link, struct ovl_future, link);
         atomic_store(&future->cancel, OVL_ECANCELED);
-        if (executor->ops->cancel_running)
+        if (executor->ops->cancel_running && !executor->ops->cancel_all)
             executor->ops->cancel_running(executor, future);
     }
+    if (executor->ops->cancel_all)
+        executor->ops->cancel_all(executor);
     ovl__executor_refuse_all(executor, OVL_ECANCELED);
 }
 
@@ -203,6 +205,8 @@ void ovl_executor_counts(struct ovl_executor *executor, struct ovl_counts *ret_c
 {
     pthread_mutex_lock(&executor->lock);
     *ret_counts = executor->counts;
+    if (executor->ops->count)
+        executor->ops->count(executor, ret_counts);
     pthread_mutex_unlock(&executor->lock);
 }
 
@@ -400,7 +404,9 @@ void ovl__worker_run(struct ovl__worker *worker, struct ovl_future *future)
         keep_session(worker, task.session);
     int asked = error ? asked_to_end(future) : 0;
     future->outcome.error = asked ? asked : error;
-    if (error)
+    if (error && future->more && future->more->room)
+        future->result = (struct ovl__buffer){0};
+    else if (error)
         ovl__buffer_release(&future->result);
 }
 
@@ -460,6 +466,8 @@ bool ovl_task_cancelled(const struct ovl_task *task)
 void *ovl_task_result(struct ovl_task *task, size_t size)
 {
     struct ovl__buffer *result = &task->future->result;
+    if (task->future->more && task->future->more->room)
+        return task->future->more->room(task->future, size);
     return ovl__buffer_resize(result, size) ? NULL : result->data;
 }
 

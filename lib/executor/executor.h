@@ -31,13 +31,22 @@
  */
 enum ovl__future_state { OVL__QUEUED, OVL__RUNNING, OVL__DONE };
 
+/* Memory of a future's result that is somebody else's, and is given back when the future is freed.
+ */
+struct ovl__loan {
+    void (*give_back)(struct ovl__loan *loan);
+};
+
 /*
  * What only some futures have: all but those of `threads` without a ledger, and those of streams.
  */
 struct ovl__future_more {
     struct ovl_future *future;
-    struct ovl__meter meter;       /* its record is kept even where there is no ledger */
-    unsigned repetitions;          /* left */
+    struct ovl__meter meter; /* its record is kept even where there is no ledger */
+    unsigned repetitions;    /* left */
+    struct ovl__loan *loan;  /* whose the result's memory is; NULL: the future's */
+    /* Where the result's memory comes from: sets data and size; NULL: the heap. In the worker. */
+    void *(*room)(struct ovl_future *future, size_t size);
     struct ovl__scope *scope;      /* while it runs in a coroutine: that coroutine's thread only */
     struct ovl__message interrupt; /* brings a cancel to that thread */
     bool interrupting;             /* it is on its way; under the lock */
@@ -79,6 +88,17 @@ struct ovl_task {
         *outer; /* the task in whose wait this one runs, of whatever executor; or NULL */
 };
 
+/* A map over arrays: what ovl_map was given. */
+struct ovl__map {
+    ovl_task_fn *fn;
+    const char *items;
+    size_t item_size;
+    char *results; /* all zero */
+    size_t result_size;
+    size_t count;
+    struct ovl_outcome *outcomes; /* all OVL_ECANCELED, OVL_NO_WORKER; or NULL */
+};
+
 struct ovl__model_ops {
     enum ovl_model model;
     unsigned workers_max;
@@ -109,6 +129,25 @@ struct ovl__model_ops {
      * and must be left to end by themselves, each worker holding a reference of the executor.
      */
     void (*close)(struct ovl_executor *executor, bool abandon);
+
+    /*
+     * All running tasks are asked to end, their flags are set already; NULL: cancel_running does it
+     * for each. The lock is held.
+     */
+    void (*cancel_all)(struct ovl_executor *executor);
+
+    /* Runs a whole map, as ovl_map; NULL: each task gets a future. Without the lock. */
+    int (*map)(struct ovl_executor *executor, const struct ovl__map *map);
+
+    /* Tells running tasks from those that the model has only handed on; NULL: it hands on none.
+     * Locked. */
+    void (*count)(struct ovl_executor *executor, struct ovl_counts *counts);
+
+    /*
+     * The caller is about to sleep until this future, or any (NULL), is done: it may do something
+     * for that, for a moment. NULL: nothing. The lock is held, and may be let go meanwhile.
+     */
+    void (*help)(struct ovl_executor *executor, struct ovl_future *future);
 };
 
 extern const struct ovl__model_ops ovl__model_sync;

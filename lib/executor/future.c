@@ -68,7 +68,10 @@ void ovl__future_drop(struct ovl_future *future)
     if (atomic_fetch_sub_explicit(&future->references, 1, memory_order_acq_rel) > 1)
         return;
     ovl__executor_drop(future->executor);
-    ovl__buffer_release(&future->result);
+    if (future->more && future->more->loan)
+        future->more->loan->give_back(future->more->loan);
+    else
+        ovl__buffer_release(&future->result);
     free(future);
 }
 
@@ -167,6 +170,8 @@ static int wait_for_room(struct ovl_executor *executor, const struct ovl_submit_
             return OVL_EFULL;
         if (executor->ops->queued_many) /* some of what fills it may have been submitted quietly */
             executor->ops->queued_many(executor);
+        if (executor->closing || executor->counts.queued < executor->options.queue_limit)
+            break;
         int error = ovl__wait(&executor->room, &executor->lock, deadline);
         if (error)
             return error;
@@ -261,6 +266,8 @@ static int wait_until_done(struct ovl_future *future, ovl_time deadline)
     struct ovl_executor *executor = future->executor;
     struct ovl_task *here = ovl__task_here(executor);
     int error = 0;
+    if (executor->ops->help)
+        executor->ops->help(executor, future);
     while (!error && !ovl_future_done(future)) {
         bool queued = atomic_load_explicit(&future->state, memory_order_relaxed) == OVL__QUEUED;
         if (here && queued)

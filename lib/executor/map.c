@@ -132,6 +132,8 @@ static struct place *wait_done(struct stream_run *run)
     pthread_mutex_lock(&run->executor->lock);
     if (run->stream->patience_ns)
         doze(run);
+    if (ovl__list_empty(&run->done) && run->executor->ops->help)
+        run->executor->ops->help(run->executor, NULL);
     int error = 0;
     while (ovl__list_empty(&run->done) && !error)
         error = ovl__wait(&run->progress, &run->executor->lock, wait_end(run));
@@ -319,6 +321,10 @@ int ovl_map(struct ovl_executor *executor, ovl_task_fn *fn, const void *items, s
         memset(results, 0, count * result_size);
     for (size_t i = 0; outcomes && i < count; i++)
         outcomes[i] = (struct ovl_outcome){.error = OVL_ECANCELED, .worker = OVL_NO_WORKER};
+    if (executor->ops->map) {
+        const struct ovl__map whole = {fn, items, item_size, results, result_size, count, outcomes};
+        return executor->ops->map(executor, &whole);
+    }
     struct ovl_stream stream = {
         .next = next_place,
         .each = put_result,

@@ -14,7 +14,7 @@ static void deadline_ends_what_runs(void)
     struct wire begun = wire_open();
     struct ovl_executor *executor = open_workers(1);
     for (int i = 0; i < 3; i++) {
-        struct ovl_submit_options options = {.deadline = ovl_after(30 * OVL_MILLISECOND)};
+        struct ovl_submit_options options = {.deadline = ovl_after(300 * OVL_MILLISECOND)};
         struct ovl_future *future =
             submit_with(executor, until_cancelled, &begun, sizeof begun, &options);
         expect_error(future, OVL_ETIMEDOUT);

@@ -22,6 +22,7 @@
 #define SESSIONS_OPENED 0
 #define SESSIONS_CLOSED 1
 #define STRANGE_ERRORS  2 /* seen in tasks */
+#define BEGUN           3 /* tasks that are to be cancelled */
 
 /* What runs: one process is one model. */
 static enum ovl_model model;
@@ -110,6 +111,7 @@ static int return_item(struct ovl_task *task, struct ovl_bytes item)
 static int until_cancelled(struct ovl_task *task, struct ovl_bytes item)
 {
     (void)item;
+    atomic_store(&board->number[BEGUN], 1);
     while (!ovl_task_cancelled(task))
         if (nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL))
             return -errno;
@@ -253,12 +255,17 @@ static void submit_and_cancel(struct ovl_executor *executor)
     struct ovl_future *future = NULL;
     if (model == OVL_SYNC)
         return;
+    atomic_store(&board->number[BEGUN], 0);
     int error = ovl_submit(executor, until_cancelled, (struct ovl_bytes){0}, &future);
     if (error) {
         assert_true(is_told(error));
         assert_null(future);
         return;
     }
+    /* It runs, or a fault has ended it before. */
+    while (!atomic_load(&board->number[BEGUN]) &&
+           ovl_future_wait(future, ovl_after(OVL_MILLISECOND)))
+        ;
     ovl_future_cancel(future);
     assert_int_equal(ovl_future_wait(future, ovl_after(PATIENCE_NS)), 0);
     struct ovl_outcome outcome = ovl_future_outcome(future);

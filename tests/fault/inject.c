@@ -52,7 +52,6 @@ FAULTY(int, pthread_create,
        (thread, attributes, fn, argument), EAGAIN, errno)
 FAULTY(pid_t, fork, (void), (), -1, EAGAIN)
 FAULTY(int, memfd_create, (const char *name, unsigned flags), (name, flags), -1, EMFILE)
-FAULTY(int, ftruncate, (int fd, off_t size), (fd, size), -1, EINTR)
 FAULTY(int, fallocate, (int fd, int mode, off_t offset, off_t size), (fd, mode, offset, size), -1,
        ENOSPC)
 FAULTY(int, pidfd_open, (pid_t pid, unsigned flags), (pid, flags), -1, EMFILE)
@@ -92,7 +91,6 @@ const struct inject_point inject_points[] = {
      install_pthread_create},
     {"fork", -EAGAIN, false, IN_PROCESSES, install_fork},
     {"memfd_create", -EMFILE, false, IN_PROCESSES, install_memfd_create},
-    {"ftruncate", 0, false, IN_PROCESSES | FOR_LARGE, install_ftruncate},
     {"fallocate", -ENOMEM, false, IN_PROCESSES | FOR_LARGE, install_fallocate},
     {"pidfd_open", -EMFILE, false, IN_PROCESSES, install_pidfd_open},
     {"pidfd_send_signal", 0, false, IN_PROCESSES, install_pidfd_send_signal},

@@ -12,7 +12,9 @@
 
 /* Calls that are to succeed before all fail; shared with the workers. */
 #define CALLS_LEFT  0
-#define FAILING_PID 1 /* 0: nobody; 1: the parent; 2: the workers */
+#define FAILING_PID 1 /* whose calls fail */
+
+enum { NOBODY, IN_PARENT, IN_HELPER, IN_WORKERS };
 
 static struct ovl__system real;
 static pid_t parent;
@@ -20,8 +22,8 @@ static pid_t parent;
 static bool fails(void)
 {
     long whom = atomic_load(&board->number[FAILING_PID]);
-    bool here = whom == (getpid() == parent ? 1 : 2);
-    return here && atomic_fetch_sub(&board->number[CALLS_LEFT], 1) <= 0;
+    long here = getpid() == parent ? IN_PARENT : getppid() == parent ? IN_HELPER : IN_WORKERS;
+    return here == whom && atomic_fetch_sub(&board->number[CALLS_LEFT], 1) <= 0;
 }
 
 static void fail_after(long calls, long whom)
@@ -32,7 +34,7 @@ static void fail_after(long calls, long whom)
 
 static void fail_no_more(void)
 {
-    atomic_store(&board->number[FAILING_PID], 0);
+    atomic_store(&board->number[FAILING_PID], NOBODY);
 }
 
 static int refuse(int error)
@@ -160,14 +162,14 @@ static void close_all(struct ovl_executor *executor)
  * Opens with ever more calls that succeed, until all do: each time an error, or workers that work.
  * Returns how many opens were refused; `ret_fewer` counts those with fewer workers.
  */
-static int open_until_it_works(int error, int *ret_fewer)
+static int open_until_it_works(int error, long whom, int *ret_fewer)
 {
     enum { WORKERS = 3 };
     int refused = 0;
     *ret_fewer = 0;
     for (long calls = 0; calls < 100; calls++) {
         struct ovl_executor *executor = NULL;
-        fail_after(calls, 1);
+        fail_after(calls, whom);
         int result =
             ovl_executor_open(OVL_PROCESSES, &(struct ovl_options){.workers = WORKERS}, &executor);
         bool all = atomic_load(&board->number[CALLS_LEFT]) >= 0;
@@ -188,10 +190,10 @@ static int open_until_it_works(int error, int *ret_fewer)
     return 0;
 }
 
-static void open_without(int error, int expected_refused, int expected_fewer)
+static void open_without(int error, long whom, int expected_refused, int expected_fewer)
 {
     int fewer;
-    int refused = open_until_it_works(error, &fewer);
+    int refused = open_until_it_works(error, whom, &fewer);
     assert_int_equal(refused, expected_refused);
     assert_int_equal(fewer, expected_fewer);
     ovl__sys = real;
@@ -200,32 +202,34 @@ static void open_without(int error, int expected_refused, int expected_fewer)
 static void open_when_the_system_refuses(void)
 {
     ovl__sys.fork = faulty_fork;
-    open_without(-EAGAIN, 1, 2);
+    open_without(-EAGAIN, IN_PARENT, 1, 0);
+    ovl__sys.fork = faulty_fork;
+    open_without(-EAGAIN, IN_HELPER, 1, 2);
     ovl__sys.memfd_create = faulty_memfd_create;
-    open_without(-EMFILE, 1, 2);
+    open_without(-EMFILE, IN_PARENT, 1, 2);
     ovl__sys.fallocate = faulty_fallocate;
-    open_without(-ENOMEM, 1, 2);
+    open_without(-ENOMEM, IN_PARENT, 1, 2);
     ovl__sys.pidfd_open = faulty_pidfd_open;
-    open_without(-EMFILE, 1, 2);
+    open_without(-EMFILE, IN_PARENT, 0, 0);
     ovl__sys.epoll_ctl = faulty_epoll_ctl;
-    open_without(-ENOSPC, 2, 2);
+    open_without(-ENOSPC, IN_PARENT, 1, 0);
     ovl__sys.epoll_create1 = faulty_epoll_create1;
-    open_without(-EMFILE, 1, 0);
+    open_without(-EMFILE, IN_PARENT, 1, 0);
     ovl__sys.eventfd = faulty_eventfd;
-    open_without(-ENFILE, 1, 0);
+    open_without(-ENFILE, IN_PARENT, 2, 0);
     ovl__sys.mmap = faulty_mmap;
-    open_without(-ENOMEM, 2, 2);
+    open_without(-ENOMEM, IN_PARENT, 2, 2);
     ovl__sys.malloc = faulty_malloc;
-    open_without(-ENOMEM, 3, 0);
+    open_without(-ENOMEM, IN_PARENT, 4, 2);
     ovl__sys.pthread_create = faulty_pthread_create;
-    open_without(-EAGAIN, 1, 0);
+    open_without(-EAGAIN, IN_PARENT, 1, 0);
 }
 
 static void replacing_when_the_system_refuses(void)
 {
+    ovl__sys.fork = faulty_fork; /* the helper has the calls that the parent has at the open */
     struct ovl_executor *executor = open_workers(2);
-    ovl__sys.fork = faulty_fork;
-    fail_after(0, 1);
+    fail_after(0, IN_HELPER);
     assert_int_equal(run(executor, die, NULL, 0).error, OVL_EEXITED);
     for (int i = 0; i < 10; i++)
         assert_int_equal(run_square(executor), 0);
@@ -243,9 +247,9 @@ static void replacing_when_the_system_refuses(void)
 
 static void close_while_no_worker_can_be_had(void)
 {
-    struct ovl_executor *executor = open_workers(1);
     ovl__sys.fork = faulty_fork;
-    fail_after(0, 1);
+    struct ovl_executor *executor = open_workers(1);
+    fail_after(0, IN_HELPER);
     assert_int_equal(run(executor, die, NULL, 0).error, OVL_EEXITED);
     close_all(executor);
 }
@@ -253,10 +257,10 @@ static void close_while_no_worker_can_be_had(void)
 /* Workers that die before they can serve: no tight loop, and no task that waits for ever. */
 static void workers_that_never_come_to_serve(void)
 {
+    ovl__sys.mmap = faulty_mmap;
     struct ovl_executor *executor = open_workers(2);
     assert_int_equal(run_square(executor), 0);
-    ovl__sys.mmap = faulty_mmap;
-    fail_after(0, 2);
+    fail_after(0, IN_WORKERS);
     while (run(executor, die, NULL, 0).error != OVL_EEXITED)
         ;
     struct ovl_outcome outcome;
@@ -275,18 +279,16 @@ static void workers_that_never_come_to_serve(void)
 /* A payload for which there is no memory fails its task, and the worker goes on. */
 static void payloads_without_memory(void)
 {
-    struct ovl_executor *executor = open_workers(1);
     size_t size = 1 << 20;
     char *bytes = calloc(1, size);
     ovl__sys.fallocate = faulty_fallocate;
-    close_all(executor);
-    executor = open_workers(1);
-    fail_after(0, 1);
+    struct ovl_executor *executor = open_workers(1);
+    fail_after(0, IN_PARENT);
     assert_int_equal(run(executor, die, bytes, size).error, -ENOMEM);
-    assert_int_equal(run(executor, large, &size, sizeof size).error, -ENOMEM);
+    assert_int_equal(run(executor, large, &size, sizeof size).error, 0);
     size = 3 << 20;
-    fail_after(0, 2);
-    assert_int_equal(run(executor, large, &size, sizeof size).error, -ENOMEM);
+    fail_after(0, IN_WORKERS);
+    assert_int_equal(run(executor, large, &size, sizeof size).error, -ENOENT);
     fail_no_more();
     assert_int_equal(run(executor, large, &size, sizeof size).error, 0);
     assert_int_equal(run_square(executor), 0);

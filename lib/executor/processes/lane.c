@@ -1,130 +1,434 @@
 #include "executor/processes/lane.h"
 
+#include "base/memory.h"
 #include "base/system.h"
 
 #include <errno.h>
-#include <linux/futex.h>
-#include <sched.h>
-#include <stdint.h>
-#include <sys/syscall.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
-/* Pages of their own for the head keep the payload aligned. */
-#define HEAD_BYTES 4096
-#define FIRST_ROOM (((size_t)64 << 10) - HEAD_BYTES)
+#define PAGE ((size_t)4096)
 
-/* What a lane keeps between tasks; more is given back. */
-#define KEPT_ROOM (((size_t)4 << 20) - HEAD_BYTES)
-#define GROWTH    ((size_t)1 << 20)
+/* Blocks are made at least so large, and of sizes that fit others later. */
+#define LEAST_BLOCK ((size_t)16 << 10)
+#define STEP        ((size_t)1 << 20)
 
-_Static_assert(sizeof(struct ovl__lane_head) <= HEAD_BYTES, "the head has its page");
+/* Blocks that stay when their futures are freed while the worker has nothing to do: the first ones,
+ * which it takes first. */
+#define KEPT_BLOCKS 4
+#define KEPT_SIZE   STEP
 
-/* Other processes that the parent forks must not reach into a lane: each worker maps its own. */
-static struct ovl__lane_head *map(const struct ovl__lane *lane, size_t room)
+static size_t head_bytes(const struct ovl__lane *lane)
 {
-    size_t size = HEAD_BYTES + room;
-    void *memory = ovl__sys.mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, lane->fd, 0);
-    if (memory == MAP_FAILED)
-        return NULL;
+    size_t size = sizeof(struct ovl__lane_head);
+    if (lane->recorded)
+        size += OVL__SLOTS * sizeof(struct ovl__meter);
+    return (size + PAGE - 1) / PAGE * PAGE;
+}
+
+/* --- forks of the program --- */
+
+static unsigned generation;
+
+static void count_fork(void)
+{
+    generation++;
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, count_fork);
+}
+
+unsigned ovl__fork_generation(void)
+{
+    return generation;
+}
+
+/* --- progress --- */
+
+bool ovl__slot_begin(struct ovl__slot *slot)
+{
+    uint64_t progress = atomic_load_explicit(&slot->progress, memory_order_acquire);
+    while (ovl__begun(progress) < ovl__limit(progress))
+        if (atomic_compare_exchange_weak(&slot->progress, &progress, progress + 1))
+            return true;
+    return false;
+}
+
+uint32_t ovl__slot_withdraw(struct ovl__slot *slot)
+{
+    uint64_t progress = atomic_load_explicit(&slot->progress, memory_order_acquire);
+    uint32_t begun;
+    do {
+        begun = ovl__begun(progress);
+        if (begun >= ovl__limit(progress))
+            return 0;
+    } while (
+        !atomic_compare_exchange_weak(&slot->progress, &progress, ovl__progress(begun, begun)));
+    return ovl__limit(progress) - begun;
+}
+
+bool ovl__slot_complete(const struct ovl__slot *slot)
+{
+    uint32_t ended = atomic_load_explicit(&slot->ended, memory_order_acquire);
+    uint64_t progress = atomic_load_explicit(&slot->progress, memory_order_acquire);
+    return ended >= ovl__limit(progress);
+}
+
+/* --- the memory --- */
+
+static void *map(const struct ovl__lane *lane, uint64_t offset, uint64_t size)
+{
+    void *memory =
+        ovl__sys.mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, lane->fd, (off_t)offset);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* Other workers must not reach into a lane: each maps its own. Results are the program's to read,
+ * also in children that it forks. */
+static void hide(const struct ovl__lane *lane, void *memory, size_t size)
+{
     if (!lane->adopted)
         ovl__sys.madvise(memory, size, MADV_DONTFORK);
-    return memory;
 }
 
 /* Memory that is only promised would end whoever touches it, by SIGBUS. */
-static int back(int fd, size_t room)
+static int back(const struct ovl__lane *lane, uint64_t offset, uint64_t size)
 {
     int error;
     do
-        error = ovl__sys.fallocate(fd, 0, 0, (off_t)(HEAD_BYTES + room));
+        error = ovl__sys.fallocate(lane->fd, 0, (off_t)offset, (off_t)size);
     while (error && errno == EINTR);
     return error ? -ENOMEM : 0;
 }
 
-int ovl__lane_open(struct ovl__lane *lane)
+static void unback(const struct ovl__lane *lane, uint64_t offset, uint64_t size)
 {
-    struct ovl__lane new = {.fd = ovl__sys.memfd_create("overlap-lane", MFD_CLOEXEC)};
-    if (new.fd < 0)
-        return -errno;
-    new.room = FIRST_ROOM;
-    new.head = back(new.fd, FIRST_ROOM) ? NULL : map(&new, FIRST_ROOM);
-    if (!new.head) {
-        ovl__sys.close(new.fd);
+    ovl__sys.fallocate(lane->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+                       (off_t)size);
+}
+
+static void forget_mappings(struct ovl__lane *lane)
+{
+    for (uint32_t i = 0; i < OVL__ITEM_BLOCKS; i++)
+        lane->items[i] = (struct ovl__mapping){.block.index = i};
+    for (uint32_t i = 0; i < OVL__RESULT_BLOCKS; i++)
+        lane->results[i] = (struct ovl__mapping){.block.index = i};
+}
+
+int ovl__lane_open(bool recorded, struct ovl__lane **ret_lane)
+{
+    struct ovl__lane *lane = ovl__zalloc(sizeof *lane);
+    if (!lane)
         return -ENOMEM;
+    atomic_init(&lane->references, 1);
+    lane->generation = generation;
+    lane->recorded = recorded;
+    forget_mappings(lane);
+    while (lane->free_item_count < OVL__ITEM_BLOCKS) {
+        lane->free_items[lane->free_item_count] = OVL__ITEM_BLOCKS - 1 - lane->free_item_count;
+        lane->free_item_count++;
     }
-    atomic_init(&new.head->turn, OVL__IDLE);
-    *lane = new;
+    lane->fd = ovl__sys.memfd_create("overlap-lane", MFD_CLOEXEC);
+    int error = lane->fd < 0 ? -errno : 0;
+    if (!error) {
+        lane->head = back(lane, 0, head_bytes(lane)) ? NULL : map(lane, 0, head_bytes(lane));
+        error = lane->head ? 0 : -ENOMEM;
+    }
+    if (error) {
+        ovl__lane_drop(lane);
+        return error;
+    }
+    hide(lane, lane->head, head_bytes(lane));
+    atomic_init(&lane->head->file_end, head_bytes(lane));
+    *ret_lane = lane;
     return 0;
 }
 
-void ovl__lane_close(struct ovl__lane *lane)
+static void unmap(struct ovl__mapping *mapping)
 {
-    if (!lane->head)
+    if (mapping->memory)
+        munmap(mapping->memory, mapping->block.size);
+    mapping->memory = NULL;
+    mapping->block.size = 0;
+}
+
+void ovl__lane_drop(struct ovl__lane *lane)
+{
+    if (!lane || atomic_fetch_sub_explicit(&lane->references, 1, memory_order_acq_rel) > 1)
         return;
-    munmap(lane->head, HEAD_BYTES + lane->room);
-    ovl__sys.close(lane->fd);
-    *lane = (struct ovl__lane){0};
+    for (uint32_t i = 0; i < OVL__ITEM_BLOCKS; i++)
+        unmap(&lane->items[i]);
+    for (uint32_t i = 0; i < OVL__RESULT_BLOCKS; i++)
+        unmap(&lane->results[i]);
+    if (lane->head)
+        munmap(lane->head, head_bytes(lane));
+    if (lane->fd >= 0)
+        ovl__sys.close(lane->fd);
+    free(lane);
 }
 
 int ovl__lane_adopt(struct ovl__lane *lane)
 {
     lane->adopted = true;
-    lane->room = FIRST_ROOM;
-    lane->head = map(lane, FIRST_ROOM);
+    forget_mappings(lane);
+    lane->head = map(lane, 0, head_bytes(lane));
     return lane->head ? 0 : -ENOMEM;
 }
 
-int ovl__lane_reserve(struct ovl__lane *lane, size_t size)
+/* What the other side says of a block is held against memory that is really there. */
+static bool is_there(const struct ovl__lane *lane, const struct ovl__block *block)
 {
-    if (size <= lane->room)
-        return 0;
+    struct stat file;
+    return !fstat(lane->fd, &file) && block->size && block->offset % PAGE == 0 &&
+           block->size <= (uint64_t)file.st_size &&
+           block->offset <= (uint64_t)file.st_size - block->size;
+}
+
+void *ovl__lane_map(struct ovl__lane *lane, struct ovl__mapping *mapping,
+                    const struct ovl__block *block)
+{
+    if (mapping->memory && mapping->block.offset == block->offset &&
+        mapping->block.size == block->size)
+        return mapping->memory;
+    unmap(mapping);
+    if (!is_there(lane, block))
+        return NULL;
+    mapping->memory = map(lane, block->offset, block->size);
+    if (mapping->memory) {
+        mapping->block.offset = block->offset;
+        mapping->block.size = block->size;
+    }
+    return mapping->memory;
+}
+
+static size_t rounded(size_t size)
+{
+    size_t round = LEAST_BLOCK;
+    while (round < size && round < STEP)
+        round *= 2;
+    return round >= size ? round : (size + STEP - 1) / STEP * STEP;
+}
+
+/* Has the block behind the mapping made anew, with room for `size` bytes. */
+static int make(struct ovl__lane *lane, struct ovl__mapping *mapping, size_t size)
+{
     if (size > SIZE_MAX / 4)
         return -ENOMEM;
-    size_t room = (size + HEAD_BYTES + GROWTH - 1) / GROWTH * GROWTH - HEAD_BYTES;
-    struct ovl__lane_head *head = back(lane->fd, room) ? NULL : map(lane, room);
-    if (!head)
+    size = rounded(size);
+    if (mapping->block.size)
+        unback(lane, mapping->block.offset, mapping->block.size);
+    unmap(mapping);
+    struct ovl__block block = {.size = size};
+    block.offset = atomic_fetch_add(&lane->head->file_end, size);
+    if (back(lane, block.offset, size))
         return -ENOMEM;
-    munmap(lane->head, HEAD_BYTES + lane->room);
-    lane->head = head;
-    lane->room = room;
+    if (ovl__lane_map(lane, mapping, &block))
+        return 0;
+    unback(lane, block.offset, size);
+    return -ENOMEM;
+}
+
+int ovl__lane_take_item(struct ovl__lane *lane, size_t size, struct ovl__block *ret_block,
+                        void **ret_memory)
+{
+    if (!lane->free_item_count)
+        return -ENOMEM;
+    uint32_t index = lane->free_items[lane->free_item_count - 1];
+    struct ovl__mapping *mapping = &lane->items[index];
+    if (mapping->block.size < size) {
+        if (make(lane, mapping, size))
+            return -ENOMEM;
+        hide(lane, mapping->memory, mapping->block.size);
+    }
+    lane->free_item_count--;
+    *ret_block = mapping->block;
+    *ret_memory = mapping->memory;
     return 0;
 }
 
-void ovl__lane_trim(struct ovl__lane *lane)
+void ovl__lane_give_item(struct ovl__lane *lane, const struct ovl__block *block)
 {
-    if (lane->room <= KEPT_ROOM)
-        return;
-    munmap((char *)lane->head + HEAD_BYTES + KEPT_ROOM, lane->room - KEPT_ROOM);
-    lane->room = KEPT_ROOM;
-    if (!lane->adopted)
-        ovl__sys.ftruncate(lane->fd, HEAD_BYTES + KEPT_ROOM);
+    if (block->index != OVL__NO_BLOCK)
+        lane->free_items[lane->free_item_count++] = block->index;
 }
 
-void *ovl__lane_payload(const struct ovl__lane *lane)
+/* Both sides may want it at once: the worker to use it, the parent to give back its memory. */
+static bool claim(struct ovl__lane *lane, uint32_t index)
 {
-    return (char *)lane->head + HEAD_BYTES;
+    unsigned nobody = OVL__FREE;
+    return atomic_compare_exchange_strong(&lane->head->results[index].taken, &nobody, OVL__WORKERS);
 }
 
-enum ovl__turn ovl__lane_turn(const struct ovl__lane *lane)
+/* The first that is free and large enough, or else the first that is free. */
+static uint32_t find_result(const struct ovl__lane *lane, size_t size)
 {
-    return (enum ovl__turn)atomic_load_explicit(&lane->head->turn, memory_order_acquire);
-}
-
-void ovl__lane_pass(struct ovl__lane *lane, enum ovl__turn turn)
-{
-    atomic_store_explicit(&lane->head->turn, turn, memory_order_release);
-    if (turn == OVL__ASKED || turn == OVL__ENDING)
-        syscall(SYS_futex, &lane->head->turn, FUTEX_WAKE, 1, NULL, NULL, 0);
-}
-
-enum ovl__turn ovl__lane_await(struct ovl__lane *lane)
-{
-    for (int looks = 0;; looks++) {
-        enum ovl__turn turn = ovl__lane_turn(lane);
-        if (turn == OVL__ASKED || turn == OVL__ENDING)
-            return turn;
-        if (looks < OVL__LOOKS)
-            sched_yield();
-        else
-            syscall(SYS_futex, &lane->head->turn, FUTEX_WAIT, (unsigned)turn, NULL, NULL, 0);
+    uint32_t found = OVL__NO_BLOCK;
+    for (uint32_t i = 0; i < OVL__RESULT_BLOCKS; i++) {
+        if (atomic_load_explicit(&lane->head->results[i].taken, memory_order_acquire))
+            continue;
+        if (lane->head->results[i].size >= size)
+            return i;
+        if (found == OVL__NO_BLOCK || !lane->head->results[i].size)
+            found = i;
+        if (!lane->head->results[i].size)
+            break; /* those behind it were never used */
     }
+    return found;
+}
+
+static uint32_t claim_result(struct ovl__lane *lane, size_t size)
+{
+    uint32_t index;
+    do
+        index = find_result(lane, size);
+    while (index != OVL__NO_BLOCK && !claim(lane, index));
+    return index;
+}
+
+/* Has the memory of a block that was claimed, with room for `size` bytes, mapped here. */
+static int make_result(struct ovl__lane *lane, uint32_t index, size_t size)
+{
+    struct ovl__mapping *mapping = &lane->results[index];
+    struct ovl__block known = {index, lane->head->results[index].offset,
+                               lane->head->results[index].size};
+    if (known.size >= size)
+        return ovl__lane_map(lane, mapping, &known) ? 0 : -ENOMEM;
+    unmap(mapping);
+    if (known.size)
+        unback(lane, known.offset, known.size);
+    lane->head->results[index].size = 0;
+    int error = make(lane, mapping, size);
+    if (error)
+        return error;
+    lane->head->results[index].offset = mapping->block.offset;
+    lane->head->results[index].size = mapping->block.size;
+    return 0;
+}
+
+int ovl__lane_take_result(struct ovl__lane *lane, size_t size, struct ovl__block *ret_block,
+                          void **ret_memory)
+{
+    uint32_t index = claim_result(lane, size);
+    if (index == OVL__NO_BLOCK)
+        return -ENOMEM;
+    int error = make_result(lane, index, size);
+    if (error) {
+        ovl__lane_give_result(lane, index);
+        return error;
+    }
+    *ret_block = lane->results[index].block;
+    *ret_memory = lane->results[index].memory;
+    return 0;
+}
+
+/* A child that the program forked has copies of futures, but the blocks are its parent's. */
+static void end_loan(struct ovl__loan *loan)
+{
+    struct ovl__lane_loan *own = ovl__of(loan, struct ovl__lane_loan, loan);
+    struct ovl__lane *lane = own->lane;
+    if (lane->generation != ovl__fork_generation())
+        return;
+    atomic_fetch_sub_explicit(&lane->lent, 1, memory_order_relaxed);
+    uint64_t size = lane->head->results[own->index].size;
+    bool kept = own->index < KEPT_BLOCKS && size <= KEPT_SIZE;
+    if (atomic_load_explicit(&lane->quiet, memory_order_relaxed) && !kept) {
+        unback(lane, lane->head->results[own->index].offset, size);
+        lane->head->results[own->index].size = 0;
+    }
+    ovl__lane_give_result(lane, own->index);
+    ovl__lane_drop(lane);
+}
+
+bool ovl__lane_lend_result(struct ovl__lane *lane, uint32_t index, unsigned most,
+                           struct ovl__loan **ret_loan)
+{
+    if (atomic_load_explicit(&lane->lent, memory_order_relaxed) >= most)
+        return false;
+    atomic_fetch_add_explicit(&lane->lent, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&lane->references, 1, memory_order_relaxed);
+    atomic_store_explicit(&lane->head->results[index].taken, OVL__LENT, memory_order_relaxed);
+    lane->loans[index] = (struct ovl__lane_loan){
+        .loan.give_back = end_loan,
+        .lane = lane,
+        .index = index,
+    };
+    *ret_loan = &lane->loans[index].loan;
+    return true;
+}
+
+void ovl__lane_reclaim(struct ovl__lane *lane)
+{
+    for (uint32_t i = 0; i < OVL__RESULT_BLOCKS; i++) {
+        unsigned taken = OVL__WORKERS;
+        atomic_compare_exchange_strong(&lane->head->results[i].taken, &taken, OVL__FREE);
+    }
+}
+
+void ovl__lane_give_result(struct ovl__lane *lane, uint32_t index)
+{
+    atomic_store_explicit(&lane->head->results[index].taken, OVL__FREE, memory_order_release);
+}
+
+size_t ovl__lane_size(const struct ovl__lane *lane)
+{
+    size_t size = 0;
+    for (uint32_t i = 0; i < OVL__ITEM_BLOCKS; i++)
+        size += lane->items[i].block.size;
+    for (uint32_t i = 0; i < OVL__RESULT_BLOCKS; i++)
+        size += lane->results[i].block.size;
+    return size;
+}
+
+static void trim_result(struct ovl__lane *lane, uint32_t index)
+{
+    struct ovl__mapping *mapping = &lane->results[index];
+    if (!claim(lane, index))
+        return;
+    if (lane->head->results[index].offset == mapping->block.offset) {
+        unback(lane, mapping->block.offset, mapping->block.size);
+        lane->head->results[index].size = 0;
+    }
+    unmap(mapping);
+    ovl__lane_give_result(lane, index);
+}
+
+void ovl__lane_trim(struct ovl__lane *lane, size_t kept)
+{
+    size_t size = ovl__lane_size(lane);
+    for (uint32_t i = 0; i < lane->free_item_count && size > kept; i++) {
+        struct ovl__mapping *mapping = &lane->items[lane->free_items[i]];
+        size -= mapping->block.size;
+        if (mapping->block.size)
+            unback(lane, mapping->block.offset, mapping->block.size);
+        unmap(mapping);
+    }
+    for (uint32_t i = OVL__RESULT_BLOCKS; i-- && size > kept;) {
+        size -= lane->results[i].block.size;
+        if (lane->results[i].block.size)
+            trim_result(lane, i);
+    }
+}
+
+/* --- chunks --- */
+
+/* Each part begins, and each item and result lies, as malloc would have aligned it. */
+static size_t aligned(size_t size)
+{
+    return (size + 15) / 16 * 16;
+}
+
+struct ovl__layout ovl__chunk_layout(size_t item_size, size_t result_size, size_t count,
+                                     bool recorded)
+{
+    struct ovl__layout layout = {
+        .item_stride = aligned(item_size),
+        .result_stride = aligned(result_size),
+    };
+    layout.results = layout.item_stride * count;
+    layout.ends = layout.results + layout.result_stride * count;
+    layout.meters = layout.ends + aligned(count * sizeof(struct ovl__end));
+    layout.size = layout.meters + (recorded ? aligned(count * sizeof(struct ovl__meter)) : 0);
+    return layout;
 }

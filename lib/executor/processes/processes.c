@@ -18,16 +18,26 @@
  * it. */
 #define PATIENCE_NS (2 * OVL_SECOND)
 
+static void close_fd(int fd)
+{
+    if (fd >= 0)
+        ovl__sys.close(fd);
+}
+
+static size_t shared_bytes(unsigned workers)
+{
+    return sizeof(struct ovl__shared) + workers * sizeof(struct ovl__place);
+}
+
 static void processes_free(struct ovl__processes *processes)
 {
-    for (unsigned i = 0; i < processes->executor->workers; i++)
-        ovl__lane_close(&processes->all[i].lane);
-    if (processes->epoll_fd >= 0)
-        ovl__sys.close(processes->epoll_fd);
-    if (processes->bell_fd >= 0)
-        ovl__sys.close(processes->bell_fd);
-    if (processes->bell)
-        munmap(processes->bell, sizeof *processes->bell);
+    for (unsigned i = 0; i < processes->place_count; i++)
+        ovl__lane_drop(processes->all[i].lane);
+    close_fd(processes->epoll_fd);
+    close_fd(processes->bell_fd);
+    close_fd(processes->helper_fd);
+    if (processes->shared)
+        munmap(processes->shared, shared_bytes(processes->wanted));
     free(processes->all);
     free(processes);
 }
@@ -36,21 +46,23 @@ static struct ovl__process *new_all(unsigned count)
 {
     struct ovl__process *all = ovl__zalloc(count * sizeof *all);
     for (unsigned i = 0; all && i < count; i++) {
-        all[i] = (struct ovl__process){.number = i, .pidfd = -1, .due = OVL_FOREVER};
-        ovl__list_init(&all[i].idle);
+        all[i].number = i;
+        all[i].pidfd = -1;
+        all[i].due = OVL_FOREVER;
+        ovl__list_init(&all[i].link);
     }
     return all;
 }
 
-static struct ovl__bell *new_bell(void)
+static struct ovl__shared *new_shared(unsigned workers)
 {
-    void *bell = ovl__sys.mmap(NULL, sizeof(struct ovl__bell), PROT_READ | PROT_WRITE,
-                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    return bell == MAP_FAILED ? NULL : bell;
+    void *shared = ovl__sys.mmap(NULL, shared_bytes(workers), PROT_READ | PROT_WRITE,
+                                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return shared == MAP_FAILED ? NULL : shared;
 }
 
 /* Each ring is an event of its own (EPOLLET): nobody needs to read the bell's eventfd. */
-static int open_bell(struct ovl__processes *processes)
+static int open_bells(struct ovl__processes *processes)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u32 = OVL__BELL};
     processes->epoll_fd = ovl__sys.epoll_create1(EPOLL_CLOEXEC);
@@ -58,6 +70,9 @@ static int open_bell(struct ovl__processes *processes)
         return -errno;
     processes->bell_fd = ovl__sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (processes->bell_fd < 0)
+        return -errno;
+    processes->helper_fd = ovl__sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (processes->helper_fd < 0)
         return -errno;
     if (ovl__sys.epoll_ctl(processes->epoll_fd, EPOLL_CTL_ADD, processes->bell_fd, &event))
         return -errno;
@@ -72,17 +87,23 @@ static int processes_new(struct ovl_executor *executor, struct ovl__processes **
     *processes = (struct ovl__processes){
         .executor = executor,
         .all = new_all(executor->workers),
+        .wanted = executor->workers,
         .due = OVL_FOREVER,
+        .tick = OVL_FOREVER,
         .parent = getpid(),
+        .generation = ovl__fork_generation(),
         .epoll_fd = -1,
         .bell_fd = -1,
-        .bell = new_bell(),
+        .helper_fd = -1,
+        .helper_pidfd = -1,
+        .shared = new_shared(executor->workers),
     };
     ovl__list_init(&processes->idle);
+    ovl__list_init(&processes->busy);
+    ovl__list_init(&processes->spreads);
     ovl__wait_list_init(&processes->changed);
-    int error = processes->bell && processes->all ? open_bell(processes) : -ENOMEM;
-    if (!processes->all)
-        executor->workers = 0;
+    int error = processes->shared && processes->all ? open_bells(processes) : -ENOMEM;
+    processes->place_count = error ? 0 : executor->workers;
     if (error)
         processes_free(processes);
     else
@@ -151,23 +172,85 @@ static int processes_open(struct ovl_executor *executor)
     return error;
 }
 
-static void processes_queued(struct ovl_executor *executor, struct ovl_future *future)
+/* A child that the program forked has a copy of the executor, but its workers are its parent's. */
+static bool is_copy(const struct ovl__processes *processes)
 {
-    (void)future;
-    ovl__processes_hand_out(executor->own);
+    return processes->generation != ovl__fork_generation();
 }
 
-/* The supervisor hands them out, and no worker comes between. */
 static void processes_queued_many(struct ovl_executor *executor)
 {
     struct ovl__processes *processes = executor->own;
-    if (!ovl__processes_ring(processes->bell, processes->bell_fd))
-        ovl__processes_hand_out(processes);
+    if (is_copy(processes)) {
+        ovl__executor_refuse_all(executor, OVL_ECLOSED);
+        return;
+    }
+    if (processes->returning)
+        return;
+    ovl__collect_all(processes);
+    if (!processes->alive) /* the supervisor says what becomes of it */
+        ovl__processes_wake_supervisor(processes);
 }
 
+static void processes_queued(struct ovl_executor *executor, struct ovl_future *future)
+{
+    (void)future;
+    processes_queued_many(executor);
+}
+
+/* A worker runs one of the tasks it was given; the others are as good as queued. */
+static void processes_count(struct ovl_executor *executor, struct ovl_counts *counts)
+{
+    struct ovl__processes *processes = executor->own;
+    size_t busy = 0;
+    for (unsigned i = 0; i < processes->place_count; i++)
+        busy += processes->all[i].posted != processes->all[i].collected;
+    size_t ahead = counts->running > busy ? counts->running - busy : 0;
+    counts->running -= ahead;
+    counts->queued += ahead;
+}
+
+static void processes_help(struct ovl_executor *executor, struct ovl_future *future)
+{
+    if (!is_copy(executor->own))
+        ovl__processes_help(executor, future);
+}
+
+/* One that was posted and has not begun comes back into the queue, and is refused there. */
 static void processes_cancel_running(struct ovl_executor *executor, struct ovl_future *future)
 {
-    ovl__processes_kill(executor->own, future, OVL_ECANCELED);
+    struct ovl__processes *processes = executor->own;
+    struct ovl__process *process = &processes->all[future->outcome.worker];
+    if (is_copy(processes))
+        return;
+    processes->returning = true;
+    ovl__withdraw(processes, process);
+    if (atomic_load(&future->state) == OVL__QUEUED)
+        ovl__future_refuse(future, OVL_ECANCELED);
+    else if (ovl__is_at_work(process, future))
+        ovl__processes_kill(processes, process, OVL_ECANCELED);
+    processes->returning = false;
+    ovl__dispatch(processes);
+}
+
+static void processes_cancel_all(struct ovl_executor *executor)
+{
+    struct ovl__processes *processes = executor->own;
+    if (is_copy(processes))
+        return;
+    processes->returning = true;
+    struct ovl__link *next;
+    for (struct ovl__link *link = processes->spreads.next; link != &processes->spreads;
+         link = next) {
+        next = link->next;
+        ovl__spread_refuse(executor, ovl__of(link, struct ovl__spread, link), OVL_ECANCELED);
+    }
+    for (unsigned i = 0; i < processes->place_count; i++) {
+        struct ovl__process *process = &processes->all[i];
+        if (process->posted != process->collected)
+            ovl__processes_kill(processes, process, OVL_ECANCELED);
+    }
+    processes->returning = false;
 }
 
 /* Tells the supervisor to end all; false where that takes too long, and it then frees what is left.
@@ -179,7 +262,7 @@ static bool end_supervisor(struct ovl__processes *processes, bool abandon)
     processes->closing = true;
     processes->abandon = abandon;
     processes->close_by = ovl_after(CLOSE_NS);
-    ovl__processes_ring(processes->bell, processes->bell_fd);
+    ovl__processes_wake_supervisor(processes);
     ovl_time patience = ovl_after(abandon ? PATIENCE_NS : CLOSE_NS + PATIENCE_NS);
     while (!processes->ended && !ovl__wait(&processes->changed, lock, patience))
         ;
@@ -194,8 +277,8 @@ static bool end_supervisor(struct ovl__processes *processes, bool abandon)
 static void processes_close(struct ovl_executor *executor, bool abandon)
 {
     struct ovl__processes *processes = executor->own;
-    if (processes->parent != getpid())
-        return; /* a copy, in a child that the program forked: the workers are its parent's */
+    if (is_copy(processes))
+        return;
     if (!end_supervisor(processes, abandon))
         return;
     pthread_join(processes->thread, NULL);
@@ -208,6 +291,11 @@ const struct ovl__model_ops ovl__model_processes = {
     .open = processes_open,
     .queued = processes_queued,
     .queued_many = processes_queued_many,
+    .limited = processes_queued_many,
     .cancel_running = processes_cancel_running,
     .close = processes_close,
+    .cancel_all = processes_cancel_all,
+    .map = ovl__processes_map,
+    .count = processes_count,
+    .help = processes_help,
 };

@@ -2,25 +2,26 @@
 #include "executor/processes/processes.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <overlap/error.h>
-#include <sched.h>
-#include <string.h>
+#include <poll.h>
+#include <stdio.h>
 #include <sys/wait.h>
-
-/* Up to so many bytes are copied with the lock held. */
-#define MOMENT_BYTES ((size_t)16 << 10)
-
-/* How long after its deadline a task may still notice by itself. */
-#define GRACE_NS (50 * OVL_MILLISECOND)
 
 /* Failures in a row after which, without any worker, tasks are refused: about half a second's
  * worth. */
 #define FAILURES_LIMIT 9
 #define BACK_OFF_NS    OVL_MILLISECOND
 
-/* How often deaths are looked for where the system has no pidfds. */
-#define TICK_NS (20 * OVL_MILLISECOND)
+/* How often the helper's death is looked for where the system has no pidfds. */
+#define HELPER_TICK_NS (200 * OVL_MILLISECOND)
+
+/* How often the memory of workers that are busy is looked at, where it is limited. */
+#define MEMORY_TICK_NS (10 * OVL_MILLISECOND)
+
+/* How long after its deadline a task may still notice by itself. */
+#define GRACE_NS (50 * OVL_MILLISECOND)
 
 static void lock(struct ovl__processes *processes)
 {
@@ -32,298 +33,54 @@ static void unlock(struct ovl__processes *processes)
     pthread_mutex_unlock(&processes->executor->lock);
 }
 
-bool ovl__processes_ring(struct ovl__bell *bell, int bell_fd)
+static struct ovl__place *place_of(const struct ovl__processes *processes,
+                                   const struct ovl__process *process)
 {
-    if (!atomic_exchange(&bell->sleeps, false))
-        return true;
-    uint64_t one = 1;
-    ssize_t n;
-    do
-        n = ovl__sys.write(bell_fd, &one, sizeof one);
-    while (n < 0 && errno == EINTR);
-    return n == sizeof one;
+    return &processes->shared->places[process->number];
 }
 
-/* Has the supervisor look at this worker again at `at`. */
-static void set_due(struct ovl__processes *processes, struct ovl__process *process, ovl_time at)
+static enum ovl__place_state state_of(const struct ovl__place *place)
 {
+    return (enum ovl__place_state)atomic_load_explicit(&place->state, memory_order_acquire);
+}
+
+static void set_state(struct ovl__place *place, enum ovl__place_state state)
+{
+    atomic_store_explicit(&place->state, state, memory_order_release);
+}
+
+void ovl__processes_set_due(struct ovl__processes *processes, struct ovl__process *process,
+                            ovl_time at)
+{
+    if (at >= process->due)
+        return;
     process->due = at;
-    if (at < processes->due) {
-        processes->due = at;
-        ovl__processes_ring(processes->bell, processes->bell_fd);
-    }
-}
-
-static void kill_process(struct ovl__process *process, int verdict)
-{
-    if (process->doomed || !process->pid)
+    if (at >= processes->due)
         return;
-    process->doomed = true;
-    process->verdict = verdict;
-    ovl__list_remove(&process->idle);
-    /* Until it is reaped, its number is no other process's. */
-    if (process->pidfd < 0 || ovl__sys.pidfd_send_signal(process->pidfd, SIGKILL))
-        kill(process->pid, SIGKILL);
+    processes->due = at;
+    if (processes->supervisor_sleeps && processes->supervisor_wakes > at)
+        ovl__processes_wake_supervisor(processes);
 }
 
-void ovl__processes_kill(struct ovl__processes *processes, struct ovl_future *future, int verdict)
+/* --- starting --- */
+
+/* Asks the helper for a process; whether it comes is seen when the helper has answered. */
+static void want(struct ovl__processes *processes, struct ovl__process *process)
 {
-    struct ovl__process *process = &processes->all[future->outcome.worker];
-    if (process->future == future)
-        kill_process(process, verdict);
-}
-
-/* --- asking --- */
-
-static int put_request(struct ovl__process *process)
-{
-    const struct ovl_future *future = process->future;
-    int error = ovl__lane_reserve(&process->lane, future->item.size);
-    if (error)
-        return error;
-    process->lane.head->request = (struct ovl__request){
-        .fn = future->fn,
-        .deadline = future->deadline,
-        .item_size = future->item.size,
-    };
-    if (future->item.size)
-        memcpy(ovl__lane_payload(&process->lane), future->item.data, future->item.size);
-    return 0;
-}
-
-static void assign(struct ovl__processes *processes, struct ovl__process *process,
-                   struct ovl_future *future)
-{
-    process->future = future;
-    process->asked = processes->executor->ledger ? ovl_now() : 0;
-    future->outcome.worker = process->number;
-    future->more->meter.record.worker = process->number;
-    if (future->deadline < OVL_FOREVER - GRACE_NS)
-        set_due(processes, process, future->deadline + GRACE_NS);
-}
-
-static struct ovl_future *release(struct ovl__process *process)
-{
-    struct ovl_future *future = process->future;
-    process->future = NULL;
-    process->due = OVL_FOREVER;
-    return future;
-}
-
-/* Asks the worker to run a task that was taken; false where that failed, and the task with it. */
-static bool ask(struct ovl__processes *processes, struct ovl__process *process,
-                struct ovl_future *future)
-{
-    assign(processes, process, future);
-    bool long_copy = future->item.size > MOMENT_BYTES;
-    if (long_copy)
-        unlock(processes);
-    int error = put_request(process);
-    if (long_copy)
-        lock(processes);
-    if (!error) {
-        ovl__lane_pass(&process->lane, OVL__ASKED);
-        return true;
-    }
-    release(process)->outcome.error = error;
-    ovl__future_finish(future);
-    return false;
-}
-
-static void make_idle(struct ovl__processes *processes, struct ovl__process *process)
-{
-    if (!process->doomed)
-        ovl__list_append(processes->idle.next, &process->idle);
-}
-
-/* In the supervisor: has a worker that has nothing to do run the next task, if there is one. */
-static void feed(struct ovl__processes *processes, struct ovl__process *process)
-{
-    while (!process->doomed) {
-        struct ovl_future *future = ovl__executor_take(processes->executor);
-        if (!future)
-            break;
-        if (ask(processes, process, future))
-            return;
-    }
-    make_idle(processes, process);
-}
-
-static void feed_idle(struct ovl__processes *processes)
-{
-    while (ovl__executor_may_take(processes->executor)) {
-        struct ovl__link *link = ovl__list_take(&processes->idle);
-        if (!link)
-            break;
-        feed(processes, ovl__of(link, struct ovl__process, idle));
-    }
-}
-
-void ovl__processes_hand_out(struct ovl__processes *processes)
-{
-    if (!ovl__executor_may_take(processes->executor))
-        return;
-    struct ovl_future *oldest = ovl__of(processes->executor->queue.next, struct ovl_future, link);
-    struct ovl__link *link = NULL;
-    if (oldest->item.size <= MOMENT_BYTES)
-        link = ovl__list_take(&processes->idle);
-    struct ovl__process *process = link ? ovl__of(link, struct ovl__process, idle) : NULL;
-    if (process && ovl__future_take(oldest) && ask(processes, process, oldest))
-        return;
-    if (process)
-        make_idle(processes, process);
-    if (!processes->alive || !ovl__list_empty(&processes->idle))
-        ovl__processes_ring(processes->bell, processes->bell_fd);
-}
-
-/* --- replies --- */
-
-/* The sizes come from the worker, and are held against memory that is really there. */
-static int take_result(struct ovl__process *process, struct ovl_future *future)
-{
-    size_t size = process->lane.head->reply.result_size;
-    if (!size)
-        return 0;
-    int error = ovl__lane_reserve(&process->lane, size);
-    if (!error)
-        error = ovl__buffer_resize(&future->result, size);
-    if (!error)
-        memcpy(future->result.data, ovl__lane_payload(&process->lane), size);
-    return error;
-}
-
-/* The worker knows of the deadline, but not of being cancelled. */
-static int final_error(const struct ovl__process *process, const struct ovl_future *future,
-                       int error)
-{
-    int cancelled = atomic_load_explicit(&future->cancel, memory_order_relaxed);
-    if (!error)
-        return 0;
-    if (cancelled)
-        return cancelled;
-    return process->verdict ? process->verdict : error;
-}
-
-/* Ends the task that the worker has replied to; the worker then has nothing to do. */
-static void collect(struct ovl__processes *processes, struct ovl__process *process)
-{
-    struct ovl_future *future = process->future;
-    struct ovl__reply reply = process->lane.head->reply;
-    bool long_copy = reply.result_size > MOMENT_BYTES;
-    if (long_copy)
-        unlock(processes);
-    int error = take_result(process, future);
-    ovl__lane_trim(&process->lane);
-    if (long_copy)
-        lock(processes);
-    ovl__lane_pass(&process->lane, OVL__IDLE);
-    release(process);
-    future->outcome.error = error ? error : final_error(process, future, reply.error);
-    future->outcome.detail = reply.detail;
-    ovl__meter_copy(&future->more->meter, &reply.meter);
-    process->fresh = false;
-    processes->failures = 0;
-    ovl__future_finish(future);
-}
-
-static bool has_replied(const struct ovl__process *process)
-{
-    return process->future && ovl__lane_turn(&process->lane) == OVL__REPLIED;
-}
-
-static unsigned bell_words(const struct ovl__processes *processes)
-{
-    return (processes->executor->workers + 63) / 64;
-}
-
-static void collect_word(struct ovl__processes *processes, unsigned word)
-{
-    uint64_t replied = atomic_exchange(&processes->bell->replied[word], 0);
-    while (replied) {
-        unsigned number = word * 64 + (unsigned)__builtin_ctzll(replied);
-        replied &= replied - 1;
-        if (number >= processes->executor->workers)
-            return;
-        struct ovl__process *process = &processes->all[number];
-        if (!has_replied(process))
-            continue;
-        collect(processes, process);
-        feed(processes, process);
-    }
-}
-
-static void collect_replies(struct ovl__processes *processes)
-{
-    for (unsigned word = 0; word < bell_words(processes); word++)
-        if (atomic_load_explicit(&processes->bell->replied[word], memory_order_relaxed))
-            collect_word(processes, word);
-}
-
-static bool any_reply(struct ovl__processes *processes)
-{
-    for (unsigned word = 0; word < bell_words(processes); word++)
-        if (atomic_load(&processes->bell->replied[word]))
-            return true;
-    return false;
-}
-
-/* --- forking --- */
-
-/* Once the system has no pidfds, it is not asked again. */
-static int watch(struct ovl__processes *processes, struct ovl__process *process, pid_t pid)
-{
-    if (processes->without_pidfd)
-        return 0;
-    process->pidfd = ovl__sys.pidfd_open(pid, 0);
-    if (process->pidfd < 0) {
-        processes->without_pidfd = errno == ENOSYS || errno == EPERM;
-        return processes->without_pidfd ? 0 : -errno;
-    }
-    struct epoll_event event = {.events = EPOLLIN, .data.u32 = process->number};
-    if (!ovl__sys.epoll_ctl(processes->epoll_fd, EPOLL_CTL_ADD, process->pidfd, &event))
-        return 0;
-    int error = -errno;
-    ovl__sys.close(process->pidfd);
-    process->pidfd = -1;
-    return error;
-}
-
-static int fork_process(struct ovl__processes *processes, struct ovl__process *process,
-                        pid_t *ret_pid)
-{
-    pid_t pid = ovl__sys.fork();
-    if (pid == 0)
-        ovl__process_main(processes, process);
-    if (pid < 0)
-        return -errno;
-    int error = watch(processes, process, pid);
-    if (error) {
-        kill(pid, SIGKILL);
-        ovl__sys.waitpid(pid, NULL, 0);
-        return error;
-    }
-    *ret_pid = pid;
-    return 0;
-}
-
-/* A fork may take long where the parent is large: the lock is let go meanwhile. */
-static int start(struct ovl__processes *processes, struct ovl__process *process)
-{
+    struct ovl__lane_head *head = process->lane->head;
     process->fresh = true;
     process->doomed = false;
     process->ending = false;
+    process->stuck = false;
     process->verdict = 0;
-    ovl__lane_pass(&process->lane, OVL__IDLE);
-    unlock(processes);
-    pid_t pid = 0;
-    int error = fork_process(processes, process, &pid);
-    lock(processes);
-    if (error)
-        return error;
-    process->pid = pid;
-    processes->alive++;
-    feed(processes, process);
-    return 0;
+    process->given = 0;
+    process->due = OVL_FOREVER;
+    atomic_store(&head->ending, 0);
+    atomic_store(&head->sleeps, 0);
+    atomic_store(&head->oversize, 0);
+    atomic_store(&head->footprint, 0);
+    atomic_store(&head->next, process->posted);
+    set_state(place_of(processes, process), OVL__WANTED);
 }
 
 /* Waits longer with each failure, so that what cannot work is not tried without pause. */
@@ -332,149 +89,264 @@ static void retry_later(struct ovl__processes *processes, struct ovl__process *p
     if (processes->failures < FAILURES_LIMIT)
         processes->failures++;
     processes->cause = cause;
-    set_due(processes, process, ovl_after(BACK_OFF_NS << (processes->failures - 1)));
+    process->due = OVL_FOREVER;
+    ovl__processes_set_due(processes, process, ovl_after(BACK_OFF_NS << (processes->failures - 1)));
 }
 
-static void replace(struct ovl__processes *processes, struct ovl__process *process)
+/* Once the system has no pidfds, workers are killed by their numbers. */
+static void came(struct ovl__processes *processes, struct ovl__process *process)
 {
-    if (processes->closing)
-        return;
-    int error = start(processes, process);
-    if (!error)
-        return;
-    processes->failures = FAILURES_LIMIT;
-    retry_later(processes, process, error);
+    process->pidfd = ovl__sys.pidfd_open(place_of(processes, process)->pid, 0);
+    process->alive = true;
+    processes->alive++;
+    ovl__list_append(&processes->idle, &process->link);
 }
 
 /* --- deaths --- */
 
-/* How a worker ended, as an outcome's error and detail. */
-struct end {
-    int error;
-    int detail;
-};
-
-static struct end end_of(int status)
+static struct ovl__death death_of(int status)
 {
     if (WIFSIGNALED(status))
-        return (struct end){OVL_ESIGNALED, WTERMSIG(status)};
-    return (struct end){OVL_EEXITED, WEXITSTATUS(status)};
-}
-
-static void fail_task(struct ovl__processes *processes, struct ovl__process *process,
-                      struct ovl_future *future, struct end end)
-{
-    future->outcome.error = final_error(process, future, end.error);
-    future->outcome.detail = future->outcome.error == end.error ? end.detail : 0;
-    if (processes->executor->ledger) {
-        future->more->meter.record.start = process->asked;
-        future->more->meter.record.end = ovl_now();
-    }
-    ovl__future_finish(future);
-}
-
-/* Fails or repeats the task of a worker that died; false where the task had not begun. */
-static bool settle_task(struct ovl__processes *processes, struct ovl__process *process,
-                        struct end end)
-{
-    bool begun = ovl__lane_turn(&process->lane) == OVL__BEGUN;
-    struct ovl_future *future = release(process);
-    if (process->verdict || atomic_load_explicit(&future->cancel, memory_order_relaxed)) {
-        fail_task(processes, process, future, end);
-    } else if (!begun) {
-        future->outcome.attempts--;
-        future->outcome.worker = OVL_NO_WORKER;
-        ovl__future_requeue(future);
-    } else if (future->more->repetitions) {
-        future->more->repetitions--;
-        ovl__future_requeue(future);
-    } else {
-        fail_task(processes, process, future, end);
-    }
-    return begun;
+        return (struct ovl__death){OVL_ESIGNALED, WTERMSIG(status)};
+    return (struct ovl__death){OVL_EEXITED, WEXITSTATUS(status)};
 }
 
 static void forget(struct ovl__processes *processes, struct ovl__process *process)
 {
-    if (process->pidfd >= 0) {
-        /* Workers that were just forked may still hold a copy of it: closing alone would not do. */
-        ovl__sys.epoll_ctl(processes->epoll_fd, EPOLL_CTL_DEL, process->pidfd, NULL);
+    if (process->pidfd >= 0)
         ovl__sys.close(process->pidfd);
-    }
-    process->pid = 0;
     process->pidfd = -1;
+    process->alive = false;
     process->due = OVL_FOREVER;
-    ovl__list_remove(&process->idle);
+    ovl__list_remove(&process->link);
     processes->alive--;
 }
 
-/* Reaps a worker if it has died, settles what it leaves, and plans who takes its place. */
-static void bury(struct ovl__processes *processes, struct ovl__process *process)
+/* Settles what a worker that is dead leaves, and plans who takes its place. */
+static void bury(struct ovl__processes *processes, struct ovl__process *process,
+                 struct ovl__death death)
 {
-    int status = 0;
-    if (!process->pid || !ovl__sys.waitpid(process->pid, &status, WNOHANG))
-        return;
     forget(processes, process);
-    if (has_replied(process))
-        collect(processes, process);
     bool used = !process->fresh;
-    struct end end = end_of(status);
-    if (process->future)
-        used |= settle_task(processes, process, end);
+    used |= ovl__settle_death(processes, process, death);
+    used |= !process->fresh || process->ending || process->doomed;
+    if (processes->closing)
+        return;
     if (used)
         processes->failures = 0;
-    if (used || process->doomed)
-        set_due(processes, process, 0);
+    if (used)
+        ovl__processes_set_due(processes, process, 0);
     else
-        retry_later(processes, process, end.error);
+        retry_later(processes, process, death.error);
 }
 
-static void bury_all(struct ovl__processes *processes)
+/* --- the places --- */
+
+static void look_at_place(struct ovl__processes *processes, struct ovl__process *process)
 {
-    for (unsigned i = 0; i < processes->executor->workers; i++)
-        bury(processes, &processes->all[i]);
+    struct ovl__place *place = place_of(processes, process);
+    switch (state_of(place)) {
+    case OVL__RUNS:
+        if (!process->alive)
+            came(processes, process);
+        break;
+    case OVL__FAILED:
+        set_state(place, OVL__EMPTY);
+        retry_later(processes, process, place->error);
+        break;
+    case OVL__DEAD:
+        if (process->held)
+            break; /* who holds it asks to look again */
+        if (!process->alive)
+            came(processes, process);
+        set_state(place, OVL__LEFT);
+        ovl__helper_ring(processes);
+        bury(processes, process, death_of(place->status));
+        break;
+    default:
+        break;
+    }
+}
+
+static void look_at_places(struct ovl__processes *processes)
+{
+    for (unsigned i = 0; i < processes->place_count; i++)
+        look_at_place(processes, &processes->all[i]);
+}
+
+/* --- the helper's death --- */
+
+static bool has_gone(const struct ovl__process *process, pid_t pid)
+{
+    struct pollfd fd = {.fd = process->pidfd, .events = POLLIN};
+    if (process->pidfd >= 0)
+        return ovl__sys.poll(&fd, 1, 0) == 1;
+    return kill(pid, 0) && errno == ESRCH;
+}
+
+/* The workers end with their helper; it has told of those that died before it. */
+static void bury_with_helper(struct ovl__processes *processes, struct ovl__process *process)
+{
+    struct ovl__place *place = place_of(processes, process);
+    look_at_place(processes, process);
+    while (process->alive && (process->held || !has_gone(process, place->pid))) {
+        unlock(processes);
+        ovl__sys.poll(NULL, 0, 1);
+        lock(processes);
+    }
+    if (process->alive)
+        bury(processes, process, (struct ovl__death){OVL_ESIGNALED, SIGKILL});
+    else if (state_of(place) == OVL__WANTED)
+        retry_later(processes, process, OVL_ESIGNALED);
+    place->pid = 0;
+    set_state(place, OVL__EMPTY);
+}
+
+static void watch_helper(struct ovl__processes *processes)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = OVL__HELPER};
+    processes->helper_pidfd = ovl__sys.pidfd_open(processes->helper, 0);
+    if (processes->helper_pidfd >= 0)
+        ovl__sys.epoll_ctl(processes->epoll_fd, EPOLL_CTL_ADD, processes->helper_pidfd, &event);
+}
+
+static void look_at_helper(struct ovl__processes *processes)
+{
+    if (!processes->helper || !ovl__sys.waitpid(processes->helper, NULL, WNOHANG))
+        return;
+    processes->helper = 0;
+    if (processes->helper_pidfd >= 0) {
+        ovl__sys.epoll_ctl(processes->epoll_fd, EPOLL_CTL_DEL, processes->helper_pidfd, NULL);
+        ovl__sys.close(processes->helper_pidfd);
+    }
+    processes->helper_pidfd = -1;
+    for (unsigned i = 0; i < processes->place_count; i++)
+        bury_with_helper(processes, &processes->all[i]);
+}
+
+/* A new one, where there is none; the lock is let go, since a fork may take long. */
+static int need_helper(struct ovl__processes *processes)
+{
+    if (processes->helper)
+        return 0;
+    unlock(processes);
+    int error = ovl__helper_start(processes);
+    lock(processes);
+    if (!error)
+        watch_helper(processes);
+    return error;
 }
 
 /* --- what is due --- */
 
-static void look_at(struct ovl__processes *processes, struct ovl__process *process)
+static bool is_oversize(const struct ovl__process *process, pid_t pid, size_t limit)
 {
-    process->due = OVL_FOREVER;
-    if (!process->pid)
-        replace(processes, process);
-    else if (process->future)
-        kill_process(process, OVL_ETIMEDOUT);
+    size_t size = ovl__process_size(pid);
+    size_t footprint = atomic_load(&process->lane->head->footprint);
+    return footprint && size > footprint && size - footprint > limit;
 }
 
-static void look_at_due(struct ovl__processes *processes)
+/* When the process is to be looked at again for the tasks it has. */
+static ovl_time next_due(const struct ovl__processes *processes, const struct ovl__process *process)
+{
+    ovl_time due = OVL_FOREVER;
+    for (uint32_t r = process->collected; r != process->posted; r++)
+        if (process->errands[r % OVL__SLOTS].deadline) {
+            ovl_time deadline = ovl__lane_slot(process->lane, r)->request.deadline + GRACE_NS;
+            due = deadline < due ? deadline : due;
+        }
+    if (processes->executor->options.worker_memory && process->posted != process->collected) {
+        ovl_time look = ovl_after(MEMORY_TICK_NS);
+        due = look < due ? look : due;
+    }
+    return due;
+}
+
+static bool is_late(const struct ovl__process *process)
+{
+    const struct ovl__slot *slot = ovl__lane_slot(process->lane, process->collected);
+    return process->posted != process->collected &&
+           process->errands[process->collected % OVL__SLOTS].deadline &&
+           ovl_now() >= slot->request.deadline + GRACE_NS && ovl__is_running(process);
+}
+
+static void look_at_tasks(struct ovl__processes *processes, struct ovl__process *process)
+{
+    ovl__collect(processes, process);
+    size_t limit = processes->executor->options.worker_memory;
+    if (is_late(process))
+        ovl__processes_kill(processes, process, OVL_ETIMEDOUT);
+    else if (limit && ovl__is_running(process) &&
+             is_oversize(process, place_of(processes, process)->pid, limit))
+        ovl__processes_kill(processes, process, OVL_EMEMORY);
+    if (!process->doomed)
+        ovl__processes_set_due(processes, process, next_due(processes, process));
+}
+
+static bool look_at_due(struct ovl__processes *processes)
 {
     if (processes->due == OVL_FOREVER || processes->due > ovl_now())
-        return;
+        return false;
     ovl_time now = ovl_now();
+    bool wanted = false;
     processes->due = OVL_FOREVER;
-    for (unsigned i = 0; i < processes->executor->workers; i++) {
+    for (unsigned i = 0; i < processes->place_count; i++) {
         struct ovl__process *process = &processes->all[i];
-        if (process->due <= now)
-            look_at(processes, process);
+        if (process->due <= now) {
+            process->due = OVL_FOREVER;
+            if (process->alive)
+                look_at_tasks(processes, process);
+            else if (!processes->closing) {
+                want(processes, process);
+                wanted = true;
+            }
+        }
         if (process->due < processes->due)
             processes->due = process->due;
+    }
+    return wanted;
+}
+
+static void fill_gaps(struct ovl__processes *processes)
+{
+    if (!look_at_due(processes))
+        return;
+    int error = need_helper(processes);
+    if (!error) {
+        ovl__helper_ring(processes);
+        return;
+    }
+    for (unsigned i = 0; i < processes->place_count; i++) {
+        struct ovl__process *process = &processes->all[i];
+        if (state_of(place_of(processes, process)) != OVL__WANTED)
+            continue;
+        set_state(place_of(processes, process), OVL__EMPTY);
+        processes->failures = FAILURES_LIMIT;
+        retry_later(processes, process, error);
     }
 }
 
 /* No worker is left, and none can be had: nothing waits for what may never come. */
 static void refuse_if_hopeless(struct ovl__processes *processes)
 {
-    if (!processes->alive && processes->failures >= FAILURES_LIMIT)
-        ovl__executor_refuse_all(processes->executor, processes->cause);
+    if (processes->alive || processes->failures < FAILURES_LIMIT)
+        return;
+    ovl__executor_refuse_all(processes->executor, processes->cause);
+    struct ovl__link *next;
+    for (struct ovl__link *link = processes->spreads.next; link != &processes->spreads;
+         link = next) {
+        next = link->next;
+        ovl__spread_refuse(processes->executor, ovl__of(link, struct ovl__spread, link),
+                           processes->cause);
+    }
 }
+
+/* --- ending --- */
 
 static void end_process(struct ovl__process *process)
 {
-    if (process->ending || process->doomed || process->future)
-        return;
-    process->ending = true;
-    ovl__list_remove(&process->idle);
-    ovl__lane_pass(&process->lane, OVL__ENDING);
+    if (!process->ending && !process->doomed && process->posted == process->collected)
+        ovl__end_worker(process);
 }
 
 static void end_processes(struct ovl__processes *processes)
@@ -482,116 +354,188 @@ static void end_processes(struct ovl__processes *processes)
     bool now = processes->abandon || ovl_now() >= processes->close_by;
     if (now)
         processes->close_by = OVL_FOREVER;
-    for (unsigned i = 0; i < processes->executor->workers; i++) {
+    for (unsigned i = 0; i < processes->place_count; i++) {
         struct ovl__process *process = &processes->all[i];
-        if (process->pid && now)
-            kill_process(process, OVL_ECANCELED);
-        else if (process->pid)
+        if (process->alive && now)
+            ovl__processes_kill(processes, process, 0);
+        else if (process->alive)
             end_process(process);
     }
 }
 
+/* Whether a worker lives, or is about to. */
+static bool is_any_left(const struct ovl__processes *processes)
+{
+    if (!processes->helper)
+        return false;
+    for (unsigned i = 0; i < processes->place_count; i++) {
+        enum ovl__place_state state = state_of(place_of(processes, &processes->all[i]));
+        if (state == OVL__WANTED || state == OVL__RUNS || state == OVL__DEAD)
+            return true;
+    }
+    return false;
+}
+
+static void end_helper(struct ovl__processes *processes)
+{
+    if (!processes->helper)
+        return;
+    pid_t helper = processes->helper;
+    atomic_store(&processes->shared->over, 1);
+    ovl__helper_ring(processes);
+    unlock(processes);
+    ovl__sys.waitpid(helper, NULL, 0);
+    lock(processes);
+    processes->helper = 0;
+    if (processes->helper_pidfd >= 0)
+        ovl__sys.close(processes->helper_pidfd);
+    processes->helper_pidfd = -1;
+}
+
 /* --- sleeping --- */
 
-static ovl_time time_to_rest(const struct ovl__processes *processes)
+static ovl_time time_to_rest(struct ovl__processes *processes)
 {
     ovl_time until = processes->due;
+    if (!processes->leader && processes->tick < until)
+        until = processes->tick;
     if (processes->closing && processes->close_by < until)
         until = processes->close_by;
-    if (until == OVL_FOREVER && !processes->without_pidfd)
+    if (processes->helper && processes->helper_pidfd < 0) {
+        ovl_time look = ovl_after(HELPER_TICK_NS);
+        until = look < until ? look : until;
+    }
+    processes->supervisor_wakes = until;
+    if (until == OVL_FOREVER)
         return OVL_FOREVER;
-    ovl_time length = until == OVL_FOREVER ? OVL_FOREVER : until - ovl_now();
-    if (processes->without_pidfd && length > TICK_NS)
-        length = TICK_NS;
+    ovl_time length = until - ovl_now();
     return length > 0 ? length : 0;
 }
 
-/* Deaths are looked for even when there is always something else to do. */
 static void rest(struct ovl__processes *processes)
 {
-    struct epoll_event events[32];
-    atomic_store(&processes->bell->sleeps, true);
-    ovl_time length = any_reply(processes) ? 0 : time_to_rest(processes);
+    struct epoll_event events[2];
+    processes->supervisor_sleeps = true;
+    ovl__listen(processes);
+    bool listens = !processes->leader && !processes->spinners;
+    ovl_time length = listens && ovl__any_reply(processes) ? 0 : time_to_rest(processes);
     unlock(processes);
-    int count = ovl__sys.epoll_wait_ns(processes->epoll_fd, events, 32, length);
+    int count = ovl__sys.epoll_wait_ns(processes->epoll_fd, events, 2, length);
     lock(processes);
-    atomic_store(&processes->bell->sleeps, false);
+    processes->supervisor_sleeps = false;
+    ovl__listen(processes);
+    bool helper_died = processes->helper_pidfd < 0;
     for (int i = 0; i < count; i++)
-        if (events[i].data.u32 != OVL__BELL)
-            bury(processes, &processes->all[events[i].data.u32]);
-    if (processes->without_pidfd)
-        bury_all(processes);
-}
-
-static int open_process(struct ovl__processes *processes, unsigned number)
-{
-    struct ovl__process *process = &processes->all[number];
-    int error = ovl__lane_open(&process->lane);
-    if (error)
-        return error;
-    error = start(processes, process);
-    if (error)
-        ovl__lane_close(&process->lane);
-    return error;
-}
-
-/* Fewer workers than wanted will do. */
-static void open_processes(struct ovl__processes *processes)
-{
-    struct ovl_executor *executor = processes->executor;
-    unsigned started = 0;
-    int error = 0;
-    while (started < executor->workers && !(error = open_process(processes, started)))
-        started++;
-    executor->workers = started;
-    processes->error = started ? 0 : error;
-    processes->closing = !started;
-    processes->opened = true;
-    ovl__wake_all(&processes->changed);
+        helper_died |= events[i].data.u32 == OVL__HELPER;
+    if (helper_died)
+        look_at_helper(processes);
 }
 
 /*
- * What changes while the lock is let go, by forks and long copies, is looked at after them: nobody
- * rings for a supervisor that is awake.
+ * What changes while the lock is let go, by forks and long copies, is looked at after them: who
+ * changes something then rings, or holds a worker and rings later.
  */
 static void look_around(struct ovl__processes *processes)
 {
-    look_at_due(processes);
-    collect_replies(processes);
-    feed_idle(processes);
+    look_at_places(processes);
+    fill_gaps(processes);
+    if (!processes->leader)
+        ovl__tick(processes);
+    ovl__collect_all(processes);
     refuse_if_hopeless(processes);
     if (processes->closing)
         end_processes(processes);
 }
 
-static bool is_over(const struct ovl__processes *processes)
+/* --- opening --- */
+
+static int open_lanes(struct ovl__processes *processes)
 {
-    return processes->closing && !processes->alive;
+    unsigned count = 0;
+    int error = 0;
+    while (
+        count < processes->place_count &&
+        !(error = ovl__lane_open(processes->executor->ledger != NULL, &processes->all[count].lane)))
+        count++;
+    processes->place_count = count;
+    return count ? 0 : error;
 }
 
-/* Waits a little for the reply of a short task. The lock is let go: all must be looked at again. */
-static void linger(struct ovl__processes *processes)
+static bool all_answered(const struct ovl__processes *processes)
 {
-    unlock(processes);
-    for (int looks = 0; looks < OVL__LOOKS && !any_reply(processes); looks++)
-        sched_yield();
-    lock(processes);
+    for (unsigned i = 0; i < processes->place_count; i++)
+        if (state_of(&processes->shared->places[i]) == OVL__WANTED)
+            return false;
+    return true;
+}
+
+static int await_answers(struct ovl__processes *processes)
+{
+    struct epoll_event event;
+    ovl_time length = processes->helper_pidfd < 0 ? HELPER_TICK_NS : OVL_FOREVER;
+    while (!all_answered(processes)) {
+        unlock(processes);
+        ovl__sys.epoll_wait_ns(processes->epoll_fd, &event, 1, length);
+        lock(processes);
+        look_at_helper(processes);
+        if (!processes->helper)
+            return -EAGAIN;
+    }
+    return 0;
+}
+
+/* Fewer workers than wanted will do. After the first that it could not fork the helper tried no
+ * more. */
+static int count_workers(struct ovl__processes *processes)
+{
+    unsigned count = 0;
+    while (count < processes->place_count &&
+           state_of(&processes->shared->places[count]) != OVL__FAILED)
+        count++;
+    int error = count < processes->place_count ? processes->shared->places[count].error : 0;
+    for (unsigned i = count; i < processes->place_count; i++) {
+        ovl__lane_drop(processes->all[i].lane);
+        set_state(&processes->shared->places[i], OVL__EMPTY);
+    }
+    processes->place_count = count;
+    return count ? 0 : error;
+}
+
+static int open_workers(struct ovl__processes *processes)
+{
+    int error = open_lanes(processes);
+    if (error)
+        return error;
+    for (unsigned i = 0; i < processes->place_count; i++)
+        want(processes, &processes->all[i]);
+    error = need_helper(processes);
+    if (!error)
+        error = await_answers(processes);
+    if (!error)
+        error = count_workers(processes);
+    look_at_places(processes);
+    return error;
+}
+
+static void open_processes(struct ovl__processes *processes)
+{
+    processes->error = open_workers(processes);
+    processes->closing = processes->error != 0;
+    processes->executor->workers = processes->place_count;
+    processes->opened = true;
+    ovl__wake_all(&processes->changed);
 }
 
 void ovl__supervise(struct ovl__processes *processes)
 {
     lock(processes);
     open_processes(processes);
-    bool lingered = false;
-    while (!is_over(processes)) {
+    while (!processes->closing || is_any_left(processes)) {
         look_around(processes);
-        if (is_over(processes))
-            break;
-        lingered = !lingered && processes->executor->counts.running;
-        if (lingered)
-            linger(processes);
-        else
+        if (!processes->closing || is_any_left(processes))
             rest(processes);
     }
+    look_at_places(processes);
+    end_helper(processes);
     unlock(processes);
 }

@@ -1,6 +1,6 @@
 /*
- * A worker process. It has a copy of everything that the parent had when it was forked, and only
- * one thread: no lock of the parent's may be taken here but those that are made anew.
+ * A worker process. It has a copy of everything that the parent had when the executor was opened,
+ * and only one thread: no lock of the parent's may be taken here but those that are made anew.
  */
 #include "base/processor.h"
 #include "base/system.h"
@@ -8,15 +8,46 @@
 #include "executor/processes/processes.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <linux/futex.h>
+#include <overlap/error.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 /* Exit codes of a worker that could not go on; only tests of the parent's see them. */
 enum { ENDED_WELL = 0, LOST_PARENT = 120, NO_MEMORY = 121, NO_BELL = 122 };
+
+/* How long a worker with nothing to do looks for more before it sleeps. */
+#define SPIN_NS (50 * OVL_MICROSECOND)
+#define LOOKS   32
+
+/* A worker, and what it serves at the moment. */
+struct server {
+    struct ovl__worker worker;
+    struct ovl__processes *processes;
+    struct ovl__lane *lane;
+    uint32_t next;       /* the request that is served */
+    size_t memory_limit; /* bytes that the process may have; 0: as many as it gets */
+};
+
+/* A task that runs, and where its result is. */
+struct running {
+    struct ovl_future future;
+    struct ovl__future_more more;
+    struct server *server;
+    char *own;               /* the slot's or the chunk's room for the result */
+    size_t own_size;         /* bytes of it */
+    struct ovl__block block; /* the result has outgrown its own room: where it is, */
+    void *memory;            /* and where that is mapped; of a chunk's task, on the heap */
+    size_t room;             /* bytes of it */
+    bool chunk;
+};
 
 /* --- tasks that the worker's own tasks submit: each runs at once, in this process --- */
 
@@ -73,24 +104,21 @@ static void make_executor_own(struct ovl_executor *executor, struct ovl__worker 
 
 /* --- becoming a worker --- */
 
-/* The parent may have gone before the first line took effect. */
-static void end_with_parent(const struct ovl__processes *processes)
+/* The helper may have gone before the first line took effect. */
+static void end_with_helper(pid_t helper)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != processes->parent)
+    if (getppid() != helper)
         _exit(LOST_PARENT);
 }
 
 static void close_others(struct ovl__processes *processes, const struct ovl__process *self)
 {
-    ovl__sys.close(processes->epoll_fd);
-    for (unsigned i = 0; i < processes->executor->workers; i++) {
-        struct ovl__process *other = &processes->all[i];
-        if (other->pid && other->pidfd >= 0)
-            ovl__sys.close(other->pidfd);
-        if (other != self && other->lane.head)
-            ovl__sys.close(other->lane.fd);
-    }
+    ovl__sys.close(processes->helper_fd);
+    ovl__sys.close(processes->helper_child_fd);
+    for (unsigned i = 0; i < processes->place_count; i++)
+        if (&processes->all[i] != self)
+            ovl__sys.close(processes->all[i].lane->fd);
 }
 
 /* Ctrl-C reaches every process of the terminal: what becomes of the tasks is the parent's to
@@ -114,9 +142,9 @@ _Noreturn static void leave(int status, void *argument)
     _exit(status);
 }
 
-static void become_worker(struct ovl__processes *processes, struct ovl__process *self)
+static void become_worker(struct ovl__processes *processes, struct ovl__process *self, pid_t helper)
 {
-    end_with_parent(processes);
+    end_with_helper(helper);
     char name[16];
     snprintf(name, sizeof name, "ovl-%u", self->number);
     prctl(PR_SET_NAME, name);
@@ -124,78 +152,302 @@ static void become_worker(struct ovl__processes *processes, struct ovl__process 
     ovl__processor_bind(&place);
     ovl__processor_let_go(&place);
     close_others(processes, self);
-    if (ovl__lane_adopt(&self->lane) || on_exit(leave, NULL))
+    if (ovl__lane_adopt(self->lane) || on_exit(leave, NULL))
         _exit(NO_MEMORY);
     ovl__current = NULL;
     __fpurge(stdout); /* what the parent has not written yet is the parent's to write */
     settle_signals(processes);
 }
 
+size_t ovl__process_size(pid_t pid)
+{
+    char path[32];
+    char text[128];
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    ssize_t length = ovl__sys.read(fd, text, sizeof text - 1);
+    ovl__sys.close(fd);
+    unsigned long whole;
+    unsigned long resident;
+    unsigned long shared;
+    text[length > 0 ? length : 0] = '\0';
+    if (sscanf(text, "%lu %lu %lu", &whole, &resident, &shared) != 3 || resident < shared)
+        return 0;
+    return (resident - shared) * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* --- results --- */
+
+static bool grow_on_heap(struct running *running, size_t size, void **ret_memory, size_t *ret_room)
+{
+    (void)running;
+    *ret_room = size;
+    *ret_memory = ovl__sys.malloc(size);
+    return *ret_memory != NULL;
+}
+
+static bool grow_in_lane(struct running *running, size_t size, struct ovl__block *block,
+                         void **ret_memory, size_t *ret_room)
+{
+    if (ovl__lane_take_result(running->server->lane, size, block, ret_memory))
+        return false;
+    *ret_room = block->size;
+    return true;
+}
+
+static void free_outgrown(struct running *running)
+{
+    if (running->memory && running->chunk)
+        free(running->memory);
+    else if (running->memory)
+        ovl__lane_give_result(running->server->lane, running->block.index);
+    running->memory = NULL;
+    running->block.index = OVL__NO_BLOCK;
+}
+
+/* Where the result is written: in memory that the parent has as well, wherever that is possible. */
+static void *room_for_result(struct ovl_future *future, size_t size)
+{
+    struct running *running = ovl__of(future, struct running, future);
+    if (!future->result.data)
+        running->room = running->own_size;
+    if (size > running->room || !future->result.data) {
+        void *memory = running->own;
+        size_t room = running->own_size;
+        struct ovl__block block = {.index = OVL__NO_BLOCK};
+        size_t wanted =
+            future->result.data && size < running->room * 3 / 2 ? running->room * 3 / 2 : size;
+        if (size > room &&
+            !(running->chunk ? grow_on_heap(running, wanted, &memory, &room)
+                             : grow_in_lane(running, wanted, &block, &memory, &room)))
+            return NULL;
+        if (future->result.size)
+            memcpy(memory, future->result.data, future->result.size);
+        free_outgrown(running);
+        running->memory = memory == running->own ? NULL : memory;
+        running->block = block;
+        running->room = room;
+        future->result.data = memory;
+    }
+    future->result.size = size;
+    return future->result.data;
+}
+
 /* --- serving --- */
 
-/* Fills in the reply; what does not fit into memory fails its task. */
-static void put_reply(struct ovl__lane *lane, struct ovl_future *future)
+static void begin_running(struct running *running, struct server *server,
+                          const struct ovl__request *request)
 {
-    size_t size = future->outcome.error ? 0 : future->result.size;
-    int error = future->outcome.error;
-    if (!error)
-        error = ovl__lane_reserve(lane, size);
-    if (error)
-        size = 0;
-    if (size)
-        memcpy(ovl__lane_payload(lane), future->result.data, size);
-    lane->head->reply = (struct ovl__reply){
-        .error = error,
-        .detail = future->outcome.detail,
-        .result_size = size,
-        .meter = future->more->meter,
+    *running = (struct running){
+        .future = {.executor = server->worker.executor,
+                   .fn = request->fn,
+                   .deadline = request->deadline,
+                   .outcome = {.worker = server->worker.number, .attempts = 1},
+                   .more = &running->more},
+        .more = {.future = &running->future, .room = room_for_result},
+        .server = server,
+        .block.index = OVL__NO_BLOCK,
     };
+    ovl__list_init(&running->future.link);
+    ovl__wait_list_init(&running->future.waiters);
+    atomic_init(&running->future.references, 1);
+    atomic_init(&running->future.state, OVL__RUNNING);
 }
 
-static void serve(struct ovl__lane *lane, struct ovl__worker *worker)
+/* What a task has written is written once its future is done. */
+static void flush_output(void)
 {
-    ovl__lane_pass(lane, OVL__BEGUN);
-    ovl__lane_trim(lane);
-    struct ovl__request request = lane->head->request;
-    struct ovl__future_more more = {0};
-    struct ovl_future future = {
-        .more = &more,
-        .executor = worker->executor,
-        .fn = request.fn,
-        .deadline = request.deadline,
-        .outcome = {.worker = worker->number, .attempts = 1},
-    };
-    ovl__list_init(&future.link);
-    ovl__wait_list_init(&future.waiters);
-    atomic_init(&future.references, 1);
-    atomic_init(&future.state, OVL__RUNNING);
-    future.outcome.error = ovl__lane_reserve(lane, request.item_size);
-    future.item = (struct ovl_bytes){ovl__lane_payload(lane), request.item_size};
-    if (!future.outcome.error)
-        ovl__worker_run(worker, &future);
-    fflush(stdout); /* what a task has written is written once its future is done */
-    put_reply(lane, &future);
-    ovl__buffer_release(&future.result);
+    if (__fpending(stdout))
+        fflush(stdout);
 }
 
-static void tell_reply(struct ovl__processes *processes, struct ovl__process *self)
+/* Maps what the parent has put into a block; NULL where there is no memory for that. */
+static char *items_of(struct server *server, struct ovl__slot *slot)
 {
-    ovl__lane_pass(&self->lane, OVL__REPLIED);
-    struct ovl__bell *bell = processes->bell;
-    atomic_fetch_or(&bell->replied[self->number / 64], (uint64_t)1 << self->number % 64);
-    if (!ovl__processes_ring(bell, processes->bell_fd))
-        _exit(NO_BELL); /* the supervisor sees that, and then the reply */
+    const struct ovl__block *block = &slot->request.items;
+    if (block->index == OVL__NO_BLOCK)
+        return slot->item;
+    return ovl__lane_map(server->lane, &server->lane->items[block->index], block);
 }
 
-_Noreturn void ovl__process_main(struct ovl__processes *processes, struct ovl__process *self)
+static void serve_one(struct server *server, struct ovl__slot *slot)
 {
-    struct ovl__worker worker = {.executor = processes->executor, .number = self->number};
-    become_worker(processes, self);
-    make_executor_own(processes->executor, &worker);
-    while (ovl__lane_await(&self->lane) == OVL__ASKED) {
-        serve(&self->lane, &worker);
-        tell_reply(processes, self);
+    struct running running;
+    begin_running(&running, server, &slot->request);
+    struct ovl_future *future = &running.future;
+    running.own = slot->result;
+    running.own_size = sizeof slot->result;
+    char *item = items_of(server, slot);
+    ovl_time start = ovl_now();
+    slot->reply.begun = future->deadline == OVL_FOREVER || start < future->deadline;
+    future->item =
+        (struct ovl_bytes){slot->request.item_size ? item : NULL, slot->request.item_size};
+    if (!item)
+        future->outcome.error = -ENOMEM;
+    else if (slot->reply.begun)
+        ovl__worker_run(&server->worker, future);
+    flush_output();
+    if (future->outcome.error)
+        free_outgrown(&running);
+    slot->reply.error = future->outcome.error;
+    slot->reply.detail = future->outcome.detail;
+    slot->reply.result_size = future->outcome.error ? 0 : future->result.size;
+    slot->reply.result = running.block;
+    slot->reply.took_ns = (uint64_t)(ovl_now() - start);
+    if (server->worker.executor->options.ledger)
+        server->lane->head->meters[server->next % OVL__SLOTS] = running.more.meter;
+    atomic_store_explicit(&slot->ended, 1, memory_order_release);
+}
+
+/* The end of a chunk's task: a result of another size than the others' is an error. */
+static struct ovl__end end_of(struct running *running, size_t result_size)
+{
+    struct ovl_future *future = &running->future;
+    struct ovl__end end = {future->outcome.error, future->outcome.detail};
+    if (!end.error && result_size && future->result.size != result_size)
+        end.error = OVL_ERESULTSIZE;
+    if (!end.error && result_size && running->memory)
+        memcpy(running->own, running->memory, result_size);
+    free_outgrown(running);
+    return end;
+}
+
+static void serve_part(struct running *running, struct ovl__slot *slot, char *memory,
+                       const struct ovl__layout *layout, uint32_t i)
+{
+    const struct ovl__request *request = &slot->request;
+    struct ovl_future *future = &running->future;
+    bool recorded = running->server->worker.executor->options.ledger != NULL;
+    future->item = (struct ovl_bytes){request->item_size ? memory + i * layout->item_stride : NULL,
+                                      request->item_size};
+    running->own = memory + layout->results + i * layout->result_stride;
+    future->outcome.error = 0;
+    future->outcome.detail = 0;
+    future->result = (struct ovl__buffer){0};
+    if (recorded)
+        running->more.meter = (struct ovl__meter){0};
+    ovl__worker_run(&running->server->worker, future);
+    flush_output();
+    struct ovl__end *ends = (void *)(memory + layout->ends);
+    ends[i] = end_of(running, request->result_size);
+    if (recorded)
+        ((struct ovl__meter *)(void *)(memory + layout->meters))[i] = running->more.meter;
+}
+
+static void serve_chunk(struct server *server, struct ovl__slot *slot)
+{
+    const struct ovl__request *request = &slot->request;
+    bool recorded = server->worker.executor->options.ledger != NULL;
+    struct ovl__layout layout =
+        ovl__chunk_layout(request->item_size, request->result_size, request->chunk, recorded);
+    char *memory = items_of(server, slot);
+    struct running running;
+    begin_running(&running, server, request);
+    running.chunk = true;
+    running.own_size = request->result_size;
+    ovl_time start = ovl_now();
+    slot->reply.error = memory ? 0 : -ENOMEM;
+    uint32_t i = 0;
+    do {
+        if (memory)
+            serve_part(&running, slot, memory, &layout, i);
+        i++;
+        if (ovl__limit(atomic_load_explicit(&slot->progress, memory_order_relaxed)) <= i)
+            slot->reply.took_ns = (uint64_t)(ovl_now() - start);
+        atomic_store_explicit(&slot->ended, i, memory_order_release);
+    } while (ovl__slot_begin(slot));
+}
+
+static void check_size(struct server *server)
+{
+    if (server->memory_limit && ovl__process_size(getpid()) > server->memory_limit)
+        atomic_store(&server->lane->head->oversize, 1);
+}
+
+static void serve(struct server *server)
+{
+    struct ovl__lane_head *head = server->lane->head;
+    struct ovl__slot *slot = ovl__lane_slot(server->lane, server->next);
+    bool ring = slot->request.ring;
+    slot->reply.took_ns = 0;
+    if (ovl__slot_begin(slot)) {
+        if (slot->request.chunk)
+            serve_chunk(server, slot);
+        else
+            serve_one(server, slot);
+        check_size(server);
     }
-    ovl__worker_release(&worker);
+    server->next++;
+    atomic_store_explicit(&head->next, server->next, memory_order_relaxed);
+    if ((ring || atomic_load_explicit(&head->posted, memory_order_relaxed) == server->next) &&
+        !ovl__tell_reply(server->processes->shared, server->processes->bell_fd))
+        _exit(NO_BELL); /* the parent sees that, and then the reply */
+}
+
+/* --- waiting --- */
+
+static bool has_work(const struct server *server)
+{
+    return atomic_load_explicit(&server->lane->head->posted, memory_order_acquire) != server->next;
+}
+
+static bool is_ending(const struct server *server)
+{
+    return atomic_load_explicit(&server->lane->head->ending, memory_order_acquire);
+}
+
+/* Falling asleep and being woken takes longer than a short task does. */
+static bool spin(const struct server *server)
+{
+    ovl_time until = ovl_after(SPIN_NS);
+    do {
+        for (int i = 0; i < LOOKS; i++) {
+            if (has_work(server) || is_ending(server))
+                return true;
+            ovl__processor_pause();
+        }
+        sched_yield();
+    } while (ovl_now() < until);
+    return false;
+}
+
+/* Who posts looks for a sleeper afterwards, who sleeps looks for requests afterwards. */
+static void await(const struct server *server)
+{
+    atomic_uint *sleeps = &server->lane->head->sleeps;
+    if (spin(server))
+        return;
+    atomic_store(sleeps, 1);
+    if (!has_work(server) && !is_ending(server))
+        syscall(SYS_futex, sleeps, FUTEX_WAIT, 1, NULL, NULL, 0);
+    atomic_store(sleeps, 0);
+}
+
+_Noreturn void ovl__process_main(struct ovl__processes *processes, struct ovl__process *self,
+                                 pid_t helper)
+{
+    struct server server = {
+        .worker = {.executor = processes->executor, .number = self->number},
+        .processes = processes,
+        .lane = self->lane,
+    };
+    become_worker(processes, self, helper);
+    make_executor_own(processes->executor, &server.worker);
+    server.next = atomic_load(&self->lane->head->next);
+    size_t limit = processes->executor->options.worker_memory;
+    size_t footprint = limit ? ovl__process_size(getpid()) : 0;
+    server.memory_limit = limit ? footprint + limit : 0;
+    atomic_store(&self->lane->head->footprint, footprint);
+    for (;;) {
+        if (has_work(&server))
+            serve(&server);
+        else if (is_ending(&server))
+            break;
+        else
+            await(&server);
+    }
+    ovl__worker_release(&server.worker);
     leave(ENDED_WELL, NULL);
 }

@@ -1,0 +1,140 @@
+/* Who waits for replies, and how: awake for a moment, and then asleep. */
+#include "base/processor.h"
+#include "base/system.h"
+#include "executor/processes/processes.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/syscall.h>
+
+/* How long who waits for a short task looks for its end before it sleeps. */
+#define SPIN_NS (50 * OVL_MICROSECOND)
+
+/* Looks between two looks at the clock, which also give the processor to others. */
+#define LOOKS 32
+
+void ovl__processes_wake_supervisor(struct ovl__processes *processes)
+{
+    uint64_t one = 1;
+    while (ovl__sys.write(processes->bell_fd, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}
+
+/*
+ * The change is seen by whoever replies after it; what was replied before, the caller looks for.
+ * The word of a leader that is about to sleep is its own: a reply may have taken it out already.
+ */
+void ovl__listen(struct ovl__processes *processes)
+{
+    enum ovl__listener listener = OVL__NOBODY;
+    if (processes->leader && processes->leader_sleeps)
+        return;
+    if (!processes->leader && !processes->spinners && processes->supervisor_sleeps)
+        listener = OVL__SUPERVISOR;
+    atomic_store(&processes->shared->listener, listener);
+}
+
+bool ovl__tell_reply(struct ovl__shared *shared, int bell_fd)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&shared->listener, memory_order_relaxed) == OVL__NOBODY)
+        return true;
+    switch ((enum ovl__listener)atomic_exchange(&shared->listener, OVL__NOBODY)) {
+    case OVL__LEADER:
+        syscall(SYS_futex, &shared->listener, FUTEX_WAKE, 1, NULL, NULL, 0);
+        return true;
+    case OVL__SUPERVISOR:
+        break;
+    default:
+        return true;
+    }
+    uint64_t one = 1;
+    ssize_t n;
+    do
+        n = ovl__sys.write(bell_fd, &one, sizeof one);
+    while (n < 0 && errno == EINTR);
+    return n == sizeof one || errno == EAGAIN; /* it is full: the supervisor has enough to read */
+}
+
+/* --- awake --- */
+
+/* Looks whether the request is complete; it is nobody else's while it is not collected. */
+static void spin(const struct ovl__slot *slot)
+{
+    ovl_time until = ovl_after(SPIN_NS);
+    do {
+        for (int i = 0; i < LOOKS; i++) {
+            if (ovl__slot_complete(slot))
+                return;
+            ovl__processor_pause();
+        }
+        sched_yield();
+    } while (ovl_now() < until);
+}
+
+static struct ovl__process *process_of(struct ovl__processes *processes,
+                                       const struct ovl_future *future)
+{
+    if (!future)
+        return ovl__list_empty(&processes->busy)
+                   ? NULL
+                   : ovl__of(processes->busy.next, struct ovl__process, link);
+    if (atomic_load_explicit(&future->state, memory_order_relaxed) != OVL__RUNNING ||
+        future->outcome.worker >= processes->place_count)
+        return NULL;
+    return &processes->all[future->outcome.worker];
+}
+
+void ovl__processes_help(struct ovl_executor *executor, struct ovl_future *future)
+{
+    struct ovl__processes *processes = executor->own;
+    struct ovl__process *process = process_of(processes, future);
+    if (!process || !process->alive || process->stuck || process->posted == process->collected ||
+        processes->task_ns > SPIN_NS || !processes->task_ns)
+        return;
+    const struct ovl__slot *slot = ovl__lane_slot(process->lane, process->collected);
+    struct ovl__lane *lane = process->lane;
+    atomic_fetch_add_explicit(&lane->references, 1, memory_order_relaxed);
+    processes->spinners++;
+    ovl__listen(processes);
+    pthread_mutex_unlock(&executor->lock);
+    spin(slot);
+    pthread_mutex_lock(&executor->lock);
+    processes->spinners--;
+    ovl__lane_drop(lane);
+    ovl__collect_all(processes);
+    ovl__listen(processes);
+    if (ovl__any_reply(processes))
+        ovl__collect_all(processes);
+}
+
+/* --- asleep --- */
+
+void ovl__wake_leader(struct ovl__processes *processes)
+{
+    if (!processes->leader || !processes->leader_sleeps)
+        return;
+    processes->leader_sleeps = false;
+    atomic_store(&processes->shared->listener, OVL__NOBODY);
+    syscall(SYS_futex, &processes->shared->listener, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+void ovl__lead_sleep(struct ovl__processes *processes)
+{
+    atomic_uint *word = &processes->shared->listener;
+    struct timespec until = {0};
+    bool timed = processes->tick != OVL_FOREVER;
+    if (timed)
+        until = (struct timespec){processes->tick / OVL_SECOND, processes->tick % OVL_SECOND};
+    processes->leader_sleeps = true;
+    atomic_store(word, OVL__LEADER);
+    bool reply = ovl__any_reply(processes);
+    pthread_mutex_unlock(&processes->executor->lock);
+    if (!reply)
+        syscall(SYS_futex, word, FUTEX_WAIT_BITSET, OVL__LEADER, timed ? &until : NULL, NULL,
+                FUTEX_BITSET_MATCH_ANY);
+    pthread_mutex_lock(&processes->executor->lock);
+    processes->leader_sleeps = false;
+    ovl__listen(processes);
+}
