@@ -13,6 +13,7 @@ build_packages='
     libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev
     libjansson-dev
     libsqlite3-dev
+    libssl-dev
     ninja-build
     pkg-config|pkgconf'
 check_packages='
@@ -29,7 +30,6 @@ check_packages='
     libcmocka-dev
     libpng-dev
     libpq-dev
-    libssl-dev
     postgresql
     python3
     scdoc

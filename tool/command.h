@@ -20,6 +20,7 @@ struct verb {
 };
 
 extern const struct verb compare_verb;
+extern const struct verb fetch_verb;
 extern const struct verb origin_verb;
 
 #endif

@@ -299,8 +299,8 @@ static void help_name(const struct option *option, char *buffer, size_t size)
     char letter[8] = "    ";
     if (option->letter)
         snprintf(letter, sizeof letter, "-%c, ", option->letter);
-    snprintf(buffer, size, "%s--%s%s%s%s", letter, option->negatable ? "[no-]" : "", option->name,
-             option->value ? " " : "", option->value ? option->value : "");
+    snprintf(buffer, size, "%s--%s%s%s", letter, option->name, option->value ? " " : "",
+             option->value ? option->value : "");
 }
 
 static void print_option(const struct option *option)

@@ -25,6 +25,7 @@ static bool has_type(const char *type, const json_t *value)
            (strcmp(type, "string") == 0 && json_is_string(value)) ||
            (strcmp(type, "integer") == 0 && json_is_integer(value)) ||
            (strcmp(type, "number") == 0 && json_is_number(value)) ||
+           (strcmp(type, "boolean") == 0 && json_is_boolean(value)) ||
            (strcmp(type, "null") == 0 && json_is_null(value));
 }
 
@@ -154,6 +155,17 @@ static bool check_counts(const json_t *program, const char *name)
     return true;
 }
 
+/* So do those of a document that has items. */
+static bool check_items_count(const json_t *document)
+{
+    const json_t *items = json_object_get(document, "items");
+    json_int_t sum = json_integer_value(json_object_get(document, "done")) +
+                     json_integer_value(json_object_get(document, "failed")) +
+                     json_integer_value(json_object_get(document, "not_started"));
+    return !items || (json_int_t)json_array_size(items) == sum ||
+           complain("document", "done, failed and not_started do not add up to the items");
+}
+
 int main(int argc, char **argv)
 {
     json_error_t error;
@@ -167,7 +179,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "schema: not one JSON document: line %d: %s\n", error.line, error.text);
         return 1;
     }
-    bool good = check(root, document, "document");
+    bool good = check(root, document, "document") && check_items_count(document);
     const char *name;
     json_t *program;
     json_object_foreach(document, name, program)

@@ -9,13 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Back to the line's beginning, and clear to its end. */
-#define ERASE "\r\033[K"
+/* Back to the first line's beginning, and clear all that follows. */
+#define ERASE_BYTES 32
 
 static struct {
     pthread_mutex_t lock;
     const char *speaker;
-    bool drawn; /* a status line stands there */
+    unsigned drawn; /* lines of status that stand there */
 } console = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void console_speaker(const char *verb)
@@ -43,18 +43,40 @@ static bool would_wait(void)
     return poll(&out, 1, 0) == 0;
 }
 
+/* What takes away the status: into a buffer of ERASE_BYTES. */
+static const char *erase(char *buffer)
+{
+    buffer[0] = '\0';
+    if (console.drawn == 1)
+        strcpy(buffer, "\r\033[K");
+    else if (console.drawn > 1)
+        snprintf(buffer, ERASE_BYTES, "\033[%uA\r\033[J", console.drawn - 1);
+    return buffer;
+}
+
+static unsigned count_lines(const char *text)
+{
+    unsigned lines = 1;
+    while ((text = strchr(text, '\n')) != NULL) {
+        text++;
+        lines++;
+    }
+    return lines;
+}
+
 /* One write for erasing and text, so that neither flickers nor is torn. */
 static void print(const char *text, bool may_wait)
 {
     pthread_mutex_lock(&console.lock);
     if (may_wait || !would_wait()) {
         char *whole;
-        int size = asprintf(&whole, "%s%s\n", console.drawn ? ERASE : "", text);
+        char before[ERASE_BYTES];
+        int size = asprintf(&whole, "%s%s\n", erase(before), text);
         if (size >= 0) {
             write_all(whole, (size_t)size);
             free(whole);
         }
-        console.drawn = false;
+        console.drawn = 0;
     }
     pthread_mutex_unlock(&console.lock);
 }
@@ -96,12 +118,13 @@ void console_status(const char *text)
     pthread_mutex_lock(&console.lock);
     if ((text || console.drawn) && !would_wait()) {
         char *whole;
-        int size = asprintf(&whole, "%s%s", ERASE, text ? text : "");
+        char before[ERASE_BYTES];
+        int size = asprintf(&whole, "%s%s", erase(before), text ? text : "");
         if (size >= 0) {
             write_all(whole, (size_t)size);
             free(whole);
         }
-        console.drawn = text;
+        console.drawn = text ? count_lines(text) : 0;
     }
     pthread_mutex_unlock(&console.lock);
 }

@@ -14,7 +14,8 @@ void console_error(const char *format, ...) __attribute__((format(printf, 1, 2))
 void console_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Draws `text` as the status line, in place of the one before; NULL erases it. Only for terminals.
+ * Draws `text`, a line or several, as the status, in place of the one before; NULL erases it. Only
+ * for terminals, and no line wider than they are.
  * Left out where it would have to wait: a terminal that was stopped stops nothing else. Threads:
  * any.
  */

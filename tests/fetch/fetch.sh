@@ -1,0 +1,157 @@
+#!/bin/sh
+# fetch: lists, names, clashes, what exists, output, JSON, resuming, journals; under every model.
+# shellcheck source=tests/fetch/lib.sh
+. "$(dirname "$0")/lib.sh"
+start_faulty
+
+# The plainest call; and one that fails beside one that does not.
+expect 0 fetch "$site/good/a"
+holds /good/a a
+expect 1 fetch -d two "$site/good/b" "ftp://127.0.0.1/x" "$site/500/99/x" --retry 0 --json
+fetch_document
+is done 1
+is failed 2
+holds /good/b two/b
+says err 'only http:// and https://'
+says err 'status 500'
+[ ! -e two/x ] || fail 'an error page became a file'
+[ ! -e two/.overlap-fetch ] || fail 'the folder of parts was left'
+
+# Nothing to do, and nothing given.
+: >empty
+expect 0 fetch -i empty
+says err 'nothing to fetch'
+expect 2 fetch
+says err 'nothing to fetch; give URLs'
+expect 3 fetch -i nobody
+says err "cannot read the list 'nobody'"
+
+# Every model does the same.
+seq -f "$site/good/n%.0f" 40 >list
+for model in sync threads async processes auto asyncio; do
+    expect 0 fetch -i list -d "m-$model" --model "$model" -w 4 --json
+    fetch_document
+    is done 40
+    for n in 1 17 40; do
+        holds "/good/n$n" "m-$model/n$n"
+    done
+done
+expect 2 fetch x --model nonsense
+says err 'no such model'
+
+# A list through a pipe; comments; names, checksums and mirrors behind tabs.
+sum=$("$VERIFY" -s /good/sum | sha256sum | cut -d' ' -f1)
+{
+    printf '# a list\n\n'
+    printf '%s/good/one\tfirst\n' "$site"
+    printf '%s/good/sum\tsub/summed\tsha256=%s\n' "$site" "$sum"
+    printf '%s/500/99/gone\tmirrored\t%s/good/mirror\n' "$site" "$site"
+    printf '%s/good/aria\n  out=from-aria\n  dir=deep/er\n  header=X-Some: thing\n' "$site"
+} >tabs
+"$OVERLAP" fetch -i - -d lists --json <tabs >out 2>err || fail "a list through a pipe: $(cat err)"
+fetch_document
+holds /good/one lists/first
+holds /good/sum lists/sub/summed
+holds /good/mirror lists/mirrored
+holds /good/aria lists/deep/er/from-aria
+
+# What leads out of the folder is refused, line by line.
+{
+    printf '%s/good/x\t../out\n%s/good/x\t/tmp/out\n%s/good/x\n  dir=..\n' "$site" "$site" "$site"
+    printf '%s/good/x\tone\ttwo\n%s/good/x\tsha256=12\n' "$site" "$site"
+} >bad
+expect 1 fetch -i bad -d bad-out --json
+is failed 5
+[ "$(grep -c 'leads out of the folder' err)" -eq 3 ] || fail "not three lead out: $(cat err)"
+[ ! -e out-of ] && [ ! -e bad-out/x ] || fail 'a bad line made a file'
+
+# A checksum that does not hold: no file.
+expect 1 fetch "$site/good/sum" -o wrong-sum --checksum "sha256=$(printf '%064d' 0)" --retry 1 --retry-delay 0.01
+says err 'another checksum'
+[ ! -e wrong-sum ] || fail 'a file with a wrong checksum'
+echo "$sum  sum" >SUMS
+expect 0 fetch "$site/good/sum" -d summed --checksums SUMS
+
+# What exists, and the three ways out; two URLs with one name.
+expect 1 fetch "$site/good/a"
+says err "exists; give --overwrite, --skip-existing or --rename"
+echo mine >a
+expect 0 fetch "$site/good/a" --skip-existing
+[ "$(cat a)" = mine ] || fail 'a file that was to be left'
+expect 0 fetch "$site/good/a" --rename
+holds /good/a a.1
+expect 0 fetch "$site/good/a" --overwrite
+holds /good/a a
+for round in 1 2; do
+    expect 0 fetch -d "clash-$round" "$site/good/p/x.txt" "$site/good/q/x.txt" "$site/good/r/x.txt"
+    holds /good/p/x.txt "clash-$round/x.txt"
+    holds /good/q/x.txt "clash-$round/x.1.txt"
+    holds /good/r/x.txt "clash-$round/x.2.txt"
+done
+
+# Names from outside are harmless.
+expect 0 fetch -d names "$site/good/..%2f..%2fpasswd" "$site/good/CON.txt" "$site/good/.profile" "$site/good/"
+[ -e names/_._.._passwd ] || [ -e names/_.%2f..%2fpasswd ] || ls names | grep -q passwd || fail "names: $(ls -A names)"
+[ -e names/_CON.txt ] && [ -e names/_profile ] && [ -e names/index.html ] || fail "names: $(ls -A names)"
+
+# Standard output: whole, and in the order in which it was asked for.
+"$VERIFY" -s /drip/0/1 >wanted
+"$VERIFY" -s /stall/1/2?size=5000 >>wanted
+"$VERIFY" -s /good/3 >>wanted
+expect 0 fetch -o - "$site/drip/0/1" "$site/stall/1/2?size=5000" "$site/good/3" --speed-time 1 --retry-delay 0.01
+cmp wanted out || fail 'standard output is not what it should be'
+if [ -e /dev/full ]; then
+    "$OVERLAP" fetch -o - "$site/good/3" >/dev/full 2>err </dev/null
+    [ $? -eq 3 ] || fail "a full standard output: $(cat err)"
+fi
+
+# Globs, on request.
+expect 0 fetch --globs "$site/good/{x,y}[08-10]" -d globs
+for n in x08 x09 x10 y08 y10; do holds "/good/$n" "globs/$n"; done
+
+# Retries; Retry-After; a resumed part has the bytes of one version.
+for fault in reset-body truncate 503 garbage close length-long chunks range change change-silently; do
+    expect 0 fetch "$site/$fault/2/page?size=200000" -d "r-$fault" --retry-delay 0.01 --json
+    holds "/$fault/2/page?size=200000" "r-$fault/page"
+done
+expect 1 fetch "$site/endless/99/x" --max-filesize 100k
+says err 'max-filesize'
+expect 1 fetch "$site/endless-headers/99/x"
+says err 'max-header-bytes'
+expect 1 fetch "$site/loop/99/x"
+says err 'max-redirs'
+expect 1 fetch "$site/stall/99/x" --speed-time 1 --retry 0 --json
+is error_kind '"timeout"'
+expect 1 fetch "http://127.0.0.1:1/x" --json
+is error_kind '"connect"'
+is attempts 1
+
+# Lines of JSON as items end; the first failure stops all.
+expect 0 fetch -i list -d lines --json-lines
+[ "$(wc -l <out)" -eq 40 ] || fail 'not a line for each'
+expect 1 fetch "$site/500/99/a" -i list -d early --retry 0 --fail-early -w 1 --json
+fetch_document
+[ "$(json not_started)" -gt 0 ] || fail '--fail-early went on'
+
+# A journal: what is done is not done again, and unchanged pages are not fetched again.
+expect 1 fetch -i list "$site/500/2/late" -d kept --journal kept.db --retry 0 --json
+is done 40
+before=$("$OVERLAP" fetch -s -o - "$site/requests")
+expect 1 fetch -i list "$site/500/2/late" -d kept --journal kept.db --retry 0 --json
+fetch_document
+is done 40
+[ "$(grep -c '"journal": true' out)" -eq 40 ] || fail 'the journal was not asked'
+after=$("$OVERLAP" fetch -s -o - "$site/requests")
+[ "$after" -eq $((before + 1)) ] || fail "$((after - before)) requests for one that is left"
+expect 0 fetch -i list "$site/500/2/late" -d kept --journal kept.db --refresh --json
+[ "$(grep -c '"unchanged": true' out)" -eq 40 ] || fail 'unchanged pages were fetched again'
+expect 0 fetch -s -o - "$site/version/1"
+expect 0 fetch -i list -d kept --journal kept.db --refresh --json
+[ "$(grep -c '"unchanged": true' out)" -eq 0 ] || fail 'changed pages were not fetched'
+expect 0 fetch -s -o - "$site/version/0"
+
+# A folder that cannot be made.
+echo file >in-the-way
+expect 3 fetch "$site/good/a" -d in-the-way/sub
+says err 'in-the-way'
+finish

@@ -1,0 +1,37 @@
+/*
+ * What transfers tell while they run, and what they share: a block of memory that all workers see,
+ * in whatever process they are.
+ */
+#ifndef TOOL_FETCH_BOARD_H
+#define TOOL_FETCH_BOARD_H
+
+#include <overlap/time.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One transfer. Written by its worker, read by whoever shows how far it is. */
+struct slot {
+    atomic_uint_least64_t item; /* its index + 1; 0: nobody uses the slot */
+    atomic_uint_least64_t bytes;
+    atomic_uint_least64_t total; /* 0: unknown */
+    atomic_int_least64_t begun;
+};
+
+struct board {
+    atomic_bool interrupted;       /* all are to end */
+    uint64_t rate;                 /* bytes per second, of all together; 0: no limit */
+    atomic_int_least64_t rate_due; /* when the next byte may come */
+    size_t count;
+    struct slot slots[];
+};
+
+/* NULL: no memory. */
+struct board *board_new(size_t slots, uint64_t rate);
+void board_free(struct board *board);
+
+/* Takes so many bytes from the rate of all, and waits until they are due. */
+void board_pace(struct board *board, size_t bytes);
+
+#endif

@@ -1,0 +1,205 @@
+#include "fetch/body.h"
+
+#include "fetch/part.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Of an answer that is no success, so much is read to keep its connection. */
+#define DISCARD_MAX 65536
+
+/* Smaller parts are sooner fetched again than resumed. */
+#define NOTED_BYTES (UINT64_C(1) << 20)
+
+#define HASH_CHUNK 65536
+
+void body_init(struct body *body, const struct settings *settings, const struct order *order,
+               struct board *board)
+{
+    *body = (struct body){.settings = settings,
+                          .order = order,
+                          .board = board,
+                          .slot = &board->slots[order->slot],
+                          .fd = -1,
+                          .least_noted = NOTED_BYTES};
+}
+
+static bool fail(struct body *body, enum fault fault, int number)
+{
+    if (body->fault == FAULT_NONE) {
+        body->fault = fault;
+        body->number = number;
+    }
+    return false;
+}
+
+bool body_has_marks(const char *etag, const char *modified)
+{
+    return (etag && *etag == '"') || (modified && *modified);
+}
+
+static bool same(const char *left, const char *right)
+{
+    return left && right && strcmp(left, right) == 0;
+}
+
+/* Whether the answer is the rest of what the part is the beginning of. */
+static bool is_rest(const struct body *body, const struct body_headers *headers)
+{
+    const struct order *order = body->order;
+    uint64_t first;
+    if (!headers->content_range ||
+        sscanf(headers->content_range, "bytes %" SCNu64 "-", &first) != 1 || first != order->resume)
+        return false;
+    const char *etag = block_text(order, order->etag);
+    const char *modified = block_text(order, order->modified);
+    if (etag && headers->etag)
+        return same(etag, headers->etag);
+    return same(modified, headers->modified);
+}
+
+/* Feeds the hasher with what the part has already. */
+static bool hash_part(struct body *body, int fd)
+{
+    char *chunk = malloc(HASH_CHUNK);
+    uint64_t left = chunk ? body->offset : 0;
+    while (left > 0) {
+        ssize_t size = read(fd, chunk, left < HASH_CHUNK ? (size_t)left : HASH_CHUNK);
+        if (size <= 0)
+            break;
+        hasher_add(body->hasher, chunk, (size_t)size);
+        left -= (uint64_t)size;
+    }
+    bool all = chunk && left == 0;
+    free(chunk);
+    return all;
+}
+
+static bool open_part(struct body *body, uint64_t offset)
+{
+    const struct order *order = body->order;
+    body->offset = offset;
+    int flags = offset ? O_RDWR : O_WRONLY | O_CREAT | O_TRUNC;
+    body->fd = open(block_text(order, order->part), flags | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (body->fd < 0)
+        return offset ? fail(body, FAULT_RANGE, 0) : fail(body, FAULT_FILE, errno);
+    if (order->checksum.kind) {
+        body->hasher = hasher_new(order->checksum.kind);
+        if (!body->hasher)
+            return fail(body, FAULT_MEMORY, 0);
+    }
+    if (!offset)
+        return true;
+    if (ftruncate(body->fd, (off_t)offset) < 0)
+        return fail(body, FAULT_FILE, errno);
+    if (body->hasher && !hash_part(body, body->fd))
+        return fail(body, FAULT_RANGE, 0);
+    return lseek(body->fd, (off_t)offset, SEEK_SET) >= 0 || fail(body, FAULT_FILE, errno);
+}
+
+bool body_begin(struct body *body, const struct body_headers *headers)
+{
+    body->begun = true;
+    if (headers->status >= 300) {
+        body->discard = true;
+        return true;
+    }
+    uint64_t offset = 0;
+    if (headers->status == 206) {
+        if (!body->order->resume || !is_rest(body, headers))
+            return fail(body, FAULT_RANGE, 0);
+        offset = body->order->resume;
+    }
+    if (headers->length >= 0) {
+        uint64_t whole = offset + (uint64_t)headers->length;
+        if (whole > body->settings->size_most)
+            return fail(body, FAULT_TOO_LARGE, 0);
+        atomic_store_explicit(&body->slot->total, whole, memory_order_relaxed);
+    }
+    if (!open_part(body, offset))
+        return false;
+    if (!body_has_marks(headers->etag, headers->modified))
+        body->least_noted = UINT64_MAX;
+    return true;
+}
+
+static bool write_all(struct body *body, const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t written = write(body->fd, data, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return fail(body, FAULT_FILE, written < 0 ? errno : ENOSPC);
+        data += written;
+        size -= (size_t)written;
+        body->received += (uint64_t)written;
+    }
+    return true;
+}
+
+bool body_take(struct body *body, const char *data, size_t size)
+{
+    if (body->discard) {
+        body->discarded += size;
+        return body->discarded <= DISCARD_MAX || fail(body, FAULT_STATUS, 0);
+    }
+    if (size > body->settings->size_most - body->offset - body->received)
+        return fail(body, FAULT_TOO_LARGE, 0);
+    if (body->board->rate)
+        board_pace(body->board, size);
+    if (!write_all(body, data, size))
+        return false;
+    if (body->hasher)
+        hasher_add(body->hasher, data, size);
+    atomic_store_explicit(&body->slot->bytes, body->offset + body->received, memory_order_relaxed);
+    return true;
+}
+
+static void set_time(const struct body *body, const char *modified)
+{
+    time_t when = modified ? curl_getdate(modified, NULL) : -1;
+    if (when < 0)
+        return;
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = when}};
+    futimens(body->fd, times);
+}
+
+static void check_sum(struct body *body, bool complete, struct checksum *ret_checksum)
+{
+    const struct checksum *wanted = &body->order->checksum;
+    if (complete && body->fault == FAULT_NONE) {
+        if (!hasher_finish(body->hasher, ret_checksum))
+            fail(body, FAULT_MEMORY, 0);
+        else if (memcmp(ret_checksum->bytes, wanted->bytes, checksum_size(wanted->kind)) != 0)
+            fail(body, FAULT_CHECKSUM, 0);
+    }
+    hasher_free(body->hasher);
+    body->hasher = NULL;
+}
+
+void body_end(struct body *body, bool complete, const struct body_headers *headers,
+              struct checksum *ret_checksum)
+{
+    if (body->hasher)
+        check_sum(body, complete, ret_checksum);
+    if (body->fd < 0)
+        return;
+    if (complete && body->fault == FAULT_NONE) {
+        if (body->settings->remote_time)
+            set_time(body, headers->modified);
+        if (body->settings->sync && fsync(body->fd) < 0)
+            fail(body, FAULT_FILE, errno);
+    }
+    /* Some file systems tell only now that there was no room. */
+    if (close(body->fd) < 0 && errno != EINTR)
+        fail(body, FAULT_FILE, errno);
+    body->fd = -1;
+}

@@ -1,0 +1,367 @@
+#include "fetch/transfer.h"
+
+#include "fetch/body.h"
+#include "fetch/disposition.h"
+#include "fetch/part.h"
+#include "fetch/server.h"
+#include "fetch/wire.h"
+#include "journal/journal.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* What comes in larger pieces is read in larger ones. */
+#define LARGE_BODY   (UINT64_C(1) << 20)
+#define LARGE_BUFFER (256 * 1024)
+
+struct session {
+    CURL *handle;
+    struct transfer_context *context;
+    char message[CURL_ERROR_SIZE];
+    size_t buffer_bytes;
+    bool special;               /* the last request left options that the next must take back */
+    struct curl_slist *headers; /* of the request, where they are its own */
+
+    /* Of the transfer: */
+    struct ovl_task *task;
+    const struct order *order;
+    struct body body;
+    uint64_t header_bytes;
+    ovl_time begun;
+};
+
+static const char *header(const struct session *session, const char *name)
+{
+    struct curl_header *found;
+    CURLHcode code = curl_easy_header(session->handle, name, 0, CURLH_HEADER, -1, &found);
+    return code == CURLHE_OK ? found->value : NULL;
+}
+
+static struct body_headers look_at_headers(const struct session *session)
+{
+    long status = 0;
+    curl_off_t length = -1;
+    curl_easy_getinfo(session->handle, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(session->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    return (struct body_headers){
+        .status = (int)status,
+        .content_range = status == 206 ? header(session, "Content-Range") : NULL,
+        .etag = header(session, "ETag"),
+        .modified = header(session, "Last-Modified"),
+        .length = length,
+    };
+}
+
+static bool interrupted(const struct session *session)
+{
+    return atomic_load_explicit(&session->context->board->interrupted, memory_order_relaxed) ||
+           ovl_task_cancelled(session->task);
+}
+
+/* A part that has grown so far is worth a note, by which another run can resume it. */
+static void write_note(struct session *session)
+{
+    struct body *body = &session->body;
+    struct body_headers headers = look_at_headers(session);
+    body->least_noted = UINT64_MAX;
+    if (!session->order->note || session->context->settings->compressed)
+        return;
+    struct part_note note = {.url = (char *)block_text(session->order, session->order->url),
+                             .etag = (char *)headers.etag,
+                             .modified = (char *)headers.modified};
+    part_note_write(block_text(session->order, session->order->part), &note);
+}
+
+static size_t take_bytes(char *data, size_t unit, size_t count, void *context)
+{
+    struct session *session = context;
+    struct body *body = &session->body;
+    size_t size = unit * count;
+    if (!body->begun) {
+        struct body_headers headers = look_at_headers(session);
+        if (!body_begin(body, &headers))
+            return 0;
+    }
+    if (!body_take(body, data, size))
+        return 0;
+    if (body->received >= body->least_noted)
+        write_note(session);
+    return size;
+}
+
+static size_t count_header(char *data, size_t unit, size_t count, void *context)
+{
+    struct session *session = context;
+    (void)data;
+    session->header_bytes += unit * count;
+    return session->header_bytes <= session->context->settings->header_bytes_most ? unit * count
+                                                                                  : 0;
+}
+
+static int look_interrupted(void *context, curl_off_t total, curl_off_t now, curl_off_t up_total,
+                            curl_off_t up_now)
+{
+    (void)total, (void)now, (void)up_total, (void)up_now;
+    return interrupted(context);
+}
+
+int transfer_session_open(void *context, void **ret_session)
+{
+    struct session *session = calloc(1, sizeof *session);
+    if (!session)
+        return -ENOMEM;
+    session->context = context;
+    session->handle = curl_easy_init();
+    if (!session->handle) {
+        free(session);
+        return -ENOMEM;
+    }
+    CURL *handle = session->handle;
+    wire_set_all(handle, session->context);
+    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, session->message);
+    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_bytes);
+    curl_easy_setopt(handle, CURLOPT_WRITEDATA, session);
+    curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, count_header);
+    curl_easy_setopt(handle, CURLOPT_HEADERDATA, session);
+    curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, look_interrupted);
+    curl_easy_setopt(handle, CURLOPT_XFERINFODATA, session);
+    session->buffer_bytes = session->context->buffer_bytes;
+    *ret_session = session;
+    return 0;
+}
+
+void transfer_session_close(void *context, void *opened)
+{
+    struct session *session = opened;
+    (void)context;
+    curl_easy_cleanup(session->handle);
+    curl_slist_free_all(session->headers);
+    free(session);
+}
+
+static void begin(struct session *session, struct ovl_task *task, const struct order *order)
+{
+    const struct transfer_context *context = session->context;
+    session->task = task;
+    session->order = order;
+    session->header_bytes = 0;
+    session->message[0] = '\0';
+    session->begun = ovl_now();
+    body_init(&session->body, context->settings, order, context->board);
+    struct slot *slot = session->body.slot;
+    atomic_store_explicit(&slot->bytes, order->resume, memory_order_relaxed);
+    atomic_store_explicit(&slot->total, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->begun, session->begun, memory_order_relaxed);
+    atomic_store_explicit(&slot->item, order->index + 1, memory_order_relaxed);
+}
+
+static bool set_request(struct session *session)
+{
+    const struct order *order = session->order;
+    if (wire_is_special(order) || session->special) {
+        curl_slist_free_all(session->headers);
+        session->headers = NULL;
+        session->special = wire_is_special(order);
+        if (!wire_set_request(session->handle, session->context, order, &session->headers))
+            return false;
+    }
+    return curl_easy_setopt(session->handle, CURLOPT_URL, block_text(order, order->url)) ==
+           CURLE_OK;
+}
+
+/* What the answer was, where the transfer as such went well. */
+static void judge_status(const struct session *session, struct reply *reply)
+{
+    const struct order *order = session->order;
+    if (reply->status == 304 && order->conditional)
+        reply->fault = FAULT_UNCHANGED;
+    else if (reply->status == 416 && order->resume)
+        reply->fault = FAULT_RANGE;
+    else if (reply->status < 200 || reply->status >= 300)
+        reply->fault = FAULT_STATUS;
+}
+
+static void judge(const struct session *session, CURLcode code, struct reply *reply)
+{
+    const struct body *body = &session->body;
+    if (body->fault != FAULT_NONE) {
+        reply->fault = body->fault;
+        reply->number = body->number;
+    } else if (code != CURLE_OK && interrupted(session)) {
+        reply->fault = FAULT_INTERRUPTED;
+    } else if (session->header_bytes > session->context->settings->header_bytes_most) {
+        reply->fault = FAULT_HEADERS;
+    } else if (code == CURLE_FILESIZE_EXCEEDED) {
+        reply->fault = FAULT_TOO_LARGE;
+    } else if (code == CURLE_OUT_OF_MEMORY) {
+        reply->fault = FAULT_MEMORY;
+    } else if (code != CURLE_OK) {
+        reply->fault = FAULT_CURL;
+        reply->number = (int)code;
+    } else {
+        judge_status(session, reply);
+    }
+}
+
+/* An answer without a body makes an empty file all the same. */
+static void begin_empty(struct session *session, const struct body_headers *headers)
+{
+    if (!session->body.begun && !session->order->head)
+        body_begin(&session->body, headers);
+}
+
+static void fill_numbers(const struct session *session, struct reply *reply)
+{
+    const struct body *body = &session->body;
+    long number = 0;
+    curl_easy_getinfo(session->handle, CURLINFO_RESPONSE_CODE, &number);
+    reply->status = (int)number;
+    number = 0;
+    curl_easy_getinfo(session->handle, CURLINFO_NUM_CONNECTS, &number);
+    reply->transfers = (uint64_t)number;
+    reply->received = body->received;
+    reply->size = body->offset + body->received;
+}
+
+static double seconds(ovl_time ns)
+{
+    return (double)ns / (double)OVL_SECOND;
+}
+
+/* What the journal is to have of a file that is complete. */
+static int publish_in_journal(const struct session *session, const struct reply *reply,
+                              const struct body_headers *headers)
+{
+    const struct order *order = session->order;
+    const char *given = block_text(order, order->given);
+    const char *final = block_text(order, order->final);
+    ovl_time took = ovl_now() - session->begun;
+    char sum[CHECKSUM_TEXT_BYTES];
+    if (reply->checksum.kind)
+        checksum_text(&reply->checksum, sum);
+    const struct journal_entry entry = {
+        .item = {.data = given, .size = strlen(given)},
+        .replaces = order->journal_id,
+        .done = true,
+        .exit = -1,
+        .status = reply->status,
+        .start = (double)time(NULL) - seconds(took),
+        .seconds = seconds(order->before_ns + took),
+        .cpu_seconds = -1,
+        .attempts = order->attempts,
+        .bytes = (int64_t)reply->size,
+        .file = final,
+        .etag = headers->etag,
+        .last_modified = headers->modified,
+        .checksum = reply->checksum.kind ? sum : NULL,
+    };
+    return journal_publish(session->context->journal, &entry, block_text(order, order->part), final,
+                           order->replace);
+}
+
+/* Gives the part its name, where that is the task's to do. */
+static void publish(const struct session *session, const struct body_headers *headers,
+                    struct reply *reply)
+{
+    const struct order *order = session->order;
+    if (reply->fault != FAULT_NONE || !order->publish || order->head)
+        return;
+    int error = session->context->journal
+                    ? publish_in_journal(session, reply, headers)
+                    : part_publish(block_text(order, order->part), block_text(order, order->final),
+                                   order->replace);
+    reply->published = !error;
+    if (error == -EEXIST) {
+        reply->fault = FAULT_EXISTS;
+    } else if (error == -EIO && session->context->journal) {
+        reply->fault = FAULT_JOURNAL;
+    } else if (error) {
+        reply->fault = FAULT_FILE;
+        reply->number = -error;
+    }
+}
+
+static void fill_texts(const struct session *session, const struct body_headers *headers,
+                       struct block *block)
+{
+    struct reply *reply = (struct reply *)(void *)block->data;
+    bool failed = reply->fault != FAULT_NONE;
+    bool marks = session->context->journal || session->order->note || failed;
+    text_at etag = marks ? block_add_text(block, headers->etag) : 0;
+    text_at modified = marks ? block_add_text(block, headers->modified) : 0;
+    const char *disposition =
+        session->context->settings->server_names ? header(session, "Content-Disposition") : NULL;
+    char *name = disposition ? disposition_name(disposition) : NULL;
+    text_at proposed = block_add_text(block, name);
+    text_at text = reply->fault == FAULT_CURL ? block_add_text(block, session->message) : 0;
+    free(name);
+    /* The block may have moved. */
+    reply = (struct reply *)(void *)block->data;
+    reply->etag = etag;
+    reply->modified = modified;
+    reply->name = proposed;
+    reply->text = text;
+}
+
+/* Whether what came so far can be gone on with. */
+static bool is_kept(const struct session *session, const struct reply *reply,
+                    const struct body_headers *headers)
+{
+    const struct body *body = &session->body;
+    bool ended_early = reply->fault == FAULT_CURL || reply->fault == FAULT_INTERRUPTED;
+    return ended_early && body->begun && !body->discard && reply->size > 0 &&
+           !session->context->settings->compressed &&
+           body_has_marks(headers->etag, headers->modified);
+}
+
+static int answer(struct session *session, CURLcode code)
+{
+    struct reply reply = {.begun = session->begun, .retry_after = -1};
+    struct body_headers headers = look_at_headers(session);
+    if (code == CURLE_OK)
+        begin_empty(session, &headers);
+    body_end(&session->body, code == CURLE_OK, &headers, &reply.checksum);
+    fill_numbers(session, &reply);
+    judge(session, code, &reply);
+    if (reply.fault == FAULT_CURL) {
+        long system = 0;
+        curl_easy_getinfo(session->handle, CURLINFO_OS_ERRNO, &system);
+        reply.system_error = (int)system;
+    }
+    reply.keep = is_kept(session, &reply, &headers);
+    if (reply.keep && session->body.received > 0)
+        write_note(session);
+    server_look(session->handle, reply.status, &reply);
+    publish(session, &headers, &reply);
+    reply.ended = ovl_now();
+    if (reply.size > LARGE_BODY && session->buffer_bytes < LARGE_BUFFER) {
+        session->buffer_bytes = LARGE_BUFFER;
+        curl_easy_setopt(session->handle, CURLOPT_BUFFERSIZE, (long)LARGE_BUFFER);
+    }
+
+    struct block block = {0};
+    block_add(&block, &reply, sizeof reply);
+    if (!block.failed)
+        fill_texts(session, &headers, &block);
+    int error = block.failed ? -ENOMEM : ovl_task_return(session->task, block.data, block.size);
+    block_release(&block);
+    return error;
+}
+
+int transfer(struct ovl_task *task, struct ovl_bytes item)
+{
+    struct session *session = ovl_task_session(task);
+    begin(session, task, item.data);
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+    if (interrupted(session))
+        code = CURLE_ABORTED_BY_CALLBACK;
+    else if (set_request(session))
+        code = curl_easy_perform(session->handle);
+    int error = answer(session, code);
+    atomic_store_explicit(&session->body.slot->item, 0, memory_order_relaxed);
+    return error;
+}
