@@ -38,6 +38,7 @@ check_packages='
 all_packages='
     clang
     clang-tidy
+    gcovr
     git
     libclang-rt-14-dev
     valgrind'

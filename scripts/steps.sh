@@ -216,6 +216,7 @@ add_aarch64()
     dpkg-query -W $aarch64_packages >/dev/null 2>&1 && return 0
     [ "$(uname -m)" = x86_64 ] || { echo "this is $(uname -m)"; return 77; }
     [ "$(id -u)" -eq 0 ] || { echo 'only root can add the architecture arm64 to dpkg'; return 77; }
+    # shellcheck disable=SC2086 # one word a package
     dpkg --add-architecture arm64 && apt-get -qq update &&
         DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 install --no-install-recommends \
             $aarch64_packages
@@ -229,4 +230,15 @@ run_aarch64()
     build aarch64 all "$log" || return 1
     ctest --test-dir "$root/build/aarch64" -j 2 --timeout 300 --output-on-failure --no-tests=error \
         -R '^(unit|contract)' -E 'contract.processes'
+}
+
+# What the quick tests reach, by lines and by branches: a figure to look at, and the list of what they do not.
+run_coverage()
+{
+    build coverage all "$log" || return 1
+    find "$root/build/coverage" -name '*.gcda' -delete
+    ctest --test-dir "$root/build/coverage" -j 2 --timeout "$test_limit_seconds" -LE "$not_quick" >"$log.all" 2>&1
+    gcovr --root "$root" --filter "$root/lib/" --filter "$root/tool/" --exclude-unreachable-branches --print-summary \
+        --sort-uncovered --output "$logs/coverage.txt" "$root/build/coverage" &&
+        sed -nE 's/^(lines|branches): /\1: /p' "$log" | tail -n 2 >"$log.figures"
 }
