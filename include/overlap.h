@@ -36,5 +36,6 @@
 #include <overlap/tuner.h>
 #include <overlap/verdict.h>
 #include <overlap/version.h>
+#include <overlap/watchdog.h>
 
 #endif

@@ -11,6 +11,7 @@ build_packages='
     gcc
     libc6-dev
     libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev
+    libdw-dev
     libjansson-dev
     libsqlite3-dev
     libssl-dev

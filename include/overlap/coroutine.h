@@ -34,6 +34,7 @@
 
 #include <overlap/export.h>
 #include <overlap/time.h>
+#include <overlap/watchdog.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -45,6 +46,11 @@ typedef int ovl_coroutine_fn(void *argument);
 /* How a loop is run. All zero is a good choice. */
 struct ovl_run_options {
     size_t stack_bytes; /* of each coroutine; 0: 256 KiB, of which only touched pages take memory */
+    ovl_time
+        stall_ns; /* how long a coroutine may keep the loop before it is reported; 0: as long as
+                     OVL_STALL_NS, where there is a handler, and else there is no watchdog */
+    ovl_stall_fn *stalled; /* is told of it: see overlap/watchdog.h */
+    void *stall_context;
 };
 
 /*

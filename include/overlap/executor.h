@@ -12,6 +12,7 @@
 #include <overlap/model.h>
 #include <overlap/task.h>
 #include <overlap/time.h>
+#include <overlap/watchdog.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -49,6 +50,10 @@ struct ovl_options {
                                   (0: as many as it gets). A task that takes more fails with
                                   OVL_EMEMORY, and its worker is replaced; it is looked at every 10 ms,
                                   and after each task */
+    ovl_time stall_ns; /* async: how long a task may keep its loop from running others before that
+                          is counted in the ledger; 0: OVL_STALL_NS; OVL_FOREVER: nobody looks */
+    ovl_stall_fn *stalled; /* is told of it: see overlap/watchdog.h; NULL: it is only counted */
+    void *stall_context;
 };
 
 /*

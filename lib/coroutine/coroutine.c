@@ -111,6 +111,7 @@ static void *first_frame(struct top *top)
     frame[1] = (uintptr_t)top;                /* x20 */
     frame[11] = (uintptr_t)ovl__switch_entry; /* x30 */
     __asm__("mrs %0, fpcr" : "=r"(frame[20]));
+    frame[21] = 1; /* it never ran: ovl__switch stores 0 there */
 #endif
     return frame;
 }

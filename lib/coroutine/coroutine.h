@@ -91,7 +91,8 @@ struct ovl__coroutine {
     struct ovl__coroutine *joiner; /* waits for its end */
     struct ovl__locals *locals;    /* coroutine-local values; NULL: none */
     struct ovl__stack stack;
-    uint64_t number; /* counts the process's coroutines, from 1 */
+    uint64_t number;    /* counts the loop's coroutines, from 1 */
+    size_t task_number; /* the task's that it runs, plus 1; 0: none */
     unsigned valgrind_id;
     char name[OVL__NAME_BYTES]; /* empty: none was given */
 };

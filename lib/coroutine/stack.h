@@ -11,6 +11,7 @@
 
 #include "base/list.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -76,7 +77,10 @@ static inline size_t ovl__stack_index(struct ovl__stack stack)
 /* Says whether the stack holds something to be looked at from outside: see in_use. */
 static inline void ovl__stack_mark(struct ovl__stack stack, bool in_use)
 {
+    atomic_signal_fence(
+        memory_order_seq_cst); /* who looks may have stopped this thread by a signal */
     stack.slab->in_use[ovl__stack_index(stack)] = in_use;
+    atomic_signal_fence(memory_order_seq_cst);
 }
 
 #endif

@@ -116,7 +116,7 @@ ovl__switch:
     stp d12, d13, [sp, #128]
     stp d14, d15, [sp, #144]
     mrs x9, fpcr                /* the rounding mode is preserved too */
-    str x9, [sp, #160]
+    stp x9, xzr, [sp, #160]
     mov x9, sp
     str x9, [x0]
 go_on:

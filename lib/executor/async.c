@@ -7,6 +7,7 @@
 #include "executor/executor.h"
 #include "hooks/hooks.h"
 #include "loop/loop.h"
+#include "watch/watch.h"
 
 #include <errno.h>
 #include <overlap/error.h>
@@ -161,7 +162,15 @@ static void *loop_main(void *argument)
     struct async *async = argument;
     struct ovl_executor *executor = async->executor;
     pthread_setname_np(pthread_self(), "ovl-loop");
+    struct ovl__watch watch;
+    ovl__watch_begin(&watch, async->loop,
+                     &(struct ovl__watch_options){
+                         .stall_ns = executor->options.stall_ns,
+                         .stalled = executor->options.stalled,
+                         .context = executor->options.stall_context,
+                     });
     ovl__loop_run(async->loop);
+    ovl__watch_end(&watch);
     pthread_mutex_lock(&executor->lock);
     async->ended = true;
     bool abandoned = async->abandoned;

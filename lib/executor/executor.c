@@ -384,7 +384,10 @@ static int call_in_scope(struct ovl_task *task)
         ovl__scope_cancel(&scope, OVL_ECANCELED);
     future->more->scope = &scope;
     ovl__scope_move(coroutine, &scope);
+    size_t outer_number = coroutine->task_number;
+    coroutine->task_number = future->more->meter.record.task + 1;
     error = call(task);
+    coroutine->task_number = outer_number;
     ovl__scope_move(coroutine, outer);
     future->more->scope = NULL;
     ovl__scope_end(&scope);

@@ -2,6 +2,7 @@
 #include "coroutine/coroutine.h"
 #include "hooks/hooks.h"
 #include "loop/loop.h"
+#include "watch/watch.h"
 
 #include <errno.h>
 #include <overlap/coroutine.h>
@@ -32,8 +33,18 @@ int ovl_run(ovl_coroutine_fn *fn, void *argument, const struct ovl_run_options *
     struct first first = {.fn = fn, .argument = argument};
     error = ovl__loop_spawn(loop, run_first, &first);
     if (!error) {
+        struct ovl__watch watch;
+        ovl__watch_begin(&watch, loop,
+                         &(struct ovl__watch_options){
+                             .stall_ns = options && (options->stalled || options->stall_ns)
+                                             ? options->stall_ns
+                                             : OVL_FOREVER,
+                             .stalled = options ? options->stalled : NULL,
+                             .context = options ? options->stall_context : NULL,
+                         });
         ovl__loop_stop(loop);
         ovl__loop_run(loop);
+        ovl__watch_end(&watch);
     }
     ovl__loop_free(loop);
     return error ? error : first.result;

@@ -21,6 +21,7 @@ struct ovl__loop {
     struct ovl__coroutine **ready_end;
     struct ovl__coroutine *ended; /* left its stack for good, and is still to be freed */
     int *thread_errno;            /* where the thread's errno is, which every switch looks up */
+    atomic_ullong turn;           /* goes up whenever another one runs; written by the loop only */
     unsigned switches;            /* left until the next look at epoll */
     struct ovl__fiber fiber;      /* the thread's own stack, where the loop sleeps */
 
@@ -49,6 +50,23 @@ extern _Thread_local struct ovl__loop *ovl__here;
 void ovl__fd_happened(struct ovl__loop *loop, const struct epoll_event *event);
 void ovl__stream_happened(const struct epoll_event *event);
 void ovl__fd_tables_release(struct ovl__loop *loop);
+
+/* For whoever watches, in any thread. */
+static inline uint64_t ovl__loop_turn(const struct ovl__loop *loop)
+{
+    return atomic_load_explicit(&loop->turn, memory_order_relaxed);
+}
+
+static inline bool ovl__loop_is_asleep(const struct ovl__loop *loop)
+{
+    return atomic_load_explicit(&loop->asleep, memory_order_relaxed);
+}
+
+static inline void ovl__loop_next_turn(struct ovl__loop *loop)
+{
+    unsigned long long turn = atomic_load_explicit(&loop->turn, memory_order_relaxed);
+    atomic_store_explicit(&loop->turn, turn + 1, memory_order_relaxed);
+}
 
 /* Runs those that are ready, as many as may run before the next look at epoll. */
 void ovl__run_ready(struct ovl__loop *loop);

@@ -120,6 +120,7 @@ static void look(struct ovl__loop *loop)
 {
     struct epoll_event events[EVENTS_PER_LOOK];
     int count = wait_for_events(loop, events);
+    ovl__loop_next_turn(loop);
     loop->looked_at = ovl_now();
     for (int i = 0; i < count; i++) {
         uint64_t ignored;

@@ -8,12 +8,20 @@
 #include <errno.h>
 #include <overlap/coroutine.h>
 #include <overlap/error.h>
+#include <overlap/watchdog.h>
 #include <poll.h>
+#include <stdio.h>
 #include <time.h>
 
 bool ovl_in_coroutine(void)
 {
     return ovl__current && ovl__current->coroutine;
+}
+
+void ovl_set_name(const char *name)
+{
+    if (ovl_in_coroutine())
+        snprintf(ovl__current->coroutine->name, OVL__NAME_BYTES, "%s", name);
 }
 
 static void sleep_in_thread(ovl_time deadline)

@@ -32,6 +32,7 @@ static void make_ready(struct ovl__loop *loop, struct ovl__coroutine *coroutine)
 static inline struct ovl__fiber *next_fiber(struct ovl__loop *loop)
 {
     struct ovl__coroutine *next = loop->ready;
+    ovl__loop_next_turn(loop);
     if (!loop->switches || !next)
         return &loop->fiber;
     loop->switches--;
