@@ -279,12 +279,18 @@ static void print_task(struct text *text, struct ovl__symbols *symbols,
     }
 }
 
-static bool copy_loop(struct dump *dump, struct ovl__watch *watch, ucontext_t *here)
+/* Who asks for a dump. */
+struct asker {
+    struct ovl__context *context;
+    ucontext_t registers;
+};
+
+static bool copy_loop(struct dump *dump, struct ovl__watch *watch, const struct asker *asker)
 {
     bool is_own = watch->thread == gettid();
     if (is_own) {
-        watch->registers = here;
-        watch->running = ovl__current ? ovl__current->coroutine : NULL;
+        watch->registers = &asker->registers;
+        watch->running = asker->context ? asker->context->coroutine : NULL;
     } else if (!ovl__watch_stop(watch, 0)) {
         return false;
     }
@@ -295,12 +301,12 @@ static bool copy_loop(struct dump *dump, struct ovl__watch *watch, ucontext_t *h
 }
 
 static int dump_loop(struct text *text, struct ovl__watch *watch, struct ovl__symbols *symbols,
-                     ucontext_t *here)
+                     const struct asker *asker)
 {
     struct dump dump;
     if (!prepare(&dump, ovl__loop_coroutines(watch->loop)))
         return -ENOMEM;
-    bool copied = copy_loop(&dump, watch, here);
+    bool copied = copy_loop(&dump, watch, asker);
     ovl_time now = ovl_now();
     print(text, "overlap: loop %u, thread %d: %zu coroutines%s\n", watch->number, watch->thread,
           dump.count, copied ? "" : ": it cannot be stopped to be looked at");
@@ -310,25 +316,34 @@ static int dump_loop(struct text *text, struct ovl__watch *watch, struct ovl__sy
     return 0;
 }
 
-int ovl_dump(int fd)
+static int dump_all(struct text *text, const struct asker *asker)
 {
-    ucontext_t here;
-    getcontext(&here);
-    struct text *text = ovl__sys.malloc(sizeof *text);
-    if (!text)
-        return -ENOMEM;
-    *text = (struct text){.fd = fd};
     struct ovl__link *watches = ovl__watches_lock();
     struct ovl__symbols *symbols = ovl__symbols_open();
     int error = 0;
     if (ovl__list_empty(watches))
         print(text, "overlap: no loop runs\n");
     for (struct ovl__link *link = watches->next; link != watches && !error; link = link->next)
-        error = dump_loop(text, ovl__of(link, struct ovl__watch, link), symbols, &here);
+        error = dump_loop(text, ovl__of(link, struct ovl__watch, link), symbols, asker);
     ovl__symbols_close(symbols);
     ovl__watches_unlock();
     flush(text);
-    error = error ? error : text->error;
+    return error ? error : text->error;
+}
+
+/* Files are read for the symbols: that is not to let other coroutines run, with the registry
+ * locked. */
+int ovl_dump(int fd)
+{
+    struct asker asker = {.context = ovl__current};
+    struct text *text = ovl__sys.malloc(sizeof *text);
+    if (!text)
+        return -ENOMEM;
+    *text = (struct text){.fd = fd};
+    getcontext(&asker.registers);
+    ovl__current = NULL;
+    int error = dump_all(text, &asker);
+    ovl__current = asker.context;
     free(text);
     return error;
 }
