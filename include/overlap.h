@@ -26,10 +26,12 @@
 #include <overlap/group.h>
 #include <overlap/io.h>
 #include <overlap/ledger.h>
+#include <overlap/local.h>
 #include <overlap/lock.h>
 #include <overlap/map.h>
 #include <overlap/model.h>
 #include <overlap/predict.h>
+#include <overlap/process.h>
 #include <overlap/scope.h>
 #include <overlap/task.h>
 #include <overlap/time.h>

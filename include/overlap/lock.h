@@ -77,6 +77,26 @@ OVL_EXPORT void ovl_event_set(struct ovl_event *event);
 OVL_EXPORT void ovl_event_clear(struct ovl_event *event);
 OVL_EXPORT bool ovl_event_is_set(struct ovl_event *event);
 
+/* Something that is done once: `static struct ovl_once once = OVL_ONCE;`. */
+struct ovl_once {
+    int state; /* the library's */
+};
+
+#define OVL_ONCE                                                                                   \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/*
+ * Calls fn(argument), unless a call by this `once` has succeeded before. While one caller is in fn,
+ * which may wait, the others wait until `deadline`. Where fn returns an error, the next one tries
+ * again.
+ *
+ * Threads: any; a coroutine gives way. Errors: fn's own; OVL_ETIMEDOUT, OVL_ECANCELED.
+ */
+OVL_EXPORT int ovl_once_call(struct ovl_once *once, int (*fn)(void *argument), void *argument,
+                             ovl_time deadline);
+
 OVL_END_DECLS
 
 #endif

@@ -1,5 +1,7 @@
 #include "coroutine/coroutine.h"
 
+#include "coroutine/local.h"
+
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
@@ -85,6 +87,8 @@ static void *run(struct top *top)
     struct ovl__coroutine *self = &top->coroutine;
     ovl__fiber_announce_arrive(&self->fiber);
     self->fn(self->argument);
+    ovl__locals_free(self->locals);
+    self->locals = NULL;
     return top->ended(self);
 }
 

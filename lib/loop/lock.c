@@ -228,3 +228,46 @@ bool ovl_event_is_set(struct ovl_event *event)
     pthread_mutex_unlock(&event->sign.mutex);
     return set;
 }
+
+/* --- once --- */
+
+enum { NOT_DONE, UNDER_WAY, DONE };
+
+/* Whoever waits for any of them waits in one list: that is rare, and short. */
+static struct {
+    pthread_mutex_t mutex;
+    struct ovl__wait_list waiters;
+} onces = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+/* 0: it is done, or the caller's to do: then *ret_mine. */
+static int claim_once(struct ovl_once *once, ovl_time deadline, bool *ret_mine)
+{
+    int error = 0;
+    pthread_mutex_lock(&onces.mutex);
+    if (!onces.waiters.waiters.next)
+        ovl__wait_list_init(&onces.waiters);
+    while (!error && once->state == UNDER_WAY)
+        error = ovl__wait_or_cancel(&onces.waiters, &onces.mutex, deadline);
+    *ret_mine = !error && once->state == NOT_DONE;
+    if (*ret_mine)
+        once->state = UNDER_WAY;
+    pthread_mutex_unlock(&onces.mutex);
+    return error;
+}
+
+int ovl_once_call(struct ovl_once *once, int (*fn)(void *argument), void *argument,
+                  ovl_time deadline)
+{
+    if (__atomic_load_n(&once->state, __ATOMIC_ACQUIRE) == DONE)
+        return 0;
+    bool is_mine;
+    int error = claim_once(once, deadline, &is_mine);
+    if (error || !is_mine)
+        return error;
+    error = fn(argument);
+    pthread_mutex_lock(&onces.mutex);
+    __atomic_store_n(&once->state, error ? NOT_DONE : DONE, __ATOMIC_RELEASE);
+    ovl__wake_all(&onces.waiters);
+    pthread_mutex_unlock(&onces.mutex);
+    return error;
+}
