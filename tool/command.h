@@ -19,6 +19,7 @@ struct verb {
     int (*run)(int argc, char **argv);
 };
 
+extern const struct verb advise_verb;
 extern const struct verb compare_verb;
 extern const struct verb fetch_verb;
 extern const struct verb origin_verb;

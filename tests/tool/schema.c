@@ -49,7 +49,7 @@ static bool check_enum(const json_t *list, const json_t *value, const char *wher
 
 static bool check_required(const json_t *list, const json_t *value, const char *where)
 {
-    for (size_t n = 0; n < json_array_size(list); n++) {
+    for (size_t n = 0; json_is_object(value) && n < json_array_size(list); n++) {
         const char *key = json_string_value(json_array_get(list, n));
         if (!json_object_get(value, key)) {
             fprintf(stderr, "schema: %s: '%s' is missing\n", where, key);

@@ -1,0 +1,62 @@
+#!/bin/sh
+# What the program does passes through: its streams, its exit code, its signals.
+. "$(dirname "$0")/lib.sh"
+
+# Its output and exit code; the page on standard error; nothing else on standard output.
+printf 'over\n' | "$OVERLAP" advise -- sh -c 'read word; echo "it says $word"; echo aside >&2; exit 7' >out 2>err
+code=$?
+[ "$code" -eq 7 ] || fail "exit code $code, not 7"
+[ "$(cat out)" = 'it says over' ] || fail "other output: $(cat out)"
+says err '^aside$'
+says err '^overlap advise: it ran for '
+
+# With --json the document comes after it.
+"$OVERLAP" advise --json -- echo first >out 2>err </dev/null || fail "--json: exit code $?"
+[ "$(head -n 1 out)" = first ] || fail "the program's own output is not first: $(cat out)"
+sed 1d out >document
+"$SCHEMA_CHECK" "$SCHEMA" <document || fail "--json: not as the schema has it"
+
+# Its death by a signal; what it did before is told.
+advise -- "$python" -c 'import os, signal, time
+for n in range(10): time.sleep(0.03)
+os.kill(os.getpid(), signal.SIGKILL)'
+[ "$code" -eq 137 ] || fail "killed by SIGKILL: exit code $code, not 137"
+holds '.waits.sleep >= 0.29'
+
+# A program that is killed while it waits: the wait is told as far as it came.
+mkfifo ready
+"$OVERLAP" advise --output document -- "$python" -c 'import time
+print(1, flush=True)
+time.sleep(100)' >ready 2>err </dev/null &
+own=$!
+read -r _ <ready
+sleep 0.3
+kill -TERM "$own"
+wait "$own"
+code=$?
+[ "$code" -eq 143 ] || fail "a SIGTERM is passed on: exit code $code, not 143"
+holds '.waits.sleep >= 0.15 and .waits.sleep < 90'
+
+# What env and timeout use for their own failures.
+"$OVERLAP" advise -- /nonexistent/program >out 2>err </dev/null
+code=$?
+[ "$code" -eq 127 ] || fail "not found: exit code $code"
+says err 'was not found'
+touch file
+"$OVERLAP" advise -- ./file >out 2>err </dev/null
+code=$?
+[ "$code" -eq 126 ] || fail "not executable: exit code $code"
+says err 'cannot be run'
+expect 2 advise
+says err 'a command is missing'
+expect 2 advise --nonsense -- true
+"$OVERLAP" advise --output /nonexistent/document -- touch ran >out 2>err </dev/null
+code=$?
+[ "$code" -eq 125 ] || fail "an output that cannot be written: exit code $code"
+[ ! -e ran ] || fail 'the program ran although its document cannot be written'
+
+# Nothing is left behind.
+for left in /dev/shm/overlap-advise-*; do
+    [ ! -e "$left" ] || [ "$(find "$left" -maxdepth 0 -mmin +5)" = '' ] || fail "left behind: $left"
+done
+finish

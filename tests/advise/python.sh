@@ -1,0 +1,111 @@
+#!/bin/sh
+# What is found out about programs in Python: small ones of the corpus, and shapes that it has not.
+. "$(dirname "$0")/lib.sh"
+: "${CORPUS:?}"
+
+# hot PROGRAM: the line that is marked so.
+hot() {
+    grep -n '# hot$' "$1" | head -n 1 | cut -d : -f 1
+}
+
+# A program that sleeps: where, how often, what to do, what it gains.
+advise -- "$python" "$CORPUS/sleep_loop.py"
+[ "$code" -eq 0 ] || fail "exit code $code"
+holds '.recommendation.model == "async" and .bound == "io"'
+holds '.recommendation.replace == [{"from": "time.sleep", "to": "asyncio.sleep"}]'
+holds ".where[0].line == $(hot "$CORPUS/sleep_loop.py") and .where[0].kind == \"sleep\" and .where[0].function == \"task\""
+holds '.unit.count == 40 and .unit.function == "task"'
+holds '(.unit.wait_seconds_each - 0.03 | fabs) < 0.01'
+holds '.waits.sleep >= 1.2'
+holds '[.predictions[] | select(.model == "threads") | .workers] | contains([2, 4, 8, 16, 32])'
+holds '[.predictions[] | select(.model == "async") | .workers] | contains([4, 8, 16, 32, 100])'
+holds '[.predictions[] | select(.model == "processes") | .workers] | contains([2, 4, 8, 16, 32])'
+holds '.recommendation as $r | any(.predictions[]; .model == $r.model and .workers == $r.workers)'
+says err 'asyncio.Semaphore'
+says err 'one(number) for number in items()'
+
+# One that computes, in Python: processes, where there are cores for them.
+advise -- "$python" "$CORPUS/pure_squares.py"
+holds ".where[0].line == $(hot "$CORPUS/pure_squares.py") and .where[0].kind == \"cpu\""
+holds '.bound == "cpu" and .unit.count == 16'
+if [ "$(nproc)" -gt 1 ]; then
+    holds '.recommendation.model == "processes"'
+    says err 'ProcessPoolExecutor'
+fi
+
+# One that computes in C, without the GIL: threads.
+advise -- "$python" "$CORPUS/zlib_buffers.py"
+holds ".bound == \"cpu\" and .where[0].line == $(hot "$CORPUS/zlib_buffers.py")"
+[ "$(nproc)" -eq 1 ] || holds '.recommendation.model == "threads"'
+
+# Each step needs the one before: it should stay as it is.
+advise -- "$python" "$CORPUS/one_piece.py"
+holds '.recommendation.model == "sync" and .bound == "neither" and .unit == null'
+
+# Commands that sleep are waited for; the program's own lines are named.
+advise -- "$python" "$CORPUS/subprocess_wait.py"
+holds ".where[0].line == $(hot "$CORPUS/subprocess_wait.py") and .where[0].kind == \"child\""
+holds '.unit.count == 20 and .recommendation.model == "async"'
+
+# Loops of other shapes are counted all the same.
+cat >shapes.py <<'END'
+import time
+
+def task(n):
+    time.sleep(0.005)
+    return n
+
+class Shapes:
+    def method(self, n):
+        return task(n)
+
+    def run(self):
+        return {n: self.method(n) for n in range(30)}
+
+def numbers():
+    for n in range(30):
+        yield n
+
+Shapes().run()
+END
+advise -- "$python" shapes.py
+holds '.unit.count == 30'
+sed -i 's/^Shapes().run()/total = sum(task(n) for n in numbers())/' shapes.py
+advise -- "$python" shapes.py
+holds '.unit.count == 30'
+sed -i 's/^total.*/n = 0\nwhile n < 30:\n    task(n)\n    n += 1/' shapes.py
+advise -- "$python" shapes.py
+holds '.unit.count == 30 and .unit.function == "task"'
+sed -i 's/^while.*/for outer in range(3):\n  for inner, value in enumerate(range(10)):/; s/^    task(n)/    task(inner)/; s/^    n += 1//' shapes.py
+advise -- "$python" shapes.py
+holds '.unit.count == 30 or .unit.count == 3'
+
+# What speaks against it is said.
+cat >shared.py <<'END'
+import time
+total = 0
+
+def task(n):
+    global total
+    time.sleep(0.02)
+    total += n
+
+for n in range(20):
+    task(n)
+END
+advise -- "$python" shared.py
+holds 'any(.notes[]; contains("changes total"))'
+cat >chained.py <<'END'
+import time
+
+def step(x):
+    time.sleep(0.02)
+    return x + 1
+
+x = 0
+for n in range(20):
+    x = step(x)
+END
+advise -- "$python" chained.py
+holds 'any(.notes[]; contains("gave back"))'
+finish

@@ -1,0 +1,80 @@
+/* What was found out about a program, and what it should do. All that the page, the JSON and the
+ * report say of it. */
+#ifndef TOOL_ADVISE_ADVICE_H
+#define TOOL_ADVISE_ADVICE_H
+
+#include "advise/forecast.h"
+#include "advise/observation.h"
+#include "advise/replace.h"
+#include "advise/source.h"
+#include "advise/unit.h"
+
+#include <overlap/verdict.h>
+
+#define ADVICE_WHERE       32
+#define ADVICE_REPLACE     8
+#define ADVICE_PREDICTIONS 24
+#define ADVICE_NOTES       8
+#define ADVICE_TEXT        400
+
+/* A line of the user's own, and one kind of time spent there. */
+struct advice_where {
+    uint32_t place;
+    int kind; /* an enum record_kind, or ADVICE_CPU */
+    ovl_time time_ns;
+    double share; /* of all that was spent */
+};
+
+#define ADVICE_CPU (-1)
+
+struct advice {
+    const struct tree *tree;
+    ovl_time wall_ns;
+    ovl_time cpu_ns;
+    struct spent spent; /* over threads and children */
+    ovl_time idle_ns;
+    bool python;
+    unsigned cores;
+
+    enum ovl_bound bound;
+    struct unit unit;
+    struct advice_where where[ADVICE_WHERE];
+    size_t where_count;
+
+    /* As it is: the model that it has already, and how many of it were seen. */
+    enum ovl_model present;
+    unsigned present_workers;
+
+    enum ovl_model model;
+    unsigned workers;
+    struct ovl_prediction best; /* of the recommendation */
+    bool has_best;
+    char reason[ADVICE_TEXT];
+    struct replacement replace[ADVICE_REPLACE];
+    size_t replace_count;
+    struct ovl_prediction predictions[ADVICE_PREDICTIONS];
+    size_t prediction_count;
+
+    char notes[ADVICE_NOTES][ADVICE_TEXT]; /* cautions; what could not be measured */
+    size_t note_count;
+};
+
+/* Looks at what was watched. `cpu_ns`: of the whole program, or -1: what was seen of it. */
+void advice_make(struct advice *advice, const struct observation *observed, ovl_time wall_ns,
+                 ovl_time cpu_ns);
+
+/* The name of a kind of time, for people and for JSON: "cpu", "network", "gil"…. Constant string.
+ */
+const char *advice_kind_name(int kind);
+
+/* Adds a note, unless there are too many. */
+void advice_note(struct advice *advice, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* What the unit is called in a sentence: "download()", "the loop at line 12". */
+void advice_unit_name(const struct advice *advice, char *text, size_t size);
+
+/* The last part of a path. */
+const char *advice_file_name(const char *path);
+
+#endif

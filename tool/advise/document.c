@@ -1,0 +1,112 @@
+#include "advise/document.h"
+
+#include "report/utf8.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double seconds(ovl_time ns)
+{
+    return (double)ns / (double)OVL_SECOND;
+}
+
+/* File names and functions may hold any bytes. */
+static json_t *text_of(const char *text)
+{
+    char *clean = utf8_clean(text, strlen(text));
+    json_t *value = clean ? json_string(clean) : NULL;
+    free(clean);
+    return value;
+}
+
+static json_t *make_waits(const struct advice *advice)
+{
+    json_t *waits = json_object();
+    for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        json_object_set_new(waits, advice_kind_name(kind),
+                            json_real(seconds(advice->spent.wait_ns[kind])));
+    return waits;
+}
+
+static json_t *make_where(const struct advice *advice)
+{
+    json_t *list = json_array();
+    for (size_t n = 0; n < advice->where_count; n++) {
+        const struct advice_where *where = &advice->where[n];
+        const struct place *place = &advice->tree->places[where->place];
+        json_array_append_new(list, json_pack("{s:o, s:i, s:o, s:s, s:f, s:f}", "file",
+                                              text_of(place->file), "line", place->line, "function",
+                                              text_of(place->function), "kind",
+                                              advice_kind_name(where->kind), "seconds",
+                                              seconds(where->time_ns), "share", where->share));
+    }
+    return list;
+}
+
+static json_t *make_unit(const struct advice *advice)
+{
+    const struct unit *unit = &advice->unit;
+    if (!unit->node)
+        return json_null();
+    const struct place *call = &advice->tree->places[unit->call];
+    json_t *function =
+        unit->function ? text_of(advice->tree->places[unit->function].function) : json_null();
+    double count = (double)unit->count;
+    return json_pack("{s:o, s:o, s:i, s:I, s:f, s:f}", "function", function, "file",
+                     text_of(call->file), "line", call->line, "count", (json_int_t)unit->count,
+                     "cpu_seconds_each", seconds(unit->spent.cpu_ns) / count, "wait_seconds_each",
+                     seconds(spent_waits(&unit->spent)) / count);
+}
+
+static json_t *make_prediction(const struct ovl_prediction *prediction)
+{
+    return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f}", "model", ovl_model_name(prediction->model),
+                     "workers", (json_int_t)prediction->workers, "seconds",
+                     seconds(prediction->wall_ns), "speedup", prediction->speedup, "seconds_least",
+                     seconds(prediction->least_ns), "seconds_most", seconds(prediction->most_ns));
+}
+
+static json_t *make_predictions(const struct advice *advice)
+{
+    json_t *list = json_array();
+    for (size_t n = 0; n < advice->prediction_count; n++)
+        json_array_append_new(list, make_prediction(&advice->predictions[n]));
+    return list;
+}
+
+static json_t *make_recommendation(const struct advice *advice)
+{
+    json_t *replace = json_array();
+    for (size_t n = 0; n < advice->replace_count; n++)
+        json_array_append_new(replace, json_pack("{s:s, s:s}", "from", advice->replace[n].from,
+                                                 "to", advice->replace[n].to));
+    return json_pack("{s:s, s:I, s:o, s:o}", "model", ovl_model_name(advice->model), "workers",
+                     (json_int_t)advice->workers, "reason", text_of(advice->reason), "replace",
+                     replace);
+}
+
+static json_t *make_notes(const struct advice *advice)
+{
+    json_t *list = json_array();
+    for (size_t n = 0; n < advice->note_count; n++)
+        json_array_append_new(list, text_of(advice->notes[n]));
+    return list;
+}
+
+int advice_document(FILE *out, const struct advice *advice)
+{
+    json_t *document = json_pack(
+        "{s:f, s:f, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "wall_seconds", seconds(advice->wall_ns),
+        "cpu_seconds", seconds(advice->cpu_ns), "waits", make_waits(advice), "bound",
+        ovl_bound_name(advice->bound), "where", make_where(advice), "unit", make_unit(advice),
+        "recommendation", make_recommendation(advice), "predictions", make_predictions(advice),
+        "notes", make_notes(advice));
+    if (!document)
+        return -ENOMEM;
+    if (json_dumpf(document, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0)
+        fputc('\n', out);
+    json_decref(document);
+    return 0;
+}

@@ -1,0 +1,233 @@
+#include "advise/forecast.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* The parts of a task: compute, wait for each kind, compute without the GIL, compute. */
+#define PARTS (RECORD_KIND_COUNT + 4)
+
+/* What is more than this was no processor lost. */
+#define STRETCH_MOST 4.0
+
+/*
+ * What Python's own models cost, in nanoseconds, measured with CPython 3.11: empty tasks, and the
+ * imports of concurrent.futures, asyncio and multiprocessing into a program that has imported next
+ * to nothing.
+ */
+static const struct ovl_costs python_costs = {
+    .models =
+        {
+            [OVL_THREADS] = {.open_ns = 27e6,
+                             .worker_ns = 60e3,
+                             .submit_ns = 15e3,
+                             .task_ns = 25e3,
+                             .wait_ns = 15e3},
+            [OVL_ASYNC] = {.open_ns = 70e6,
+                           .worker_ns = 5e3,
+                           .submit_ns = 10e3,
+                           .task_ns = 40e3,
+                           .wait_ns = 40e3},
+            [OVL_PROCESSES] = {.open_ns = 50e6,
+                               .worker_ns = 3e6,
+                               .submit_ns = 20e3,
+                               .task_ns = 60e3,
+                               .wait_ns = 10e3},
+        },
+    .parallel = 1,
+};
+
+/* Where a large library has been imported, most of what those modules import is there already. */
+#define SHARED_IMPORT 0.35
+
+/* An asyncio library: an HTTP client, a driver. */
+#define LIBRARY_IMPORT_NS (90 * OVL_MILLISECOND)
+
+/* After each wait, a thread has to get the GIL again, and often a processor. */
+#define GIL_AGAIN_NS (40 * OVL_MICROSECOND)
+
+/* Of one disk, so many at once get on as fast as one alone. */
+#define DISK_AT_ONCE 2
+
+/* The work's resources, by number. */
+#define RESOURCE_GIL  1
+#define RESOURCE_DISK 2
+#define RESOURCE_CORES                                                                             \
+    3 /* of children that compute: whoever waits for them waits for processors                     \
+       */
+#define RESOURCES 3
+
+static enum ovl_wait wait_of(int kind)
+{
+    switch ((enum record_kind)kind) {
+    case RECORD_NETWORK:
+        return OVL_WAIT_NETWORK;
+    case RECORD_DISK:
+        return OVL_WAIT_DISK;
+    case RECORD_SLEEP:
+        return OVL_WAIT_SLEEP;
+    case RECORD_LOCK:
+    case RECORD_GIL:
+        return OVL_WAIT_LOCK;
+    case RECORD_CHILD:
+        return OVL_WAIT_CHILD;
+    default:
+        return OVL_WAIT_OTHER;
+    }
+}
+
+static size_t add_part(struct ovl_part *parts, size_t count, double length_ns, int kind,
+                       unsigned resource)
+{
+    if (length_ns < 1)
+        return count;
+    parts[count] = (struct ovl_part){.length_ns = (ovl_time)length_ns,
+                                     .kind = kind,
+                                     .resource = resource,
+                                     .blocks = kind == OVL_WAIT_DISK || kind == OVL_WAIT_LOCK};
+    return count + 1;
+}
+
+/*
+ * Of one task. What of its computing came before the waits, and what after, is not kept: half is
+ * taken for each. A task that computed and lost its processor to another program meanwhile is taken
+ * to need what it took.
+ */
+static size_t make_parts(const struct instance *instance, double scale, bool python,
+                         struct ovl_part *parts)
+{
+    const struct spent *spent = &instance->spent;
+    double lost_ns = (double)(instance->wall_ns - spent_all(spent));
+    ovl_time own_ns = spent->cpu_ns - spent->child_ns;
+    double stretch = own_ns > 0 && lost_ns > 0 ? 1 + lost_ns / (double)own_ns : 1;
+    if (stretch > STRETCH_MOST)
+        stretch = STRETCH_MOST;
+    double held_ns = scale * stretch * (double)(spent->cpu_ns - spent->free_ns);
+    unsigned gil = python ? RESOURCE_GIL : 0;
+    size_t count = add_part(parts, 0, held_ns / 2, OVL_COMPUTING, gil);
+    for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        if (kind != RECORD_GIL && kind != RECORD_LOCK)
+            count = add_part(parts, count, scale * (double)spent->wait_ns[kind], wait_of(kind),
+                             kind == RECORD_DISK ? RESOURCE_DISK : 0);
+    count = add_part(parts, count, scale * (double)spent->child_ns, OVL_WAIT_CHILD, RESOURCE_CORES);
+    count = add_part(parts, count, scale * stretch * (double)(spent->free_ns - spent->child_ns),
+                     OVL_COMPUTING, 0);
+    return add_part(parts, count, held_ns / 2, OVL_COMPUTING, gil);
+}
+
+/* Of the single ones that are known, each may stand for several that were too short to be seen. */
+static double scale_of(const struct node *node)
+{
+    double known = 0;
+    for (size_t n = 0; n < node->instance_count; n++)
+        known += (double)node->instances[n].wall_ns;
+    double mean = known / (double)node->instance_count;
+    double real = (double)node->wall_ns / (double)node->count;
+    return mean > 0 ? real / mean : 1;
+}
+
+static int make_tasks(struct forecast *forecast, const struct node *node)
+{
+    forecast->tasks = calloc(node->instance_count, sizeof *forecast->tasks);
+    forecast->parts = calloc(node->instance_count * PARTS, sizeof *forecast->parts);
+    if (!forecast->tasks || !forecast->parts)
+        return -ENOMEM;
+    double scale = scale_of(node);
+    for (size_t n = 0; n < node->instance_count; n++) {
+        struct ovl_part *parts = &forecast->parts[forecast->count * PARTS];
+        size_t count = make_parts(&node->instances[n], scale, forecast->setting.python, parts);
+        if (count)
+            forecast->tasks[forecast->count++] =
+                (struct ovl_part_list){.parts = parts, .count = count};
+    }
+    return forecast->count ? 0 : -ENODATA;
+}
+
+int forecast_init(struct forecast *forecast, const struct tree *tree, const struct unit *unit,
+                  const struct forecast_setting *setting)
+{
+    *forecast =
+        (struct forecast){.setting = *setting, .groups = unit->groups, .costs = python_costs};
+    if (!unit->node || !tree->nodes[unit->node].instance_count)
+        return -ENODATA;
+    int error = make_tasks(forecast, &tree->nodes[unit->node]);
+    if (error) {
+        forecast_release(forecast);
+        return error;
+    }
+    forecast->costs.cores = setting->cores;
+    for (int model = 0; model < OVL_MODEL_COUNT && setting->large_library; model++)
+        forecast->costs.models[model].open_ns *= SHARED_IMPORT;
+    if (!setting->python)
+        ovl_costs_get(&forecast->costs);
+    forecast->resources[RESOURCE_GIL - 1] =
+        (struct ovl_resource){.capacity = 1, .per_process = true};
+    forecast->resources[RESOURCE_DISK - 1] = (struct ovl_resource){.capacity = DISK_AT_ONCE};
+    forecast->resources[RESOURCE_CORES - 1] = (struct ovl_resource){.capacity = setting->cores};
+    forecast->work = (struct ovl_work){
+        .tasks = forecast->tasks,
+        .task_count = forecast->count,
+        .total = (size_t)((unit->count + unit->groups - 1) / unit->groups),
+        .resources = forecast->resources,
+        .resource_count = RESOURCES,
+        .cores = setting->cores,
+    };
+    forecast->waits_each = (double)unit->spent.waits / (double)unit->count;
+    ovl_time inside_ns = tree->nodes[unit->node].wall_ns;
+    forecast->outside_ns = setting->wall_ns > inside_ns ? setting->wall_ns - inside_ns : 0;
+    return 0;
+}
+
+void forecast_release(struct forecast *forecast)
+{
+    free(forecast->tasks);
+    free(forecast->parts);
+    *forecast = (struct forecast){.count = 0};
+}
+
+static struct ovl_plan plan_of(const struct forecast *forecast, enum ovl_model model,
+                               unsigned workers)
+{
+    struct ovl_plan plan = {.model = model, .workers = workers};
+    if (forecast->setting.new_library && model == OVL_ASYNC)
+        plan.more_open_ns = LIBRARY_IMPORT_NS;
+    if (forecast->setting.drops_library && model == OVL_ASYNC)
+        plan.more_open_ns -= LIBRARY_IMPORT_NS;
+    if (forecast->setting.python && model == OVL_THREADS)
+        plan.more_task_ns = (ovl_time)(forecast->waits_each * (double)GIL_AGAIN_NS);
+    return plan;
+}
+
+/* A model is opened once, however many loops there are one after the other. */
+static void make_whole(const struct forecast *forecast, struct ovl_prediction *prediction)
+{
+    ovl_time once_ns = (ovl_time)forecast->costs.models[prediction->model].open_ns;
+    ovl_time groups = (ovl_time)forecast->groups;
+    ovl_time saved_ns = (groups - 1) * once_ns;
+    prediction->wall_ns = forecast->outside_ns + groups * prediction->wall_ns - saved_ns;
+    prediction->least_ns = forecast->outside_ns + groups * prediction->least_ns - saved_ns;
+    prediction->most_ns = forecast->outside_ns + groups * prediction->most_ns - saved_ns;
+    double was = (double)forecast->setting.wall_ns;
+    prediction->speedup = was / (double)prediction->wall_ns;
+    prediction->speedup_least = was / (double)prediction->most_ns;
+    prediction->speedup_most = was / (double)prediction->least_ns;
+}
+
+int forecast_predict(const struct forecast *forecast, enum ovl_model model, unsigned workers,
+                     struct ovl_prediction *ret)
+{
+    struct ovl_plan plan = plan_of(forecast, model, workers);
+    int error = ovl_predict(&forecast->work, &plan, &forecast->costs, ret);
+    if (!error)
+        make_whole(forecast, ret);
+    return error;
+}
+
+int forecast_best(const struct forecast *forecast, enum ovl_model model, unsigned most,
+                  struct ovl_prediction *ret)
+{
+    struct ovl_plan plan = plan_of(forecast, model, 0);
+    int error = ovl_predict_best(&forecast->work, &plan, most, &forecast->costs, ret);
+    if (!error)
+        make_whole(forecast, ret);
+    return error;
+}

@@ -1,0 +1,17 @@
+/* Which waits are for other work of the same program: those cost nothing by themselves. */
+#ifndef TOOL_ADVISE_IDLE_H
+#define TOOL_ADVISE_IDLE_H
+
+#include "advise/tree.h"
+
+enum idle_kind {
+    IDLE_NOT,
+    IDLE_WAITS,           /* a join, a worker without work, a loop without tasks */
+    IDLE_CHILD_IS_PYTHON, /* for a child whose own work is seen */
+};
+
+/* Looks at who waits, and where. `python`: it is a process with CPython in it. */
+enum idle_kind idle_of(const struct tree *tree, const struct tree_level *levels, size_t count,
+                       enum record_kind kind, uint32_t flags, bool python);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * Watches a program while it runs: empties the agents' rings, samples what computes, and adds
+ * everything up.
+ *
+ * Threads: one at a time.
+ */
+#ifndef TOOL_ADVISE_OBSERVATION_H
+#define TOOL_ADVISE_OBSERVATION_H
+
+#include "advise/process.h"
+#include "advise/tree.h"
+#include "report/timeline.h"
+
+#include <overlap/time.h>
+#include <stdbool.h>
+
+struct observation {
+    char folder[160]; /* the agents' files; "": none */
+    struct tree tree;
+    struct process **processes;
+    size_t process_count;
+    struct timeline *timeline;
+
+    /* Sums over threads and processes. */
+    struct spent spent;
+    ovl_time idle_ns;
+    ovl_time short_ns[RECORD_KIND_COUNT];
+    uint64_t waits_lost;
+
+    ovl_time start_ns;
+    ovl_time end_ns;
+    ovl_time period_ns; /* between two samples */
+    uint64_t samples;
+    ovl_time last_sample_ns;
+    bool sampling_refused; /* the memory of a process could not be read */
+    bool python_unknown;   /* a version whose structures are not known */
+};
+
+/* Makes the folder for the agents' files, where there is room for them. 0, or a negative errno. */
+int observation_open(struct observation *observed, bool with_folder);
+
+/* Removes the folder. */
+void observation_close(struct observation *observed);
+
+/* Adds a process that is looked at from outside. */
+int observation_add(struct observation *observed, struct process *process);
+
+/* Looks for new processes, empties the rings, and samples. To be called every observed->period_ns.
+ */
+void observation_look(struct observation *observed);
+
+/* The program has ended: takes down what is left. */
+void observation_finish(struct observation *observed);
+
+#endif

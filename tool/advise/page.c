@@ -1,0 +1,193 @@
+#include "advise/page.h"
+
+#include "advise/sketch.h"
+#include "report/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WHERE_SHOWN 4
+
+static double seconds(ovl_time ns)
+{
+    return (double)ns / (double)OVL_SECOND;
+}
+
+/* "8.31 s", "0.051 s". */
+static void time_text(ovl_time ns, char *text, size_t size)
+{
+    double value = seconds(ns);
+    snprintf(text, size, value >= 100 ? "%.0f s" : value >= 1 ? "%.2f s" : "%.3f s", value);
+}
+
+static const char *model_words(const struct advice *advice, enum ovl_model model)
+{
+    if (!advice->python)
+        return ovl_model_name(model);
+    switch (model) {
+    case OVL_THREADS:
+        return "threads";
+    case OVL_ASYNC:
+        return "asyncio";
+    case OVL_PROCESSES:
+        return "processes";
+    default:
+        return "as it is";
+    }
+}
+
+/* A heading, and the text beside it. */
+static void show(FILE *out, const struct terminal *terminal, const char *heading, const char *text)
+{
+    const char *bold = terminal->colour ? "\033[1m" : "";
+    const char *plain = terminal->colour ? "\033[0m" : "";
+    size_t width = terminal->width > 40 ? terminal->width - 14 : 26;
+    fprintf(out, "  %s%-10s%s", bold, heading, plain);
+    size_t column = 0;
+    for (const char *word = text; *word;) {
+        size_t length = strcspn(word, " ");
+        if (column && column + 1 + length > width) {
+            fprintf(out, "\n            ");
+            column = 0;
+        }
+        fprintf(out, "%s%.*s", column ? " " : "", (int)length, word);
+        column += length + (column ? 1 : 0);
+        word += length;
+        word += strspn(word, " ");
+    }
+    fputc('\n', out);
+}
+
+/* --- its parts --- */
+
+static void show_bound(FILE *out, const struct advice *advice, const struct terminal *terminal)
+{
+    static const char *const words[] = {[OVL_IO_BOUND] = "I/O: it waits",
+                                        [OVL_CPU_BOUND] = "CPU: it computes",
+                                        [OVL_MIXED_BOUND] = "both: it waits and computes",
+                                        [OVL_NEITHER_BOUND] = "nothing that could overlap"};
+    char text[ADVICE_TEXT];
+    int used = snprintf(text, sizeof text, "%s (", words[advice->bound]);
+    used +=
+        snprintf(text + used, sizeof text - (size_t)used, "cpu %.2f s", seconds(advice->cpu_ns));
+    for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        if (advice->spent.wait_ns[kind] > advice->wall_ns / 100)
+            used += snprintf(text + used, sizeof text - (size_t)used, ", %s %.2f s",
+                             advice_kind_name(kind), seconds(advice->spent.wait_ns[kind]));
+    snprintf(text + used, sizeof text - (size_t)used, ")");
+    show(out, terminal, "Bound by", text);
+}
+
+static void show_where(FILE *out, const struct advice *advice, const struct terminal *terminal)
+{
+    for (size_t n = 0; n < advice->where_count && n < WHERE_SHOWN; n++) {
+        const struct advice_where *where = &advice->where[n];
+        const struct place *place = &advice->tree->places[where->place];
+        char text[512];
+        char line[256];
+        if (n && where->share < 0.05)
+            break;
+        snprintf(text, sizeof text, "%3.0f%% %-8s %s:%d  %s()", 100 * where->share,
+                 advice_kind_name(where->kind), advice_file_name(place->file), place->line,
+                 place->function);
+        fprintf(out, "  %s%-10s%s%s\n", terminal->colour ? "\033[1m" : "", n ? "" : "Where",
+                terminal->colour ? "\033[0m" : "", text);
+        if (n == 0 && source_line(place->file, place->line, line, sizeof line))
+            fprintf(out, "                          %.*s\n",
+                    terminal->width > 50 ? (int)terminal->width - 26 : 40, line);
+    }
+}
+
+static void show_todo(FILE *out, const struct advice *advice, const struct terminal *terminal)
+{
+    char text[ADVICE_TEXT];
+    if (advice->model == OVL_SYNC) {
+        show(out, terminal, "What to do", "leave it as it is.");
+        show(out, terminal, "", advice->reason);
+        return;
+    }
+    int used = snprintf(text, sizeof text, "%s, %u %s", model_words(advice, advice->model),
+                        advice->workers,
+                        advice->model == OVL_ASYNC     ? "tasks in flight"
+                        : advice->model == OVL_THREADS ? "threads"
+                                                       : "workers");
+    for (size_t n = 0; n < advice->replace_count && used < (int)sizeof text; n++)
+        used += snprintf(text + used, sizeof text - (size_t)used, "%s%s by %s",
+                         n ? ", " : "; replace ", advice->replace[n].from, advice->replace[n].to);
+    show(out, terminal, "What to do", text);
+    show(out, terminal, "", advice->reason);
+}
+
+static void show_gain(FILE *out, const struct advice *advice, const struct terminal *terminal)
+{
+    if (advice->model == OVL_SYNC || !advice->has_best)
+        return;
+    char before[32];
+    char after[32];
+    char text[ADVICE_TEXT];
+    time_text(advice->wall_ns, before, sizeof before);
+    time_text(advice->best.wall_ns, after, sizeof after);
+    snprintf(text, sizeof text, "%.1f times: %s -> %s (between %.1f and %.1f times)",
+             advice->best.speedup, before, after, advice->best.speedup_least,
+             advice->best.speedup_most);
+    show(out, terminal, "It gains", text);
+}
+
+static int by_model_and_workers(const void *left, const void *right)
+{
+    const struct ovl_prediction *a = left;
+    const struct ovl_prediction *b = right;
+    if (a->model != b->model)
+        return a->model < b->model ? -1 : 1;
+    return a->workers < b->workers ? -1 : a->workers > b->workers;
+}
+
+static void show_predictions(FILE *out, const struct advice *advice,
+                             const struct terminal *terminal)
+{
+    static const struct table_column columns[] = {{.title = "predicted"},
+                                                  {.title = "workers", .right = true},
+                                                  {.title = "time", .right = true},
+                                                  {.title = "speed-up", .right = true}};
+    struct ovl_prediction sorted[ADVICE_PREDICTIONS];
+    struct table_row rows[ADVICE_PREDICTIONS] = {0};
+    double longest = 0;
+    memcpy(sorted, advice->predictions, advice->prediction_count * sizeof *sorted);
+    qsort(sorted, advice->prediction_count, sizeof *sorted, by_model_and_workers);
+    for (size_t n = 0; n < advice->prediction_count; n++)
+        longest = seconds(sorted[n].wall_ns) > longest ? seconds(sorted[n].wall_ns) : longest;
+    for (size_t n = 0; n < advice->prediction_count; n++) {
+        struct table_row *row = &rows[n];
+        snprintf(row->cells[0], TABLE_CELL_BYTES, "%s", model_words(advice, sorted[n].model));
+        snprintf(row->cells[1], TABLE_CELL_BYTES, "%u", sorted[n].workers);
+        time_text(sorted[n].wall_ns, row->cells[2], TABLE_CELL_BYTES);
+        snprintf(row->cells[3], TABLE_CELL_BYTES, "%.2f%s", sorted[n].speedup,
+                 terminal->utf8 ? "×" : "x");
+        row->bar = longest > 0 ? seconds(sorted[n].wall_ns) / longest : 0;
+        row->best = advice->model == sorted[n].model && advice->workers == sorted[n].workers;
+    }
+    if (!advice->prediction_count)
+        return;
+    fputc('\n', out);
+    struct table table = {
+        .columns = columns, .column_count = 4, .rows = rows, .row_count = advice->prediction_count};
+    table_print(out, &table, terminal);
+}
+
+void advice_page(FILE *out, const struct advice *advice, const struct terminal *terminal)
+{
+    char wall[32];
+    time_text(advice->wall_ns, wall, sizeof wall);
+    fprintf(out, "\noverlap advise: it ran for %s\n\n", wall);
+    show_bound(out, advice, terminal);
+    show_where(out, advice, terminal);
+    show_todo(out, advice, terminal);
+    show_gain(out, advice, terminal);
+    for (size_t n = 0; n < advice->note_count; n++)
+        show(out, terminal, n ? "" : "But note", advice->notes[n]);
+    if (advice->model != OVL_SYNC) {
+        show_predictions(out, advice, terminal);
+        fputc('\n', out);
+        sketch_write(out, advice, "    ");
+    }
+}

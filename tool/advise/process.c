@@ -1,0 +1,334 @@
+#include "advise/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SAMPLED 4096 /* a power of 2 */
+
+struct sampled_place {
+    uint64_t code;
+    uint32_t instruction;
+    int32_t first_line;
+    uint32_t place;
+};
+
+/* --- memory of another process --- */
+
+static bool read_other(void *context, uint64_t address, void *buffer, size_t size)
+{
+    struct process *process = context;
+    struct iovec here = {.iov_base = buffer, .iov_len = size};
+    struct iovec there = {.iov_base = (void *)(uintptr_t)address, .iov_len = size};
+    ssize_t got = process_vm_readv(process->pid, &here, 1, &there, 1, 0);
+    if (got < 0 && (errno == EPERM || errno == ENOSYS))
+        process->unreadable = true;
+    return got == (ssize_t)size;
+}
+
+static bool give_reader(struct process *process, const struct python_layout *layout,
+                        uint64_t runtime)
+{
+    process->reader = calloc(1, sizeof *process->reader);
+    process->sampled = calloc(SAMPLED, sizeof *process->sampled);
+    if (!process->reader || !process->sampled)
+        return false;
+    process->runtime = runtime;
+    process->reader->layout = layout;
+    process->reader->read = read_other;
+    process->reader->checked = read_other;
+    process->reader->context = process;
+    return true;
+}
+
+/* --- opening and closing --- */
+
+static struct record *map_record(const char *path)
+{
+    int file = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (file < 0)
+        return NULL;
+    struct stat status;
+    void *at = MAP_FAILED;
+    if (fstat(file, &status) == 0 && status.st_size == (off_t)sizeof(struct record))
+        at = mmap(NULL, sizeof(struct record), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    close(file);
+    if (at == MAP_FAILED)
+        return NULL;
+    struct record *record = at;
+    if (!atomic_load(&record->ready) || record->magic != RECORD_MAGIC ||
+        record->version != RECORD_VERSION) {
+        munmap(at, sizeof *record);
+        return NULL;
+    }
+    return record;
+}
+
+struct process *process_open(const char *path)
+{
+    struct record *record = map_record(path);
+    if (!record)
+        return NULL;
+    struct process *process = calloc(1, sizeof *process);
+    if (!process) {
+        munmap(record, sizeof *record);
+        return NULL;
+    }
+    process->record = record;
+    process->pid = record->pid;
+    process->parent = record->parent;
+    process->start_ns = (ovl_time)record->start_ns;
+    process->was_python = record->python_runtime != 0;
+    const struct python_layout *layout =
+        record->python_runtime && !strstr(record->python_version, "free-th")
+            ? python_layout_find(record->python_major, record->python_minor)
+            : NULL;
+    if (layout && !give_reader(process, layout, record->python_runtime)) {
+        process_free(process);
+        return NULL;
+    }
+    return process;
+}
+
+struct process *process_attach(pid_t pid, const struct python_layout *layout, uint64_t runtime)
+{
+    struct process *process = calloc(1, sizeof *process);
+    if (!process)
+        return NULL;
+    process->pid = pid;
+    if (layout && !give_reader(process, layout, runtime)) {
+        process_free(process);
+        return NULL;
+    }
+    return process;
+}
+
+static void release(struct process *process)
+{
+    for (size_t n = 0; n < process->thread_count; n++) {
+        if (process->threads[n]->clock >= 0)
+            close(process->threads[n]->clock);
+        free(process->threads[n]);
+    }
+    if (process->record)
+        munmap(process->record, sizeof *process->record);
+    free(process->threads);
+    free(process->reader);
+    free(process->sampled);
+    free(process->places);
+    process->threads = NULL;
+    process->thread_count = 0;
+    process->record = NULL;
+    process->reader = NULL;
+    process->sampled = NULL;
+    process->places = NULL;
+}
+
+void process_retire(struct process *process)
+{
+    process->last_cpu_ns = process_cpu(process);
+    release(process);
+    process->retired = true;
+}
+
+void process_free(struct process *process)
+{
+    if (!process)
+        return;
+    release(process);
+    free(process);
+}
+
+/* --- threads --- */
+
+struct watched_thread *process_thread(struct process *process, int id)
+{
+    for (size_t n = process->thread_count; n-- > 0;)
+        if (process->threads[n]->id == id)
+            return process->threads[n];
+    if (process->thread_count % 16 == 0) {
+        size_t size = (process->thread_count + 16) * sizeof(struct watched_thread *);
+        struct watched_thread **moved = realloc(process->threads, size);
+        if (!moved)
+            return NULL;
+        process->threads = moved;
+    }
+    struct watched_thread *thread = calloc(1, sizeof *thread);
+    if (!thread)
+        return NULL;
+    thread->id = id;
+    thread->clock = -1;
+    thread->track = SIZE_MAX;
+    process->threads[process->thread_count++] = thread;
+    return thread;
+}
+
+ovl_time process_thread_cpu(struct process *process, struct watched_thread *thread)
+{
+    char text[96];
+    if (thread->clock == -1) {
+        snprintf(text, sizeof text, "/proc/%d/task/%d/schedstat", (int)process->pid, thread->id);
+        thread->clock = open(text, O_RDONLY | O_CLOEXEC);
+        if (thread->clock < 0)
+            thread->clock = -2;
+    }
+    if (thread->clock < 0)
+        return -1;
+    ssize_t size = pread(thread->clock, text, sizeof text - 1, 0);
+    if (size <= 0) {
+        close(thread->clock);
+        thread->clock = -2;
+        return -1;
+    }
+    text[size] = '\0';
+    return (ovl_time)strtoull(text, NULL, 10);
+}
+
+ovl_time process_cpu(const struct process *process)
+{
+    if (process->retired)
+        return process->last_cpu_ns;
+    if (process->record && atomic_load(&process->record->end_ns))
+        return (ovl_time)(atomic_load(&process->record->cpu_ns) +
+                          atomic_load(&process->record->children_cpu_ns));
+    clockid_t clock;
+    struct timespec time;
+    if (clock_getcpuclockid(process->pid, &clock) != 0 || clock_gettime(clock, &time) != 0)
+        return 0;
+    return (ovl_time)time.tv_sec * OVL_SECOND + time.tv_nsec;
+}
+
+/* --- places --- */
+
+uint32_t process_place(struct process *process, struct tree *tree, uint32_t place)
+{
+    struct record *record = process->record;
+    if (place == 0 || place >= RECORD_PLACES)
+        return 0;
+    if (!process->places) {
+        process->places = calloc(RECORD_PLACES, sizeof *process->places);
+        if (!process->places)
+            return 0;
+    }
+    if (process->places[place])
+        return process->places[place];
+    const struct record_place *found = &record->places[place];
+    /* The program could write here too: what it says is looked at before it is believed. */
+    uint32_t file = found->file < RECORD_STRINGS ? found->file : 0;
+    uint32_t function = found->function < RECORD_STRINGS ? found->function : 0;
+    record->strings[RECORD_STRINGS - 1] = '\0';
+    return process->places[place] =
+               tree_place(tree, record->strings + file, record->strings + function, found->line,
+                          found->first_line, found->flags);
+}
+
+static uint32_t sampled_place(struct process *process, struct tree *tree, uint64_t code,
+                              uint32_t instruction, int32_t first_line)
+{
+    uint64_t hash = (code ^ ((uint64_t)instruction << 40)) * 0x9e3779b97f4a7c15u;
+    struct sampled_place *slot = &process->sampled[(hash >> 40) % SAMPLED];
+    if (slot->code == code && slot->instruction == instruction && slot->first_line == first_line)
+        return slot->place;
+    struct python_place found;
+    if (!python_place(process->reader, code, instruction, &found))
+        return 0;
+    *slot = (struct sampled_place){.code = code,
+                                   .instruction = instruction,
+                                   .first_line = first_line,
+                                   .place = tree_place(tree, found.file, found.function, found.line,
+                                                       found.first_line, found.flags)};
+    return slot->place;
+}
+
+/* --- CPython's threads --- */
+
+static uint64_t word(struct process *process, uint64_t address)
+{
+    uint64_t value = 0;
+    return read_other(process, address, &value, sizeof value) ? value : 0;
+}
+
+static int id_of(struct process *process, uint64_t state)
+{
+    const struct python_layout *layout = process->reader->layout;
+    if (layout->thread_native >= 0)
+        return (int)word(process, state + (unsigned)layout->thread_native);
+    uint64_t ident = word(process, state + (unsigned)layout->thread_ident);
+    uint32_t count = process->record ? atomic_load(&process->record->thread_count) : 0;
+    for (uint32_t n = 0; n < count && n < RECORD_THREADS; n++)
+        if (process->record->threads[n].ident == ident)
+            return (int)process->record->threads[n].id;
+    /* Without a record: the first to be made is the main thread, and the last of the list. */
+    return 0;
+}
+
+size_t process_states(struct process *process, struct process_state *ret_states, size_t most)
+{
+    if (!process->reader || process->unreadable)
+        return 0;
+    const struct python_layout *layout = process->reader->layout;
+    size_t count = 0;
+    uint64_t interpreter = word(process, process->runtime + (unsigned)layout->runtime_interpreters);
+    for (int n = 0; interpreter && n < 16; n++) {
+        uint64_t state = word(process, interpreter + (unsigned)layout->interpreter_threads);
+        while (state && count < most) {
+            ret_states[count++] =
+                (struct process_state){.address = state, .id = id_of(process, state)};
+            state = word(process, state + (unsigned)layout->thread_next);
+        }
+        interpreter = word(process, interpreter + (unsigned)layout->interpreter_next);
+    }
+    if (count && !ret_states[count - 1].id)
+        ret_states[count - 1].id = (int)process->pid;
+    return count;
+}
+
+uint64_t process_gil_holder(struct process *process)
+{
+    const struct python_layout *layout = process->reader->layout;
+    uint64_t gil = process->runtime + (unsigned)layout->runtime_gil;
+    if (layout->interpreter_gil >= 0) {
+        uint64_t interpreter =
+            word(process, process->runtime + (unsigned)layout->runtime_interpreters);
+        gil = interpreter ? word(process, interpreter + (unsigned)layout->interpreter_gil) : 0;
+    }
+    int32_t locked = 0;
+    if (!gil || !read_other(process, gil + (unsigned)layout->gil_locked, &locked, sizeof locked) ||
+        locked != 1)
+        return 0;
+    return word(process, gil + (unsigned)layout->gil_holder);
+}
+
+size_t process_stack(struct process *process, struct tree *tree, uint64_t state,
+                     struct tree_level *ret_levels)
+{
+    struct python_frame frames[PYTHON_FRAMES_MAX];
+    size_t count = python_frames(process->reader, state, frames);
+    for (size_t n = 0; n < count; n++) {
+        const struct python_frame *frame = &frames[count - 1 - n];
+        struct tree_level *level = &ret_levels[n];
+        *level = (struct tree_level){
+            .place =
+                sampled_place(process, tree, frame->code, frame->instruction, frame->first_line),
+            .call = frame->call,
+        };
+        if (!level->place)
+            return n;
+        for (int loop = 0; loop < RECORD_LOOPS; loop++)
+            if (frame->loops[loop].turn)
+                level->loops[loop] = (struct record_loop){
+                    .place = sampled_place(process, tree, frame->code,
+                                           frame->loops[loop].instruction, frame->first_line),
+                    .turn = frame->loops[loop].turn,
+                    .index = frame->loops[loop].index,
+                };
+    }
+    return count;
+}

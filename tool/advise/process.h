@@ -1,0 +1,96 @@
+/*
+ * One process that is watched: its record, its memory as far as it may be read, its threads.
+ *
+ * Threads: one at a time.
+ */
+#ifndef TOOL_ADVISE_PROCESS_H
+#define TOOL_ADVISE_PROCESS_H
+
+#include "advise/agent/record.h"
+#include "advise/python/frames.h"
+#include "advise/tree.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* What is known of a thread. */
+struct watched_thread {
+    int id; /* the kernel's */
+    struct tree_path path;
+    size_t track;    /* of the timeline */
+    ovl_time cpu_ns; /* up to which it has been counted */
+    ovl_time seen_ns;
+    ovl_time first_ns;
+    ovl_time last_ns;
+    int clock; /* its processor time in /proc; -1: not open; -2: cannot be */
+    bool ended;
+    bool python; /* it was seen in Python code */
+
+    /* A wait that has lasted long already: it may be the thread's last. */
+    ovl_time open_wait_ns;
+    struct tree_level open_levels[RECORD_LEVELS];
+    size_t open_level_count;
+};
+
+struct process {
+    pid_t pid;
+    pid_t parent;
+    struct record *record;        /* NULL: the process is only looked at from outside */
+    struct python_reader *reader; /* NULL: no Python that is known */
+    uint64_t runtime;             /* of CPython */
+    bool unreadable;              /* its memory may not be read */
+    bool retired;                 /* it has ended, and only the few numbers here are kept */
+    bool was_python;
+    bool command;       /* run by a program in Python: its own work is in what that waits for */
+    ovl_time waited_ns; /* all its threads */
+    ovl_time waited_counted_ns; /* as cpu_counted_ns */
+    ovl_time last_cpu_ns;       /* of a retired one */
+    ovl_time start_ns;
+    ovl_time cpu_counted_ns; /* that its parent's waits have been told of */
+    uint32_t *places;        /* the tree's, by the record's */
+    size_t place_room;
+    struct sampled_place *sampled; /* the tree's, by code and instruction */
+    struct watched_thread **threads;
+    size_t thread_count;
+};
+
+/* Opens the record in `path`. NULL: it is not whole yet, or there is no memory. */
+struct process *process_open(const char *path);
+
+/* A process without a record. NULL: no memory. */
+struct process *process_attach(pid_t pid, const struct python_layout *layout, uint64_t runtime);
+
+/* It has ended and been counted: what is large is given back. */
+void process_retire(struct process *process);
+
+void process_free(struct process *process);
+
+/* The thread of that number, made when it is asked for first. NULL: no memory. */
+struct watched_thread *process_thread(struct process *process, int id);
+
+/* The processor time of a thread so far, from outside; -1: not known. */
+ovl_time process_thread_cpu(struct process *process, struct watched_thread *thread);
+
+/* The processor time of the process and of the children that it has waited for. */
+ovl_time process_cpu(const struct process *process);
+
+/* A place of the record, as the tree's. */
+uint32_t process_place(struct process *process, struct tree *tree, uint32_t place);
+
+/* One of CPython's threads, as it is now. */
+struct process_state {
+    uint64_t address;
+    int id;
+};
+
+/* Lists CPython's thread states, at most `most`. Returns how many; 0 where they cannot be read. */
+size_t process_states(struct process *process, struct process_state *ret_states, size_t most);
+
+/* Which thread state holds the GIL; 0: none, or not known. */
+uint64_t process_gil_holder(struct process *process);
+
+/* The stack of a thread state, outermost first. Returns how many levels. */
+size_t process_stack(struct process *process, struct tree *tree, uint64_t state,
+                     struct tree_level *ret_levels);
+
+#endif

@@ -1,0 +1,226 @@
+#include "advise/python/frames.h"
+
+#include "advise/python/loops.h"
+
+#include <string.h>
+
+/* Frames of C that stand between those of Python (3.12 on). */
+#define OWNER_C 3
+
+#define INNERMOST (PYTHON_FRAMES_MAX / 4)
+
+/* What is read of a frame at once: its head, and the first of its locals and of its stack. */
+#define LOCALS_READ 40
+
+struct raw_frame {
+    uint64_t address;
+    uint64_t code;
+    uint64_t previous;
+    uint32_t instruction;
+};
+
+static uint64_t word_at(const void *bytes, int offset)
+{
+    uint64_t word;
+    memcpy(&word, (const char *)bytes + offset, sizeof word);
+    return word;
+}
+
+static uint32_t half_at(const void *bytes, int offset)
+{
+    uint32_t half;
+    memcpy(&half, (const char *)bytes + offset, sizeof half);
+    return half;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    return hash ^ (hash >> 29);
+}
+
+static uint32_t fold(uint64_t hash)
+{
+    uint32_t folded = (uint32_t)(hash ^ (hash >> 32));
+    return folded ? folded : 1;
+}
+
+/* --- code objects --- */
+
+static uint32_t count_of_tuple(struct python_reader *reader, uint64_t tuple)
+{
+    uint64_t size = 0;
+    if (!tuple || !reader->checked(reader->context, tuple + 16, &size, sizeof size) || size > 4096)
+        return 0;
+    return (uint32_t)size;
+}
+
+static bool read_code(struct python_reader *reader, uint64_t address, struct python_code *ret)
+{
+    const struct python_layout *layout = reader->layout;
+    char head[192];
+    if (!reader->checked(reader->context, address, head, sizeof head))
+        return false;
+    struct python_code code = {
+        .address = address,
+        .name = word_at(head, layout->code_name),
+        .first_line = (int32_t)half_at(head, layout->code_first_line),
+        .flags = half_at(head, layout->code_flags),
+        .local_count = half_at(head, layout->code_local_count),
+        .stack_size = half_at(head, layout->code_stack_size),
+    };
+    if (layout->code_cells >= 0)
+        code.local_count += count_of_tuple(reader, word_at(head, layout->code_cells)) +
+                            count_of_tuple(reader, word_at(head, layout->code_free));
+    if (code.first_line < 0 || code.local_count > 65536 || code.stack_size > 65536)
+        return false;
+    python_loops_find(reader, &code);
+    *ret = code;
+    return true;
+}
+
+static struct python_code *code_slot(struct python_reader *reader, uint64_t address)
+{
+    return &reader->codes[mix(0, address) % PYTHON_CODES];
+}
+
+/* An address may come to hold another code object: its name and first line tell. */
+static struct python_code *known_code(struct python_reader *reader, uint64_t address)
+{
+    struct python_code *slot = code_slot(reader, address);
+    const struct python_layout *layout = reader->layout;
+    uint64_t name;
+    int32_t first_line;
+    if (slot->address == address &&
+        reader->read(reader->context, address + (unsigned)layout->code_name, &name, sizeof name) &&
+        reader->read(reader->context, address + (unsigned)layout->code_first_line, &first_line,
+                     sizeof first_line) &&
+        name == slot->name && first_line == slot->first_line)
+        return slot;
+    slot->address = 0;
+    return read_code(reader, address, slot) ? slot : NULL;
+}
+
+/* --- frames --- */
+
+static bool read_raw(struct python_reader *reader, uint64_t address, struct raw_frame *ret)
+{
+    const struct python_layout *layout = reader->layout;
+    char head[112];
+    if (!reader->read(reader->context, address, head, sizeof head))
+        return false;
+    ret->address = address;
+    ret->code = word_at(head, layout->frame_code);
+    ret->previous = word_at(head, layout->frame_previous);
+    if (layout->frame_owner >= 0 && layout->minor >= 12 && head[layout->frame_owner] == OWNER_C)
+        ret->code = 0;
+    if (layout->code_bytes < 0) {
+        int32_t number = (int32_t)half_at(head, layout->frame_instruction);
+        ret->instruction = number < 0 ? 0 : (uint32_t)number * layout->instruction_unit;
+    } else {
+        uint64_t at = word_at(head, layout->frame_instruction);
+        uint64_t bytes = ret->code + (unsigned)layout->code_bytes;
+        ret->instruction = at >= bytes && at - bytes < (1u << 26) ? (uint32_t)(at - bytes) : 0;
+    }
+    return true;
+}
+
+static uint64_t innermost_frame(struct python_reader *reader, uint64_t thread)
+{
+    const struct python_layout *layout = reader->layout;
+    uint64_t frame = 0;
+    if (!reader->read(reader->context, thread + (unsigned)layout->thread_frame, &frame,
+                      sizeof frame))
+        return 0;
+    if (layout->cframe_frame >= 0 && frame &&
+        !reader->read(reader->context, frame + (unsigned)layout->cframe_frame, &frame,
+                      sizeof frame))
+        return 0;
+    return frame;
+}
+
+/* The names of a module live in a dict, whose version is another one after each assignment. */
+static uint64_t names_version(struct python_reader *reader, uint64_t frame)
+{
+    const struct python_layout *layout = reader->layout;
+    uint64_t names = 0;
+    uint64_t version = 0;
+    if (layout->dict_version < 0 ||
+        !reader->checked(reader->context, frame + (unsigned)layout->frame_names, &names,
+                         sizeof names) ||
+        !names)
+        return 0;
+    if (!reader->checked(reader->context, names + (unsigned)layout->dict_version, &version,
+                         sizeof version))
+        return 0;
+    return version;
+}
+
+/* While a frame waits for one that it called, nothing in it changes; from call to call of a loop,
+ * something does. */
+static uint64_t state_of(struct python_reader *reader, const struct raw_frame *raw,
+                         const struct python_code *code, const struct python_frame *frame)
+{
+    uint64_t hash = mix(raw->address, raw->instruction);
+    if (frame->loops[0].turn)
+        for (int n = 0; n < PYTHON_LOOPS; n++)
+            hash = mix(hash, frame->loops[n].turn);
+    uint64_t locals[LOCALS_READ];
+    uint32_t count = code->local_count < LOCALS_READ ? code->local_count : LOCALS_READ;
+    if (count &&
+        reader->read(reader->context, raw->address + (unsigned)reader->layout->frame_locals, locals,
+                     count * sizeof *locals))
+        for (uint32_t n = 0; n < count; n++)
+            hash = mix(hash, locals[n]);
+    if (!code->local_count && !frame->loops[0].turn)
+        hash = mix(hash, names_version(reader, raw->address));
+    return hash;
+}
+
+/* The chain, innermost first. Of a deep one, the middle is left out. */
+static size_t read_chain(struct python_reader *reader, uint64_t thread, struct raw_frame *chain)
+{
+    size_t count = 0;
+    uint64_t address = innermost_frame(reader, thread);
+    for (int steps = 0; address && steps < 4096; steps++) {
+        struct raw_frame raw;
+        if (!read_raw(reader, address, &raw))
+            break;
+        address = raw.previous == address ? 0 : raw.previous;
+        if (!raw.code)
+            continue;
+        if (count == PYTHON_FRAMES_MAX) {
+            memmove(&chain[INNERMOST], &chain[INNERMOST + 1],
+                    (PYTHON_FRAMES_MAX - INNERMOST - 1) * sizeof *chain);
+            count--;
+        }
+        chain[count++] = raw;
+    }
+    return count;
+}
+
+size_t python_frames(struct python_reader *reader, uint64_t thread, struct python_frame *ret_frames)
+{
+    struct raw_frame chain[PYTHON_FRAMES_MAX];
+    size_t count = read_chain(reader, thread, chain);
+    uint64_t state = thread;
+    size_t first = count; /* of those that could be read: all outside of it */
+    for (size_t n = count; n-- > 0;) {
+        struct python_frame *frame = &ret_frames[n];
+        struct python_code *code = known_code(reader, chain[n].code);
+        if (!code)
+            break;
+        *frame = (struct python_frame){
+            .code = chain[n].code,
+            .instruction = chain[n].instruction,
+            .first_line = code->first_line,
+            .call = fold(mix(state, chain[n].address)),
+        };
+        if (code->loop_count)
+            python_loops_read(reader, chain[n].address, code, frame);
+        state = state_of(reader, &chain[n], code, frame);
+        first = n;
+    }
+    memmove(ret_frames, ret_frames + first, (count - first) * sizeof *ret_frames);
+    return count - first;
+}

@@ -1,0 +1,14 @@
+/* For loops: where they are in a code object, and which turn of them a frame is in. */
+#ifndef TOOL_ADVISE_PYTHON_LOOPS_H
+#define TOOL_ADVISE_PYTHON_LOOPS_H
+
+#include "advise/python/frames.h"
+
+/* Fills in the loops of `code`. */
+void python_loops_find(struct python_reader *reader, struct python_code *code);
+
+/* Fills in the loops that `frame`, which stands at `address`, is in. */
+void python_loops_read(struct python_reader *reader, uint64_t address,
+                       const struct python_code *code, struct python_frame *frame);
+
+#endif

@@ -1,0 +1,135 @@
+#include "advise/sketch.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define TEXT_BYTES 160
+
+/* What the program calls its function, the thing it calls it on, and where those come from. */
+struct names {
+    char function[TEXT_BYTES];
+    char item[TEXT_BYTES];
+    char items[TEXT_BYTES];
+    bool body; /* the function is yet to be made, of a loop's body */
+};
+
+/* --- names out of the loop's own line: "for url in urls:", "[f(x) for x in xs]" --- */
+
+/* The end of an expression: a colon or a closing bracket that is none of its own, or a condition.
+ */
+static size_t expression_length(const char *text)
+{
+    int depth = 0;
+    size_t n = 0;
+    for (; text[n] && text[n] != '\n'; n++) {
+        if (strchr("([{", text[n]))
+            depth++;
+        else if (strchr(")]}", text[n]) && --depth < 0)
+            break;
+        else if (depth == 0 && (text[n] == ':' || strncmp(text + n, " if ", 4) == 0 ||
+                                strncmp(text + n, " for ", 5) == 0))
+            break;
+    }
+    return n;
+}
+
+static void copy(char *to, const char *from, size_t length)
+{
+    if (length >= TEXT_BYTES)
+        length = TEXT_BYTES - 1;
+    memcpy(to, from, length);
+    to[length] = '\0';
+}
+
+static bool read_loop(const char *line, struct names *names)
+{
+    const char *at = strstr(line, "for ");
+    const char *in = at ? strstr(at, " in ") : NULL;
+    if (!in || (at > line && (isalnum((unsigned char)at[-1]) || at[-1] == '_')))
+        return false;
+    copy(names->item, at + 4, (size_t)(in - at - 4));
+    copy(names->items, in + 4, expression_length(in + 4));
+    return names->items[0] && names->item[0];
+}
+
+static void find_names(const struct advice *advice, struct names *names)
+{
+    const struct tree *tree = advice->tree;
+    const struct place *call = &tree->places[advice->unit.call];
+    char line[512];
+    *names = (struct names){.item = "item", .items = "items", .body = !advice->unit.function};
+    snprintf(names->function, sizeof names->function, "%s",
+             names->body ? "task" : tree->places[advice->unit.function].function);
+    if (source_line(call->file, call->line, line, sizeof line))
+        read_loop(line, names);
+    if (strcmp(names->item, "_") == 0)
+        strcpy(names->item, "n");
+}
+
+/* --- the code --- */
+
+static void write_body(FILE *out, const struct advice *advice, const struct names *names,
+                       const char *indent, const char *keyword)
+{
+    if (names->body)
+        fprintf(out,
+                "%s%sdef task(%s):\n%s    ...  # what the loop at line %d does with one %s\n\n",
+                indent, keyword, names->item, indent, advice->tree->places[advice->unit.call].line,
+                names->item);
+}
+
+static void write_pool(FILE *out, const struct advice *advice, const struct names *names,
+                       const char *indent, const char *pool)
+{
+    bool guarded = advice->model == OVL_PROCESSES;
+    fprintf(out, "%sfrom concurrent.futures import %s\n\n", indent, pool);
+    write_body(out, advice, names, indent, "");
+    const char *more = guarded ? "    " : "";
+    if (guarded)
+        fprintf(out, "%sif __name__ == \"__main__\":\n", indent);
+    fprintf(out, "%s%swith %s(%u) as pool:\n", indent, more, pool, advice->workers);
+    fprintf(out, "%s%s    results = list(pool.map(%s, %s))\n", indent, more, names->function,
+            names->items);
+}
+
+static void write_async(FILE *out, const struct advice *advice, const struct names *names,
+                        const char *indent)
+{
+    fprintf(out, "%simport asyncio\n\n", indent);
+    if (names->body)
+        write_body(out, advice, names, indent, "async ");
+    else
+        fprintf(out, "%sasync def %s(…):  # as it is, with `await` where it waits\n%s    ...\n\n",
+                indent, names->function, indent);
+    fprintf(out,
+            "%sasync def main():\n"
+            "%s    limit = asyncio.Semaphore(%u)\n"
+            "%s    async def one(%s):\n"
+            "%s        async with limit:\n"
+            "%s            return await %s(%s)\n"
+            "%s    return await asyncio.gather(*[one(%s) for %s in %s])\n\n"
+            "%sresults = asyncio.run(main())\n",
+            indent, indent, advice->workers, indent, names->item, indent, indent, names->function,
+            names->item, indent, names->item, names->item, names->items, indent);
+}
+
+void sketch_write(FILE *out, const struct advice *advice, const char *indent)
+{
+    if (!advice->python || !advice->unit.node)
+        return;
+    struct names names;
+    find_names(advice, &names);
+    switch (advice->model) {
+    case OVL_THREADS:
+        write_pool(out, advice, &names, indent, "ThreadPoolExecutor");
+        break;
+    case OVL_PROCESSES:
+        write_pool(out, advice, &names, indent, "ProcessPoolExecutor");
+        break;
+    case OVL_ASYNC:
+        write_async(out, advice, &names, indent);
+        break;
+    default:
+        break;
+    }
+}

@@ -1,0 +1,147 @@
+#include "advise/source.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE_BYTES 512
+
+/* --- lines --- */
+
+static int indent_of(const char *text)
+{
+    int columns = 0;
+    for (; *text == ' ' || *text == '\t'; text++)
+        columns += *text == '\t' ? 8 : 1;
+    return columns;
+}
+
+static bool is_blank(const char *text)
+{
+    text += strspn(text, " \t\r\n");
+    return *text == '\0' || *text == '#';
+}
+
+bool source_line(const char *file, int line, char *text, size_t size)
+{
+    FILE *stream = line > 0 && file[0] == '/' ? fopen(file, "re") : NULL;
+    if (!stream)
+        return false;
+    char *buffer = NULL;
+    size_t room = 0;
+    bool found = false;
+    for (int n = 1; n <= line && getline(&buffer, &room, stream) >= 0; n++)
+        found = n == line;
+    if (found) {
+        const char *start = buffer + strspn(buffer, " \t");
+        snprintf(text, size, "%s", start);
+        text[strcspn(text, "\r\n")] = '\0';
+    }
+    free(buffer);
+    fclose(stream);
+    return found;
+}
+
+/* --- streams --- */
+
+bool source_is_stream(const struct place *loop)
+{
+    static const char *const reads[] = {".recv(",     ".read(",      ".readline(", "iter_content",
+                                        "iter_lines", "iter_chunks", ".fetchone(", ".readinto("};
+    char text[LINE_BYTES];
+    if (!source_line(loop->file, loop->line, text, sizeof text))
+        return false;
+    for (size_t n = 0; n < sizeof reads / sizeof *reads; n++)
+        if (strstr(text, reads[n]))
+            return true;
+    return false;
+}
+
+/* --- cautions --- */
+
+static bool is_name(char character)
+{
+    return isalnum((unsigned char)character) || character == '_';
+}
+
+static size_t name_at(const char *text, char *name, size_t size)
+{
+    size_t length = 0;
+    while (is_name(text[length]) && length + 1 < size) {
+        name[length] = text[length];
+        length++;
+    }
+    name[length] = '\0';
+    return length;
+}
+
+/* `global x`, `nonlocal x`. */
+static void look_for_global(const char *line, struct source_cautions *cautions)
+{
+    const char *at = line + strspn(line, " \t");
+    size_t skip = strncmp(at, "global ", 7) == 0 ? 7 : strncmp(at, "nonlocal ", 9) == 0 ? 9 : 0;
+    if (skip && !cautions->global[0])
+        name_at(at + skip, cautions->global, sizeof cautions->global);
+}
+
+/* Reads the lines of a function from `first` on, until one that is indented no further. */
+static void read_function(const char *file, int first, struct source_cautions *cautions)
+{
+    FILE *stream = first > 0 && file[0] == '/' ? fopen(file, "re") : NULL;
+    if (!stream)
+        return;
+    char *line = NULL;
+    size_t room = 0;
+    int indent = -1;
+    for (int n = 1; getline(&line, &room, stream) >= 0 && n < first + 400; n++) {
+        if (n < first || is_blank(line))
+            continue;
+        if (indent < 0)
+            indent = indent_of(line);
+        else if (indent_of(line) <= indent && *(line + strspn(line, " \t")) != ')')
+            break;
+        look_for_global(line, cautions);
+    }
+    free(line);
+    fclose(stream);
+}
+
+/* `x = f(x)`, `x = f(…, x)`: what comes out goes in again. */
+static bool is_chained(const char *line, const char *function)
+{
+    char name[64];
+    const char *at = line + strspn(line, " \t");
+    size_t length = name_at(at, name, sizeof name);
+    const char *equals = at + length + strspn(at + length, " \t");
+    if (!length || equals[0] != '=' || equals[1] == '=')
+        return false;
+    const char *call = strstr(equals, function);
+    const char *bracket = call ? call + strlen(function) : NULL;
+    if (!call || *bracket != '(')
+        return false;
+    for (const char *found = strstr(bracket, name); found; found = strstr(found + 1, name))
+        if (!is_name(found[-1]) && found[-1] != '.' && !is_name(found[length]) &&
+            found[length] != '=')
+            return true;
+    return false;
+}
+
+static void look_for_chain(const struct place *function, const struct place *call,
+                           struct source_cautions *cautions)
+{
+    char text[LINE_BYTES];
+    for (int line = call->line; line < call->line + 12 && !cautions->chained; line++)
+        if (source_line(call->file, line, text, sizeof text))
+            cautions->chained = is_chained(text, function->function);
+}
+
+void source_cautions(const struct place *function, const struct place *call,
+                     struct source_cautions *ret)
+{
+    *ret = (struct source_cautions){.chained = false};
+    if (!function)
+        return;
+    read_function(function->file, function->first_line, ret);
+    look_for_chain(function, call, ret);
+}

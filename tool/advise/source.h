@@ -1,0 +1,25 @@
+/* The program's source, as far as it can be read: only to say more about it. */
+#ifndef TOOL_ADVISE_SOURCE_H
+#define TOOL_ADVISE_SOURCE_H
+
+#include "advise/tree.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Reads a line, without its end and the blanks at its start. Returns whether there is one. */
+bool source_line(const char *file, int line, char *text, size_t size);
+
+/* Whether the loop at this line reads on from where it stopped: its turns depend on each other. */
+bool source_is_stream(const struct place *loop);
+
+/* What a function or the body of a loop does that speaks against doing several at once. */
+struct source_cautions {
+    char global[64]; /* a name outside of it that it changes; "": none was seen */
+    bool chained;    /* each call is given what the one before gave back */
+};
+
+void source_cautions(const struct place *function, const struct place *call,
+                     struct source_cautions *ret);
+
+#endif

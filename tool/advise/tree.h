@@ -1,0 +1,157 @@
+/*
+ * What a program did, as a tree of calls: who called whom from which loop, how many times, and how
+ * long each computed and waited. It grows with the shape of the program and not with the time it
+ * runs.
+ *
+ * Threads: one at a time.
+ */
+#ifndef TOOL_ADVISE_TREE_H
+#define TOOL_ADVISE_TREE_H
+
+#include "advise/agent/record.h"
+
+#include <overlap/time.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A line of source. Two frames at the same line are at the same place. */
+struct place {
+    char *file;
+    char *function;
+    int line;
+    int first_line; /* of the function */
+    uint32_t flags;
+    bool own;    /* of the user's code: neither Python's own library nor one that was installed */
+    bool import; /* of the machinery that imports modules */
+};
+
+/* What was spent. All in nanoseconds. */
+struct spent {
+    ovl_time cpu_ns;
+    ovl_time free_ns;  /* of these, in C code that had let the GIL go */
+    ovl_time child_ns; /* of these, in children that were waited for */
+    ovl_time wait_ns[RECORD_KIND_COUNT];
+    uint64_t waits; /* how many, of those that were long enough to be seen one by one */
+};
+
+/* One call of a function, or one turn of a loop, that has ended. */
+struct instance {
+    ovl_time start_ns;
+    ovl_time wall_ns;
+    struct spent spent;
+};
+
+#define TREE_INSTANCES 256
+
+enum node_kind {
+    NODE_ROOT,
+    NODE_CALL,
+    NODE_LOOP,
+};
+
+struct node {
+    enum node_kind kind;
+    uint32_t parent;
+    uint32_t place; /* of the function's first line; of the loop's head */
+    uint32_t depth;
+    uint64_t count; /* calls; turns */
+    uint64_t seen;  /* of these, those that were seen: others were too short */
+    struct spent spent;
+    ovl_time wall_ns; /* of those that have ended */
+    ovl_time first_ns;
+    ovl_time last_ns;
+    uint32_t first_child;
+    uint32_t next_sibling;
+
+    /* Of single ones: each stride-th is kept. NULL: none. */
+    uint32_t last_identity; /* of the one that was opened last */
+    uint32_t turn_parent;   /* of a loop: the call that it was last seen in, */
+    uint32_t turn_index;    /* and the number of its turn there */
+    struct instance *instances;
+    size_t instance_count;
+    size_t stride;
+
+    /* What its waits used: whether all had the same descriptor. */
+    uint64_t object; /* of the network or disk waits; 0: none yet */
+    bool objects_differ;
+};
+
+/* What a line of the user's own code cost. */
+struct line_cost {
+    uint32_t place;
+    struct spent spent;
+    uint32_t library; /* the place of what it called first that is not the user's own; 0: none */
+    char through[48]; /* the shared object that made the waiting call, where it is not Python's; or
+                         "" */
+};
+
+struct tree {
+    struct place *places;
+    size_t place_count;
+    size_t place_room;
+    uint32_t *place_slots;
+    size_t place_slot_count;
+    struct node *nodes;
+    size_t node_count;
+    size_t node_room;
+    struct line_cost *lines;
+    size_t line_count;
+    size_t line_room;
+    bool incomplete; /* for want of memory, or of room */
+};
+
+/* Returns 0 or -ENOMEM. */
+int tree_init(struct tree *tree);
+void tree_release(struct tree *tree);
+
+/* The number of a place, from 1; 0: no memory. */
+uint32_t tree_place(struct tree *tree, const char *file, const char *function, int line,
+                    int first_line, uint32_t flags);
+
+/* One frame of a stack, in the tree's places. */
+struct tree_level {
+    uint32_t place;
+    uint32_t call;
+    struct record_loop loops[RECORD_LOOPS]; /* places are the tree's */
+};
+
+#define TREE_PATH_MAX 72
+
+/* The calls and turns that a thread is in. */
+struct tree_open {
+    uint32_t node;
+    uint32_t identity;
+    bool again; /* it was seen before, and something else in between */
+    ovl_time start_ns;
+    struct spent spent;
+};
+
+struct tree_path {
+    struct tree_open open[TREE_PATH_MAX];
+    size_t count;
+    ovl_time seen_ns;
+};
+
+/*
+ * A thread's stack is seen, outermost frame first: what it was in before and is no more has ended.
+ * `spent` was spent in it since it was seen last. `idle` stacks cost nothing.
+ */
+void tree_see(struct tree *tree, struct tree_path *path, const struct tree_level *levels,
+              size_t level_count, ovl_time now_ns, const struct spent *spent);
+
+/* The thread ends. */
+void tree_end(struct tree *tree, struct tree_path *path, ovl_time now_ns);
+
+/* Notes what a wait of the path used: a descriptor's inode. */
+void tree_uses(struct tree *tree, const struct tree_path *path, uint64_t object);
+
+/* The line of the user's own code that the stack is at, innermost; or the innermost at all. NULL:
+ * no memory. */
+struct line_cost *tree_line(struct tree *tree, const struct tree_level *levels, size_t level_count);
+
+void spent_add(struct spent *sum, const struct spent *more);
+ovl_time spent_waits(const struct spent *spent);
+ovl_time spent_all(const struct spent *spent);
+
+#endif

@@ -1,0 +1,23 @@
+/* The repeated unit of work: what is done over and over, one after the other. */
+#ifndef TOOL_ADVISE_UNIT_H
+#define TOOL_ADVISE_UNIT_H
+
+#include "advise/tree.h"
+
+struct unit {
+    uint32_t node;     /* 0: there is none */
+    uint32_t function; /* the place of the function that does it; 0: it is the body of a loop */
+    uint32_t call;     /* the place of the loop, or of the function that calls it */
+    uint64_t count;    /* how many times in all */
+    uint64_t groups;   /* how many loops: each is over before the next begins */
+    struct spent spent;
+    ovl_time first_ns;
+    ovl_time last_ns;
+    bool one_connection; /* all of its network waits were on one socket */
+    bool stream;         /* a loop that reads on from where it stopped */
+};
+
+/* Finds it in the tree. `cores`: to compute on. unit->node is 0 where there is none. */
+void unit_find(const struct tree *tree, unsigned cores, struct unit *unit);
+
+#endif

@@ -1,0 +1,177 @@
+/* `overlap advise`: runs a program, or looks at one that runs, and says which model of concurrency
+ * it needs. */
+#include "advise/advice.h"
+#include "advise/document.h"
+#include "advise/launch.h"
+#include "advise/observation.h"
+#include "advise/page.h"
+#include "command.h"
+#include "options.h"
+#include "report/artifact.h"
+#include "report/console.h"
+#include "report/output.h"
+#include "report/terminal.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXIT_OWN_FAILURE 125
+
+struct settings {
+    bool json;
+    const char *output;
+    char **command;
+};
+
+static const char *agent_path(void)
+{
+    static char path[PATH_MAX];
+    static const char *const places[] = {"../lib/overlap/overlap-agent.so",
+                                         OVERLAP_AGENT_FROM_PROGRAM};
+    char program[PATH_MAX];
+    ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (size <= 0)
+        return NULL;
+    program[size] = '\0';
+    *strrchr(program, '/') = '\0';
+    for (size_t n = 0; n < sizeof places / sizeof *places; n++) {
+        char *real;
+        if (snprintf(path, sizeof path, "%s/%s", program, places[n]) >= (int)sizeof path)
+            continue;
+        real = realpath(path, NULL);
+        if (!real)
+            continue;
+        snprintf(path, sizeof path, "%s", real);
+        free(real);
+        return path;
+    }
+    return NULL;
+}
+
+static int take_operand(void *target, const char *text)
+{
+    (void)target;
+    console_error("\"%s\" is no option: the command to run stands after --", text);
+    return -1;
+}
+
+/* Everything from "--" on is the command's; what stands before it is ours. */
+static int split(int argc, char **argv, struct settings *settings)
+{
+    for (int n = 1; n < argc; n++) {
+        if (strcmp(argv[n], "--") == 0) {
+            settings->command = argv[n + 1] ? &argv[n + 1] : NULL;
+            argv[n] = NULL;
+            return n;
+        }
+    }
+    return argc;
+}
+
+static int read_settings(int argc, char **argv, struct settings *settings)
+{
+    const struct option options[] = {
+        {.name = "json",
+         .kind = OPTION_FLAG,
+         .help = "print one JSON document, after the program's own output",
+         .target = &settings->json},
+        {.name = "output",
+         .letter = 'o',
+         .kind = OPTION_TEXT,
+         .value = "FILE",
+         .help = "write the JSON document there instead",
+         .target = &settings->output},
+    };
+    const struct usage usage = {
+        .verb = "advise",
+        .synopsis = "[options] -- COMMAND [ARGUMENT...]",
+        .about = "Runs a command as it is, and says what it waits for and where it computes, which "
+                 "model\n"
+                 "of concurrency it needs, what to change, and what that would gain.",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+        .operand = take_operand,
+    };
+    return options_parse(&usage, split(argc, argv, settings), argv);
+}
+
+/* Says it all. Returns the exit code: the program's, unless what was asked for could not be
+ * written. */
+static int tell(const struct settings *settings, struct artifact *output,
+                const struct advice *advice, int code)
+{
+    if (output->path) {
+        if (advice_document(output->stream, advice) != 0 || artifact_commit(output) != 0)
+            return EXIT_OWN_FAILURE;
+    } else if (settings->json) {
+        advice_document(stdout, advice);
+        if (output_finish(0) != 0)
+            return EXIT_OWN_FAILURE;
+    }
+    struct terminal terminal = terminal_look(STDERR_FILENO);
+    advice_page(stderr, advice, &terminal);
+    return code;
+}
+
+static int run_program(const struct settings *settings, struct artifact *output)
+{
+    struct observation observed;
+    const char *agent = agent_path();
+    if (!agent) {
+        console_error("overlap-agent.so is missing: it belongs into lib/overlap beside the folder "
+                      "of this command");
+        return EXIT_OWN_FAILURE;
+    }
+    int error = observation_open(&observed, true);
+    if (error) {
+        console_error("no folder for what is measured can be made in /dev/shm or $TMPDIR: %s",
+                      strerror(-error));
+        return EXIT_OWN_FAILURE;
+    }
+    struct launch launch;
+    int code = launch_start(&launch, settings->command, agent, observed.folder);
+    if (!code) {
+        do
+            observation_look(&observed);
+        while (!launch_wait(&launch, observed.period_ns));
+        observation_finish(&observed);
+        struct advice *advice = malloc(sizeof *advice);
+        code = EXIT_OWN_FAILURE;
+        if (advice) {
+            advice_make(advice, &observed, launch.end_ns - launch.start_ns, launch.cpu_ns);
+            code = tell(settings, output, advice, launch_exit_code(&launch));
+        }
+        free(advice);
+    }
+    observation_close(&observed);
+    return code;
+}
+
+static int run(int argc, char **argv)
+{
+    struct settings settings = {.json = false};
+    int code = read_settings(argc, argv, &settings);
+    if (code != OPTIONS_GO)
+        return code;
+    if (!settings.command) {
+        console_error(
+            "a command is missing: overlap advise -- COMMAND; `overlap advise --help` tells more");
+        return EXIT_USAGE;
+    }
+    struct artifact output;
+    if (artifact_open(&output, "--output", settings.output) != 0)
+        return EXIT_OWN_FAILURE;
+    code = run_program(&settings, &output);
+    artifact_discard(&output);
+    return code;
+}
+
+const struct verb advise_verb = {
+    .name = "advise",
+    .summary = "which model a program needs, and what it would gain",
+    .run = run,
+};
