@@ -75,7 +75,7 @@ says out 'Nothing was asked for'
 
 expect 0 --version
 says out '^overlap [0-9]*\.[0-9]*\.[0-9]*$'
-for verb in compare origin; do
+for verb in advise compare origin; do
     expect 0 --help
     says out "^  $verb "
     expect 0 "$verb" --help

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,6 +208,16 @@ ovl_time process_cpu(const struct process *process)
 
 /* --- places --- */
 
+/* Up to 3.8, Python knows its main program by the name that it was called by. */
+static uint32_t place_of(struct tree *tree, const char *file, const char *function, int line,
+                         int first_line, uint32_t flags)
+{
+    char path[PATH_MAX];
+    if (file[0] && file[0] != '/' && file[0] != '<' && realpath(file, path))
+        file = path;
+    return tree_place(tree, file, function, line, first_line, flags);
+}
+
 uint32_t process_place(struct process *process, struct tree *tree, uint32_t place)
 {
     struct record *record = process->record;
@@ -225,8 +236,8 @@ uint32_t process_place(struct process *process, struct tree *tree, uint32_t plac
     uint32_t function = found->function < RECORD_STRINGS ? found->function : 0;
     record->strings[RECORD_STRINGS - 1] = '\0';
     return process->places[place] =
-               tree_place(tree, record->strings + file, record->strings + function, found->line,
-                          found->first_line, found->flags);
+               place_of(tree, record->strings + file, record->strings + function, found->line,
+                        found->first_line, found->flags);
 }
 
 static uint32_t sampled_place(struct process *process, struct tree *tree, uint64_t code,
@@ -242,8 +253,8 @@ static uint32_t sampled_place(struct process *process, struct tree *tree, uint64
     *slot = (struct sampled_place){.code = code,
                                    .instruction = instruction,
                                    .first_line = first_line,
-                                   .place = tree_place(tree, found.file, found.function, found.line,
-                                                       found.first_line, found.flags)};
+                                   .place = place_of(tree, found.file, found.function, found.line,
+                                                     found.first_line, found.flags)};
     return slot->place;
 }
 

@@ -285,7 +285,8 @@ static uint64_t turns_since(struct node *node, uint32_t parent, uint32_t index)
     return turns;
 }
 
-/* A stack that was read while it changed may lack what it is in: that has not ended when it is seen again. */
+/* A stack that was read while it changed may lack what it is in: that has not ended when it is seen
+ * again. */
 static void open_step(struct tree *tree, struct tree_path *path, const struct step *step,
                       ovl_time now_ns)
 {
