@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct verb *const verbs[] = {&advise_verb, &compare_verb, &fetch_verb,
-                                           &origin_verb};
+static const struct verb *const verbs[] = {&advise_verb, &compare_verb, &fetch_verb, &origin_verb};
 
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 
