@@ -424,6 +424,10 @@ static void sample_thread(struct observation *observed, struct process *process,
         return;
     struct tree_level levels[RECORD_LEVELS];
     size_t count = process_stack(process, &observed->tree, state->address, levels);
+    /* Waits that have ended since the ring was emptied come first: then this is no news. */
+    if (process->record &&
+        atomic_load(&process->record->head) != atomic_load(&process->record->tail))
+        return;
     /* A generator that has just given way is in nobody's stack. */
     if (count == 0 || observed->tree.places[levels[0].place].flags & PYTHON_CODE_SUSPENDS)
         return;

@@ -277,7 +277,9 @@ static uint64_t turns_since(struct node *node, uint32_t parent, uint32_t index)
 {
     uint64_t turns = 1;
     if (index && node->turn_parent == parent)
-        turns = index > node->turn_index ? index - node->turn_index : 1;
+        turns = index > node->turn_index ? index - node->turn_index
+                : index < COUNTS_DOWN    ? index
+                                         : 1;
     else if (index && index < COUNTS_DOWN)
         turns = index; /* it counts from 1 */
     node->turn_parent = parent;

@@ -77,7 +77,7 @@ static int read_settings(int argc, char **argv, struct settings *settings)
     const struct option options[] = {
         {.name = "json",
          .kind = OPTION_FLAG,
-         .help = "print one JSON document, after the program's own output",
+         .help = "print one JSON document, after the program's output",
          .target = &settings->json},
         {.name = "output",
          .letter = 'o',
