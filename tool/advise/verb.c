@@ -89,9 +89,8 @@ static int read_settings(int argc, char **argv, struct settings *settings)
     const struct usage usage = {
         .verb = "advise",
         .synopsis = "[options] -- COMMAND [ARGUMENT...]",
-        .about = "Runs a command as it is, and says what it waits for and where it computes, which "
-                 "model\n"
-                 "of concurrency it needs, what to change, and what that would gain.",
+        .about = "Runs a command as it is, and says what it waits for and where it computes,\n"
+                 "which model of concurrency it needs, what to change, and what that would gain.",
         .options = options,
         .option_count = sizeof options / sizeof *options,
         .operand = take_operand,
