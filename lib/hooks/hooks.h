@@ -32,9 +32,9 @@
 #define OVL__HOOK_FILE(name) const char ovl__hook_file_##name = 0
 /* clang-format off */
 #define OVL__HOOK_FILES(X) \
-    X(c11) X(child) X(close) X(cond) X(connect) X(fortify) \
-    X(io) X(messages) X(mutex) X(poll) X(resolve) X(rwlock) \
-    X(semaphore) X(sleep) X(thread)
+    X(c11) X(child) X(close) X(cond) X(connect) X(file) X(filelock) \
+    X(fortify) X(io) X(messages) X(mutex) X(path) X(poll) X(resolve) \
+    X(rwlock) X(semaphore) X(signal) X(sleep) X(splice) X(thread)
 /* clang-format on */
 #define OVL__DECLARE_MARK(name) extern const char ovl__hook_file_##name;
 OVL__HOOK_FILES(OVL__DECLARE_MARK)

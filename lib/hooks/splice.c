@@ -127,27 +127,38 @@ static size_t room_of(int fd, size_t size)
     }
 
 static ssize_t yielding_splice(int from_fd, off_t *from_offset, int to_fd, off_t *to_offset,
-                               size_t size, unsigned flags){
+                               size_t size, unsigned flags)
+{
     UNTIL_DONE(from_fd, to_fd,
                ovl__sys.splice(from_fd, from_offset, to_fd, to_offset, room_of(to_fd, size),
-                               flags | SPLICE_F_NONBLOCK))}
+                               flags | SPLICE_F_NONBLOCK))
+}
+
+static bool is_pipe_end(int fd)
+{
+    return ovl__sys.fcntl(fd, F_GETPIPE_SZ, NULL) >= 0;
+}
+
+/* What the real call refuses, it refuses itself. */
+static bool may_splice(int from_fd, const off_t *from_offset, int to_fd, const off_t *to_offset)
+{
+    bool from_pipe = is_pipe_end(from_fd);
+    bool to_pipe = is_pipe_end(to_fd);
+    bool open =
+        ovl__sys.fcntl(from_fd, F_GETFD, NULL) >= 0 && ovl__sys.fcntl(to_fd, F_GETFD, NULL) >= 0;
+    return open && (from_pipe || to_pipe) && !(from_pipe && from_offset) && !(to_pipe && to_offset);
+}
 
 OVL__HOOK ssize_t splice(int from_fd, off_t *from_offset, int to_fd, off_t *to_offset, size_t size,
                          unsigned flags)
 {
     if (!ovl__in_task())
         return ovl__sys.splice(from_fd, from_offset, to_fd, to_offset, size, flags);
-    bool refused = !size || ovl__sys.fcntl(from_fd, F_GETFD, NULL) < 0 ||
-                   ovl__sys.fcntl(to_fd, F_GETFD, NULL) < 0;
-    if (!ovl__current->coroutine || flags & SPLICE_F_NONBLOCK || refused)
+    if (!ovl__current->coroutine || flags & SPLICE_F_NONBLOCK || !size ||
+        !may_splice(from_fd, from_offset, to_fd, to_offset))
         return OVL__METERED(ssize_t, from_fd, 0,
                             ovl__sys.splice(from_fd, from_offset, to_fd, to_offset, size, flags));
     return yielding_splice(from_fd, from_offset, to_fd, to_offset, size, flags);
-}
-
-static bool is_pipe_end(int fd)
-{
-    return ovl__sys.fcntl(fd, F_GETPIPE_SZ, NULL) >= 0;
 }
 
 static ssize_t yielding_tee(int from_fd, int to_fd, size_t size, unsigned flags){

@@ -120,7 +120,9 @@ static void compare_runs(void)
 
 static const struct pair lists[] = {
     {cases_plain, cases_fortified},
+    {cases_files_plain, cases_files_fortified},
     {cases_locks_plain, cases_locks_fortified},
+    {cases_signals_plain, cases_signals_fortified},
 };
 
 /* Cases mostly wait, for idle helper threads to end too: so many are run at once. */

@@ -84,7 +84,11 @@ struct hook_case {
  */
 extern const struct hook_case cases_plain[];
 extern const struct hook_case cases_fortified[];
+extern const struct hook_case cases_files_plain[];
+extern const struct hook_case cases_files_fortified[];
 extern const struct hook_case cases_locks_plain[];
 extern const struct hook_case cases_locks_fortified[];
+extern const struct hook_case cases_signals_plain[];
+extern const struct hook_case cases_signals_fortified[];
 
 #endif

@@ -1,0 +1,273 @@
+/*
+ * Signals that come while a call waits, with and without SA_RESTART. Compiled twice, under the name
+ * CASES_SIGNALS: plainly, and with -O2 -D_FORTIFY_SOURCE=3.
+ */
+#include "record.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MS 1000000LL
+
+static atomic_int came;
+
+static void note(int number)
+{
+    (void)number;
+    atomic_fetch_add(&came, 1);
+}
+
+static void note_with_info(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (info->si_signo == number)
+        atomic_fetch_add(&came, 1);
+}
+
+/* Another thread signals the one that waits, and then gives it what it waits for. */
+struct signaller {
+    pthread_t thread;
+    int fd; /* to write to once the handler has run; -1: nothing */
+};
+
+static void send_signal(void *argument)
+{
+    const struct signaller *signaller = argument;
+    int before = atomic_load(&came);
+    pthread_kill(signaller->thread, SIGUSR1);
+    while (atomic_load(&came) == before)
+        nanosleep(&(struct timespec){.tv_nsec = MS}, NULL);
+    /* Whoever goes on after the handler is given time to be seen waiting again. */
+    nanosleep(&(struct timespec){.tv_nsec = 5 * MS}, NULL);
+    if (signaller->fd >= 0 && write(signaller->fd, "hello", 5) != 5)
+        abort();
+}
+
+static void install(struct record *record, int flags)
+{
+    struct sigaction action = {.sa_flags = flags};
+    if (flags & SA_SIGINFO)
+        action.sa_sigaction = note_with_info;
+    else
+        action.sa_handler = note;
+    NEED(record, sigaction(SIGUSR1, &action, NULL) == 0);
+}
+
+static void restore(struct record *record)
+{
+    NEED(record, signal(SIGUSR1, SIG_DFL) != SIG_ERR);
+}
+
+static void interrupt_reads(struct record *record, int flags)
+{
+    for (int kind = 0; kind < 4; kind++) {
+        int fds[2];
+        char bytes[16];
+        if (kind == 0)
+            NEED(record, pipe2(fds, O_CLOEXEC) == 0);
+        else
+            NEED(record, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+        /* With a timeout, a call is interrupted whatever the handler was installed with. */
+        struct timeval timeout = {.tv_sec = 60};
+        if (kind == 3)
+            setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+        install(record, flags);
+        struct signaller signaller = {.thread = pthread_self(), .fd = fds[1]};
+        struct later later;
+        later_begin(&later, record, send_signal, &signaller);
+        if (kind < 2)
+            CALL(record, read(fds[0], bytes, 16));
+        else
+            CALL(record, recv(fds[0], bytes, 16, 0));
+        later_end(&later);
+        restore(record);
+        close(fds[0]);
+        close(fds[1]);
+    }
+}
+
+static void handlers_interrupt(struct record *record)
+{
+    interrupt_reads(record, 0);
+    interrupt_reads(record, SA_SIGINFO);
+}
+
+static void handlers_with_restart_do_not(struct record *record)
+{
+    interrupt_reads(record, SA_RESTART);
+    interrupt_reads(record, SA_RESTART | SA_SIGINFO);
+}
+
+/* Those that end with EINTR whatever the handler was installed with. */
+static void some_calls_are_always_interrupted(struct record *record)
+{
+    for (int way = 0; way < 6; way++) {
+        int fds[2];
+        NEED(record, pipe2(fds, O_CLOEXEC) == 0);
+        struct pollfd wanted = {.fd = fds[0], .events = POLLIN};
+        struct epoll_event event = {.events = EPOLLIN};
+        int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        NEED(record, epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fds[0], &event) == 0);
+        fd_set reads;
+        FD_ZERO(&reads);
+        FD_SET(fds[0], &reads);
+        struct timespec long_time = {.tv_sec = 60};
+        struct timespec rest = {0};
+        install(record, SA_RESTART);
+        struct signaller signaller = {.thread = pthread_self(), .fd = -1};
+        struct later later;
+        later_begin(&later, record, send_signal, &signaller);
+        if (way == 0)
+            CALL(record, poll(&wanted, 1, -1));
+        else if (way == 1)
+            CALL(record, select(fds[0] + 1, &reads, NULL, NULL, NULL));
+        else if (way == 2)
+            CALL(record, epoll_wait(epoll_fd, &event, 1, -1));
+        else if (way == 3)
+            CALL(record, nanosleep(&long_time, &rest));
+        else if (way == 4)
+            CALL(record, clock_nanosleep(CLOCK_MONOTONIC, 0, &long_time, &rest));
+        else
+            CALL(record, pause());
+        FACT(record, rest.tv_sec >= 30);
+        later_end(&later);
+        restore(record);
+        close(epoll_fd);
+        close(fds[0]);
+        close(fds[1]);
+    }
+}
+
+static void waits_for_children_are_interrupted(struct record *record)
+{
+    int fds[2];
+    NEED(record, pipe2(fds, O_CLOEXEC) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        char byte;
+        close(fds[1]);
+        (void)!read(fds[0], &byte, 1);
+        _exit(0);
+    }
+    int status;
+    install(record, 0);
+    struct signaller signaller = {.thread = pthread_self(), .fd = -1};
+    struct later later;
+    later_begin(&later, record, send_signal, &signaller);
+    CALL(record, waitpid(child, &status, 0));
+    later_end(&later);
+    install(record, SA_RESTART);
+    signaller.fd = fds[1];
+    later_begin(&later, record, send_signal, &signaller);
+    FACT(record, waitpid(child, &status, 0) == child);
+    later_end(&later);
+    restore(record);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void waits_for_file_locks_are_interrupted(struct record *record)
+{
+    char name[] = "/tmp/overlap-test-XXXXXX";
+    int fd = mkstemp(name);
+    int other = open(name, O_RDWR | O_CLOEXEC);
+    unlink(name);
+    NEED(record, fd >= 0 && other >= 0 && flock(other, LOCK_EX) == 0);
+    install(record, 0);
+    struct signaller signaller = {.thread = pthread_self(), .fd = -1};
+    struct later later;
+    later_begin(&later, record, send_signal, &signaller);
+    CALL(record, flock(fd, LOCK_EX));
+    later_end(&later);
+    restore(record);
+    close(fd);
+    close(other);
+}
+
+/* Who asks for a handler gets its own; what was set is what is there. */
+static void handlers_are_told(struct record *record)
+{
+    struct sigaction action = {.sa_sigaction = note_with_info, .sa_flags = SA_SIGINFO};
+    struct sigaction before;
+    CALL(record, sigaction(SIGUSR2, NULL, &before));
+    FACT(record, before.sa_handler == SIG_DFL);
+    CALL(record, sigaction(SIGUSR2, &action, &before));
+    FACT(record, before.sa_handler == SIG_DFL);
+    FACT(record, (uintptr_t)signal(SIGUSR2, note) == (uintptr_t)note_with_info);
+    CALL(record, sigaction(SIGUSR2, NULL, &before));
+    FACT(record, before.sa_handler == note);
+    FACT(record, before.sa_flags & SA_RESTART);
+    FACT(record, signal(SIGUSR2, SIG_IGN) == note);
+    CALL(record, raise(SIGUSR2));
+    FACT(record, signal(SIGUSR2, SIG_DFL) == SIG_IGN);
+    FACT(record, signal(SIGKILL, note) == SIG_ERR);
+    CALL(record, sigaction(SIGKILL, &action, NULL));
+    CALL(record, sigaction(0, &action, NULL));
+    CALL(record, sigaction(1000, &action, NULL));
+    int seen = atomic_load(&came);
+    action.sa_flags = SA_SIGINFO | (int)SA_RESETHAND;
+    CALL(record, sigaction(SIGUSR2, &action, NULL));
+    CALL(record, raise(SIGUSR2));
+    CALL(record, atomic_load(&came) - seen);
+    CALL(record, sigaction(SIGUSR2, NULL, &before));
+    FACT(record, before.sa_handler == SIG_DFL);
+}
+
+static void send_blocked(void *thread)
+{
+    pthread_kill(*(pthread_t *)thread, SIGUSR2);
+}
+
+static void signals_are_waited_for(struct record *record)
+{
+    sigset_t set, before;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    pthread_sigmask(SIG_BLOCK, &set, &before);
+    pthread_t self = pthread_self();
+    struct timespec length = {.tv_nsec = 20 * MS};
+    struct stretch stretch = stretch_begin();
+    CALL(record, sigtimedwait(&set, NULL, &length));
+    stretch_end(&stretch, record, 19 * MS);
+    struct later later;
+    siginfo_t info = {0};
+    later_begin(&later, record, send_blocked, &self);
+    CALL(record, sigwaitinfo(&set, &info));
+    later_end(&later);
+    CALL(record, info.si_signo);
+    int number = 0;
+    later_begin(&later, record, send_blocked, &self);
+    CALL(record, sigwait(&set, &number));
+    later_end(&later);
+    CALL(record, number);
+    length.tv_nsec = -1;
+    CALL(record, sigtimedwait(&set, NULL, &length));
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+#define CASE(function)                                                                             \
+    {                                                                                              \
+        .name = #function, .run = (function)                                                       \
+    }
+
+const struct hook_case CASES_SIGNALS[] = {
+    CASE(handlers_interrupt),
+    CASE(handlers_with_restart_do_not),
+    CASE(some_calls_are_always_interrupted),
+    CASE(waits_for_children_are_interrupted),
+    CASE(waits_for_file_locks_are_interrupted),
+    CASE(handlers_are_told),
+    CASE(signals_are_waited_for),
+    {0},
+};
