@@ -89,7 +89,6 @@
       (type, id, ret_info, options))                                                               \
     X(int, system, (const char *command), (command))                                               \
     X(int, pclose, (FILE * stream), (stream))                                                      \
-    X(int, pthread_join, (pthread_t thread, void **ret_value), (thread, ret_value))                \
     X(struct hostent *, gethostbyname, (const char *name), (name))                                 \
     X(struct hostent *, gethostbyname2, (const char *name, int family), (name, family))            \
     X(struct hostent *, gethostbyaddr, (const void *address, socklen_t length, int family),        \
@@ -148,6 +147,7 @@
     X(int, pthread_rwlock_unlock, (pthread_rwlock_t * lock), (lock))                               \
     X(int, pthread_barrier_wait, (pthread_barrier_t * barrier), (barrier))                         \
     X(int, pthread_once, (pthread_once_t * control, void (*fn)(void)), (control, fn))              \
+    X(int, pthread_join, (pthread_t thread, void **ret_value), (thread, ret_value))                \
     X(int, pthread_timedjoin_np,                                                                   \
       (pthread_t thread, void **ret_value, const struct timespec *deadline),                       \
       (thread, ret_value, deadline))                                                               \

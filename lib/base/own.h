@@ -13,6 +13,7 @@
 #include "base/hooked.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -47,6 +48,7 @@ OVL__OWN_NAME(sem_timedwait)
 /* siginterrupt is deprecated, which is its callers' affair. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+OVL__HOOKED_CALLS(OVL__OWN)
 OVL__HOOKED_FILES(OVL__OWN)
 #pragma GCC diagnostic pop
 

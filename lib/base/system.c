@@ -40,7 +40,7 @@ static int epoll_wait_ns(int epoll_fd, struct epoll_event *events, int count, ov
         return ovl__sys.epoll_wait(epoll_fd, events, count, 0);
     if (!__atomic_load_n(&unsupported, __ATOMIC_RELAXED)) {
         struct timespec length = {.tv_sec = wait_ns / OVL_SECOND, .tv_nsec = wait_ns % OVL_SECOND};
-        int n = epoll_pwait2(epoll_fd, events, count, &length, NULL);
+        int n = ovl__sys.epoll_pwait2(epoll_fd, events, count, &length, NULL);
         if (n >= 0 || errno != ENOSYS)
             return n;
         __atomic_store_n(&unsupported, 1, __ATOMIC_RELAXED);
