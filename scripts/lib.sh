@@ -31,6 +31,8 @@ check_packages='
     libcmocka-dev
     libpng-dev
     libpq-dev
+    nginx-light|nginx
+    openssl
     postgresql
     python3
     scdoc

@@ -133,6 +133,7 @@ static void mutexes_are_waited_for(struct record *record)
     }
 }
 
+#ifndef __SANITIZE_THREAD__
 static void mutexes_know_their_owner(struct record *record)
 {
     pthread_mutex_t mutex;
@@ -156,6 +157,7 @@ static void mutexes_know_their_owner(struct record *record)
         CALL(record, pthread_mutex_unlock(&mutex));
     CALL(record, pthread_mutex_destroy(&mutex));
 }
+#endif
 
 static void mutexes_time_out(struct record *record)
 {
@@ -312,6 +314,7 @@ static void conditions_time_out(struct record *record)
     }
 }
 
+#ifndef __SANITIZE_THREAD__
 static void conditions_need_the_mutex(struct record *record)
 {
     struct event event;
@@ -323,6 +326,7 @@ static void conditions_need_the_mutex(struct record *record)
     CALL(record, pthread_cond_broadcast(&event.cond));
     event_close(record, &event);
 }
+#endif
 
 /* --- semaphores --- */
 
@@ -609,12 +613,14 @@ static void c11_threads(struct record *record)
 
 const struct hook_case CASES_LOCKS[] = {
     CASE(mutexes_are_waited_for),
+#ifndef __SANITIZE_THREAD__ /* which reports the wrong use that these are about */
     CASE(mutexes_know_their_owner),
+    CASE(conditions_need_the_mutex),
+#endif
     CASE(mutexes_time_out),
     CASE(robust_mutexes_tell_of_a_death),
     CASE(conditions_are_waited_for),
     CASE(conditions_time_out),
-    CASE(conditions_need_the_mutex),
     CASE(semaphores_are_waited_for),
     CASE(semaphores_are_posted_by_handlers),
     CASE(semaphores_time_out),
