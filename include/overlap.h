@@ -22,6 +22,7 @@
 #include <overlap/coroutine.h>
 #include <overlap/error.h>
 #include <overlap/executor.h>
+#include <overlap/fork_join.h>
 #include <overlap/future.h>
 #include <overlap/group.h>
 #include <overlap/io.h>

@@ -2,17 +2,26 @@
 #ifndef OVL_BASE_MEMORY_H
 #define OVL_BASE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 
 /* `size` bytes of zeros, or NULL. */
 void *ovl__zalloc(size_t size);
 
+/*
+ * `size` bytes of zeros on cache lines of their own, or NULL; freed with ovl__lines_free alone,
+ * which takes NULL.
+ */
+void *ovl__lines_zalloc(size_t size);
+void ovl__lines_free(void *lines);
+
 /* A growing run of bytes. All zero is empty. */
 struct ovl__buffer {
     void *data;
     size_t size;
     size_t capacity;
+    bool borrowed; /* data is another's: it is left behind when it is too small, and not freed */
 };
 
 /*

@@ -6,26 +6,12 @@
 #define OVL_COROUTINE_COROUTINE_H
 
 #include "base/list.h"
+#include "base/sanitize.h"
 #include "coroutine/stack.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define OVL__ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define OVL__ASAN 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define OVL__TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define OVL__TSAN 1
-#endif
-#endif
 
 struct ovl__coroutine;
 struct ovl__locals;

@@ -4,7 +4,7 @@
  * them.
  */
 #include "base/system.h"
-#include "executor/executor.h"
+#include "executor/queue.h"
 #include "hooks/hooks.h"
 #include "loop/loop.h"
 #include "watch/watch.h"
@@ -141,7 +141,7 @@ static void async_cancel_running(struct ovl_executor *executor, struct ovl_futur
     if (more->interrupting)
         return;
     more->interrupting = true;
-    atomic_fetch_add(&future->references, 1);
+    ovl__future_hold(future);
     more->interrupt.handle = interrupt_task;
     ovl__loop_post(async->loop, &more->interrupt);
 }
@@ -230,6 +230,7 @@ static void async_close(struct ovl_executor *executor, bool abandon)
 const struct ovl__model_ops ovl__model_async = {
     .model = OVL_ASYNC,
     .workers_max = OVL_COROUTINES_MAX,
+    .core = &ovl__core_queue,
     .open = async_open,
     .queued = async_queued,
     .queued_many = async_queued_many,

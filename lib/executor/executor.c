@@ -1,4 +1,4 @@
-#include "executor/executor.h"
+#include "executor/queue.h"
 
 #include "base/processor.h"
 #include "coroutine/coroutine.h"
@@ -68,6 +68,8 @@ void ovl__executor_drop(struct ovl_executor *executor)
 {
     if (atomic_fetch_sub_explicit(&executor->references, 1, memory_order_acq_rel) > 1)
         return;
+    if (executor->ops->free)
+        executor->ops->free(executor);
     pthread_mutex_destroy(&executor->lock);
     free(executor);
 }
@@ -118,36 +120,16 @@ int ovl_executor_open(enum ovl_model model, const struct ovl_options *options,
     return 0;
 }
 
-static bool is_quiet(const struct ovl_executor *executor)
-{
-    return !executor->counts.queued && !executor->counts.running;
-}
-
-static void wait_until_quiet(struct ovl_executor *executor, ovl_time deadline)
-{
-    while (!is_quiet(executor) && !ovl__wait(&executor->quiet, &executor->lock, deadline))
-        ;
-}
-
-static void cancel_all(struct ovl_executor *executor)
-{
-    struct ovl__link *next;
-    for (struct ovl__link *link = executor->running.next; link != &executor->running; link = next) {
-        next = link->next;
-        struct ovl_future *future = ovl__of(link, struct ovl_future, link);
-        atomic_store(&future->cancel, OVL_ECANCELED);
-        if (executor->ops->cancel_running && !executor->ops->cancel_all)
-            executor->ops->cancel_running(executor, future);
-    }
-    if (executor->ops->cancel_all)
-        executor->ops->cancel_all(executor);
-    ovl__executor_refuse_all(executor, OVL_ECANCELED);
-}
-
 void ovl_executor_cancel(struct ovl_executor *executor)
 {
+    executor->ops->core->cancel_all(executor);
+}
+
+/* Whoever records in the ledger holds the lock. */
+static void forget_ledger(struct ovl_executor *executor)
+{
     pthread_mutex_lock(&executor->lock);
-    cancel_all(executor);
+    executor->ledger = NULL;
     pthread_mutex_unlock(&executor->lock);
 }
 
@@ -155,20 +137,17 @@ int ovl_executor_close(struct ovl_executor *executor, ovl_time deadline)
 {
     if (!executor)
         return 0;
-    pthread_mutex_lock(&executor->lock);
-    executor->closing = true;
-    ovl__wake_all(&executor->room);
-    wait_until_quiet(executor, deadline);
-    bool cancelled = !is_quiet(executor);
+    const struct ovl__core *core = executor->ops->core;
+    core->begin_close(executor);
+    bool quiet = core->await_quiet(executor, deadline);
+    bool cancelled = !quiet;
     if (cancelled) {
-        cancel_all(executor);
-        wait_until_quiet(executor, ovl_after(GRACE_NS));
+        core->cancel_all(executor);
+        quiet = core->await_quiet(executor, ovl_after(GRACE_NS));
     }
-    bool abandon = !is_quiet(executor);
-    if (abandon)
-        executor->ledger = NULL;
-    pthread_mutex_unlock(&executor->lock);
-    executor->ops->close(executor, abandon);
+    if (!quiet)
+        forget_ledger(executor);
+    executor->ops->close(executor, !quiet);
     ovl__executor_drop(executor);
     return cancelled ? OVL_ETIMEDOUT : 0;
 }
@@ -203,76 +182,7 @@ void ovl_executor_set_workers(struct ovl_executor *executor, unsigned workers)
 
 void ovl_executor_counts(struct ovl_executor *executor, struct ovl_counts *ret_counts)
 {
-    pthread_mutex_lock(&executor->lock);
-    *ret_counts = executor->counts;
-    if (executor->ops->count)
-        executor->ops->count(executor, ret_counts);
-    pthread_mutex_unlock(&executor->lock);
-}
-
-/* --- the queue --- */
-
-bool ovl__future_try_take(struct ovl_future *future)
-{
-    struct ovl_executor *executor = future->executor;
-    if (atomic_load_explicit(&future->state, memory_order_relaxed) != OVL__QUEUED)
-        return false;
-    if (future->deadline != OVL_FOREVER && ovl_now() >= future->deadline) {
-        ovl__future_refuse(future, OVL_ETIMEDOUT);
-        return false;
-    }
-    ovl__list_remove(&future->link);
-    ovl__list_append(&executor->running, &future->link);
-    atomic_store_explicit(&future->state, OVL__RUNNING, memory_order_relaxed);
-    future->outcome.attempts++;
-    executor->counts.queued--;
-    executor->counts.running++;
-    ovl__wake_one(&executor->room);
-    return true;
-}
-
-bool ovl__executor_may_take(const struct ovl_executor *executor)
-{
-    return !ovl__list_empty(&executor->queue) &&
-           executor->active < atomic_load_explicit(&executor->limit, memory_order_relaxed);
-}
-
-bool ovl__future_take(struct ovl_future *future)
-{
-    if (!ovl__future_try_take(future))
-        return false;
-    future->counted = true;
-    future->executor->active++;
-    return true;
-}
-
-struct ovl_future *ovl__executor_take(struct ovl_executor *executor)
-{
-    while (ovl__executor_may_take(executor)) {
-        struct ovl_future *future = ovl__of(executor->queue.next, struct ovl_future, link);
-        if (ovl__future_take(future))
-            return future;
-    }
-    return NULL;
-}
-
-void ovl__future_requeue(struct ovl_future *future)
-{
-    struct ovl_executor *executor = future->executor;
-    ovl__list_remove(&future->link);
-    ovl__list_append(executor->queue.next, &future->link);
-    atomic_store_explicit(&future->state, OVL__QUEUED, memory_order_relaxed);
-    executor->active -= future->counted;
-    future->counted = false;
-    executor->counts.running--;
-    executor->counts.queued++;
-    executor->ops->queued(executor, future);
-}
-
-void ovl__executor_refuse_all(struct ovl_executor *executor, int error)
-{
-    while (!ovl__list_empty(&executor->queue))
-        ovl__future_refuse(ovl__of(executor->queue.next, struct ovl_future, link), error);
+    executor->ops->core->counts(executor, ret_counts);
 }
 
 /* --- workers --- */
@@ -284,8 +194,10 @@ static void *take_session(struct ovl__worker *worker)
 }
 
 /* Room for it was made before it was opened, so that it cannot fail. */
-static void keep_session(struct ovl__worker *worker, void *session)
+void ovl__worker_keep_session(struct ovl__worker *worker, void *session)
 {
+    if (!worker->executor->options.session_open)
+        return;
     ((void **)worker->sessions.data)[worker->sessions.size / sizeof(void *)] = session;
     worker->sessions.size += sizeof(void *);
 }
@@ -294,9 +206,10 @@ static void keep_session(struct ovl__worker *worker, void *session)
  * A session belongs to one task at a time: one that runs inside of another's wait finds the list
  * empty, and opens another.
  */
-static int open_session(struct ovl__worker *worker, struct ovl_future *future, void **ret_session)
+int ovl__worker_open_session(struct ovl__worker *worker, void **ret_session)
 {
     const struct ovl_options *options = &worker->executor->options;
+    *ret_session = NULL;
     if (!options->session_open)
         return 0;
     if (worker->sessions.size) {
@@ -307,12 +220,8 @@ static int open_session(struct ovl__worker *worker, struct ovl_future *future, v
     worker->sessions.size = 0;
     if (!error)
         error = options->session_open(options->session_context, ret_session);
-    if (error) {
-        future->outcome.error = OVL_ESESSION;
-        future->outcome.detail = error;
-    } else {
+    if (!error)
         worker->session_count++;
-    }
     return error;
 }
 
@@ -327,30 +236,28 @@ void ovl__worker_release(struct ovl__worker *worker)
     ovl__buffer_release(&worker->sessions);
 }
 
-/* Calls the task function as `task`, and says so to the hooks and to nested calls. */
-static int call(struct ovl_task *task)
+static int call(struct ovl_task *task, int (*fn)(struct ovl_task *, void *), void *argument)
 {
-    struct ovl__context own = {0};
-    struct ovl__context *before = ovl__current;
-    struct ovl__context *here = before ? before : &own;
-    struct ovl__meter *outer_meter = here->meter;
-    struct ovl_future *future = task->future;
-    struct ovl__meter *meter = task->worker->executor->options.ledger ? &future->more->meter : NULL;
+    if (!task->meter)
+        return fn(task, argument);
+    ovl__meter_start(task->meter);
+    int error = fn(task, argument);
+    ovl__meter_stop(task->meter);
+    return error;
+}
 
-    /* The outer task, if there is one, waits for this one. */
+/* The outer task waits meanwhile. */
+static int call_inside(struct ovl_task *task, struct ovl__context *here,
+                       int (*fn)(struct ovl_task *, void *), void *argument)
+{
+    struct ovl__meter *outer_meter = here->meter;
     ovl_time began = outer_meter ? ovl_now() : 0;
     if (outer_meter)
         ovl__meter_pause(outer_meter);
     task->outer = here->task;
     here->task = task;
-    here->meter = meter;
-    ovl__current = here;
-    if (meter)
-        ovl__meter_start(meter);
-    int error = future->fn(task, future->item);
-    if (meter)
-        ovl__meter_stop(meter);
-    ovl__current = before;
+    here->meter = task->meter;
+    int error = call(task, fn, argument);
     here->meter = outer_meter;
     here->task = task->outer;
     if (outer_meter) {
@@ -360,21 +267,40 @@ static int call(struct ovl_task *task)
     return error;
 }
 
-static int asked_to_end(const struct ovl_future *future)
+int ovl__task_call(struct ovl_task *task, int (*fn)(struct ovl_task *, void *), void *argument)
 {
-    int error = atomic_load_explicit(&future->cancel, memory_order_relaxed);
+    struct ovl__context *before = ovl__current;
+    if (before)
+        return call_inside(task, before, fn, argument);
+    struct ovl__context own = {.meter = task->meter, .task = task};
+    ovl__current = &own;
+    int error = call(task, fn, argument);
+    ovl__current = NULL;
+    return error;
+}
+
+int ovl__task_asked_to_end(const struct ovl_task *task)
+{
+    int error = task->cancel ? atomic_load_explicit(task->cancel, memory_order_relaxed) : 0;
     if (error)
         return error;
-    return future->deadline != OVL_FOREVER && ovl_now() >= future->deadline ? OVL_ETIMEDOUT : 0;
+    if (task->epoch != atomic_load_explicit(&task->worker->executor->epoch, memory_order_relaxed))
+        return OVL_ECANCELED;
+    return task->deadline != OVL_FOREVER && ovl_now() >= task->deadline ? OVL_ETIMEDOUT : 0;
+}
+
+static int call_fn(struct ovl_task *task, void *argument)
+{
+    const struct ovl_future *future = argument;
+    return future->fn(task, future->item);
 }
 
 /* In a coroutine the task's waits end with its deadline, or when it is cancelled. */
-static int call_in_scope(struct ovl_task *task)
+static int call_in_scope(struct ovl_task *task, struct ovl_future *future)
 {
     struct ovl__coroutine *coroutine = ovl__current ? ovl__current->coroutine : NULL;
-    if (!coroutine)
-        return call(task);
-    struct ovl_future *future = task->future;
+    if (!coroutine || !future->more)
+        return ovl__task_call(task, call_fn, future);
     struct ovl__scope *outer = coroutine->scope;
     struct ovl__scope scope;
     int error = ovl__scope_begin(&scope, coroutine->loop, NULL, future->deadline, false);
@@ -386,7 +312,7 @@ static int call_in_scope(struct ovl_task *task)
     ovl__scope_move(coroutine, &scope);
     size_t outer_number = coroutine->task_number;
     coroutine->task_number = future->more->meter.record.task + 1;
-    error = call(task);
+    error = ovl__task_call(task, call_fn, future);
     coroutine->task_number = outer_number;
     ovl__scope_move(coroutine, outer);
     future->more->scope = NULL;
@@ -396,44 +322,35 @@ static int call_in_scope(struct ovl_task *task)
 
 void ovl__worker_run(struct ovl__worker *worker, struct ovl_future *future)
 {
-    struct ovl_task task = {.future = future, .worker = worker};
+    struct ovl_task task = {
+        .worker = worker,
+        .thread = worker->thread,
+        .result = &future->result,
+        .lender = future->more && future->more->room ? future : NULL,
+        .cancel = &future->cancel,
+        .deadline = future->deadline,
+        .epoch = future->epoch,
+        .meter = worker->executor->options.ledger ? &future->more->meter : NULL,
+    };
     future->outcome.worker = worker->number;
     if (future->more)
         future->more->meter.record.worker = worker->number;
-    if (open_session(worker, future, &task.session))
+    int error = ovl__worker_open_session(worker, &task.session);
+    if (error) {
+        future->outcome.error = OVL_ESESSION;
+        future->outcome.detail = error;
         return;
-    int error = call_in_scope(&task);
-    if (worker->executor->options.session_open)
-        keep_session(worker, task.session);
-    int asked = error ? asked_to_end(future) : 0;
-    future->outcome.error = asked ? asked : error;
-    if (error && future->more && future->more->room)
-        future->result = (struct ovl__buffer){0};
-    else if (error)
-        ovl__buffer_release(&future->result);
-}
-
-void ovl__worker_loop(struct ovl__worker *worker)
-{
-    struct ovl_executor *executor = worker->executor;
-    pthread_mutex_lock(&executor->lock);
-    for (;;) {
-        struct ovl_future *future = ovl__executor_take(executor);
-        if (future) {
-            if (ovl__executor_may_take(executor)) /* whoever woke this one may not get to it */
-                ovl__wake_one(&executor->work);
-            pthread_mutex_unlock(&executor->lock);
-            ovl__worker_run(worker, future);
-            pthread_mutex_lock(&executor->lock);
-            ovl__future_finish(future);
-        } else if (!executor->closing || !ovl__list_empty(&executor->queue)) {
-            ovl__wait(&executor->work, &executor->lock, OVL_FOREVER);
-        } else {
-            break;
-        }
     }
-    pthread_mutex_unlock(&executor->lock);
-    ovl__worker_release(worker);
+    error = call_in_scope(&task, future);
+    ovl__worker_keep_session(worker, task.session);
+    if (!error)
+        return;
+    int asked = ovl__task_asked_to_end(&task);
+    future->outcome.error = asked ? asked : error;
+    if (task.lender)
+        future->result = (struct ovl__buffer){0};
+    else
+        ovl__buffer_release(&future->result);
 }
 
 /* --- what a task may ask --- */
@@ -463,14 +380,14 @@ struct ovl_executor *ovl_task_executor(const struct ovl_task *task)
 
 bool ovl_task_cancelled(const struct ovl_task *task)
 {
-    return asked_to_end(task->future) != 0;
+    return ovl__task_asked_to_end(task) != 0;
 }
 
 void *ovl_task_result(struct ovl_task *task, size_t size)
 {
-    struct ovl__buffer *result = &task->future->result;
-    if (task->future->more && task->future->more->room)
-        return task->future->more->room(task->future, size);
+    struct ovl__buffer *result = task->result;
+    if (task->lender)
+        return task->lender->more->room(task->lender, size);
     return ovl__buffer_resize(result, size) ? NULL : result->data;
 }
 
@@ -486,7 +403,7 @@ int ovl_task_return(struct ovl_task *task, const void *data, size_t size)
 
 int ovl_task_append(struct ovl_task *task, const void *data, size_t size)
 {
-    size_t before = task->future->result.size;
+    size_t before = task->result->size;
     if (size > SIZE_MAX / 2 - before)
         return -ENOMEM;
     void *place = ovl_task_result(task, before + size);

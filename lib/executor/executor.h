@@ -1,16 +1,17 @@
 /*
- * What the models share: the queue, the futures' states, sessions, and running a task. A model adds
- * how its workers come to be, wait and end: it fills in struct ovl__model_ops, and nothing outside
- * its file knows how it works.
+ * What the models share: futures, sessions, and running a task. A model adds how its workers come
+ * to be, wait and end: it fills in struct ovl__model_ops, and nothing outside its file knows how it
+ * works.
  *
- * One mutex per executor guards all that changes and is not said to be otherwise. It is held for
- * moments, never while a task runs, a session opens, or a coroutine gives way.
+ * How tasks are kept from their submit to their end is a core's affair, of which there are two:
+ * one queue under one lock (queue.h), and for `threads` work stealing (threads/pool.h).
  */
 #ifndef OVL_EXECUTOR_EXECUTOR_H
 #define OVL_EXECUTOR_EXECUTOR_H
 
 #include "base/list.h"
 #include "base/memory.h"
+#include "executor/state.h"
 #include "ledger/meter.h"
 #include "loop/loop.h"
 #include "loop/park.h"
@@ -23,13 +24,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/*
- *   QUEUED ──take──► RUNNING ──finish──► DONE
- *      └────────────cancel──────────────►┘
- * Under the executor's lock. DONE is stored with release, so that it may be read without the lock;
- * the outcome and the result never change after it.
- */
-enum ovl__future_state { OVL__QUEUED, OVL__RUNNING, OVL__DONE };
+struct ovl__thread;
 
 /* Memory of a future's result that is somebody else's, and is given back when the future is freed.
  */
@@ -50,40 +45,56 @@ struct ovl__future_more {
     struct ovl__scope *scope;      /* while it runs in a coroutine: that coroutine's thread only */
     struct ovl__message interrupt; /* brings a cancel to that thread */
     bool interrupting;             /* it is on its way; under the lock */
-    /* Called when it is done, with the lock held; may take `link`, which is then free. */
+    /*
+     * Called when the task has ended, before those who wait for it are woken: it may take `link`,
+     * which is then free. A mutex of the core may be held.
+     */
     void (*notify)(void *context, struct ovl_future *future);
     void *notify_context;
 };
 
 struct ovl_future {
-    struct ovl__link link;  /* in the queue, or wherever the model keeps those that run */
-    atomic_uint references; /* the executor's until it is done, the caller's */
-    _Atomic enum ovl__future_state state;
-    atomic_int cancel;             /* 0, or OVL_ECANCELED: asked to end */
-    bool counted;                  /* among executor->active; under the lock */
-    struct ovl_executor *executor; /* holds a reference of it */
+    _Alignas(
+        16) struct ovl__state state; /* references: the caller's, and the queue's or the worker's */
+    atomic_int cancel;               /* 0, or OVL_ECANCELED: asked to end */
+    struct ovl_executor *executor;
     ovl_task_fn *fn;
-    struct ovl_bytes item; /* behind the future */
-    ovl_time deadline;     /* OVL_FOREVER: none */
-    struct ovl__buffer result;
-    struct ovl_outcome outcome;
-    struct ovl__wait_list waiters;
+    struct ovl_bytes item;         /* behind the future */
+    ovl_time deadline;             /* OVL_FOREVER: none */
     struct ovl__future_more *more; /* NULL: nothing of it is needed */
+    struct ovl__buffer result;     /* a small one is behind the item */
+    struct ovl_outcome outcome;
+    struct ovl__wait_list waiters; /* under the mutex of ovl__future_mutex */
+    struct ovl__link link;         /* in the queue, or wherever the model keeps those that run */
+    unsigned epoch;                /* the executor's when it was queued */
+    bool counted;  /* among executor->active; under its lock, the core of one queue only */
+    bool is_block; /* of base/blocks.h */
+    bool is_apart; /* holds no reference of the executor, which may go before it */
 };
 
 /* One worker. A model's own struct of a worker begins with it. */
 struct ovl__worker {
     struct ovl_executor *executor;
+    struct ovl__thread *thread; /* under `threads`, the worker itself; else NULL */
     unsigned number;
     struct ovl__buffer sessions; /* open and not in use: of void *, the last one is taken first */
     size_t session_count;        /* open, in use or not */
 };
 
-/* One call of a task function, on the stack of the worker that makes it. */
+/*
+ * One call of a task function, on the stack of the worker that makes it: for a future, for an item
+ * of a map, or for a part of a join.
+ */
 struct ovl_task {
-    struct ovl_future *future;
     struct ovl__worker *worker;
+    struct ovl__thread *thread; /* the worker's */
     void *session;
+    struct ovl__buffer *result;
+    struct ovl_future *lender; /* whose `room` gives the result's memory; NULL: the heap */
+    const atomic_int *cancel;  /* asks it to end when it is not 0; NULL: nothing does */
+    ovl_time deadline;         /* asks it to end; OVL_FOREVER: never */
+    unsigned epoch;            /* the executor's when it was submitted: another asks it to end */
+    struct ovl__meter *meter;  /* NULL: nothing is recorded */
     struct ovl_task
         *outer; /* the task in whose wait this one runs, of whatever executor; or NULL */
 };
@@ -93,25 +104,60 @@ struct ovl__map {
     ovl_task_fn *fn;
     const char *items;
     size_t item_size;
-    char *results; /* all zero */
+    char *results;
     size_t result_size;
     size_t count;
-    struct ovl_outcome *outcomes; /* all OVL_ECANCELED, OVL_NO_WORKER; or NULL */
+    struct ovl_outcome *outcomes; /* or NULL */
 };
+
+/* How tasks are kept from their submit to their end. */
+struct ovl__core {
+    /* Takes the future in, or fails and leaves it alone; `quietly`: see ovl__submit_extras. */
+    int (*submit)(struct ovl_future *future, const struct ovl_submit_options *options,
+                  bool quietly);
+
+    /* Tells the workers of what was submitted quietly. */
+    void (*announce)(struct ovl_executor *executor);
+
+    /* Runs the task in `here`, a task of the same executor that waits for it, if nobody has begun
+     * it. */
+    void (*run_inside)(struct ovl_task *here, struct ovl_future *future);
+
+    void (*cancel)(struct ovl_future *future);
+    void (*cancel_all)(struct ovl_executor *executor);
+    void (*counts)(struct ovl_executor *executor, struct ovl_counts *ret_counts);
+
+    /* How many are queued: for a future's `notify`, which may be called with the lock. */
+    size_t (*queued)(struct ovl_executor *executor);
+
+    /* Takes nothing any more but what its own tasks submit. */
+    void (*begin_close)(struct ovl_executor *executor);
+
+    /* Waits until nothing is queued or running; false where time is up. */
+    bool (*await_quiet)(struct ovl_executor *executor, ovl_time deadline);
+
+    /* As ovl_map, results and outcomes as the caller left them; NULL: the model's map does. */
+    int (*map)(struct ovl_executor *executor, const struct ovl__map *map);
+};
+
+extern const struct ovl__core ovl__core_queue;
+extern const struct ovl__core ovl__core_pool;
 
 struct ovl__model_ops {
     enum ovl_model model;
     unsigned workers_max;
+    const struct ovl__core *core;
 
     /* Starts what the model needs; executor->workers may be lowered. */
     int (*open)(struct ovl_executor *executor);
 
-    /* This task was queued: see that a worker takes it. The lock is held, and may be let go. */
+    /* The core of one queue only: this task was queued: see that a worker takes it. The lock is
+     * held, and may be let go. */
     void (*queued)(struct ovl_executor *executor, struct ovl_future *future);
 
     /*
-     * Several tasks were queued with not a word of each: see that workers take them. NULL where
-     * each must be told of. The lock is held.
+     * The core of one queue only: several tasks were queued with not a word of each: see that
+     * workers take them. NULL where each must be told of. The lock is held.
      */
     void (*queued_many)(struct ovl_executor *executor);
 
@@ -131,23 +177,31 @@ struct ovl__model_ops {
     void (*close)(struct ovl_executor *executor, bool abandon);
 
     /*
-     * All running tasks are asked to end, their flags are set already; NULL: cancel_running does it
-     * for each. The lock is held.
+     * The core of one queue only: all running tasks are asked to end, their flags are set already;
+     * NULL: cancel_running does it for each. The lock is held.
      */
     void (*cancel_all)(struct ovl_executor *executor);
 
-    /* Runs a whole map, as ovl_map; NULL: each task gets a future. Without the lock. */
+    /*
+     * The core of one queue only: runs a whole map, as ovl_map, its results zeros and its outcomes
+     * OVL_ECANCELED and OVL_NO_WORKER; NULL: each task gets a future. Without the lock.
+     */
     int (*map)(struct ovl_executor *executor, const struct ovl__map *map);
 
-    /* Tells running tasks from those that the model has only handed on; NULL: it hands on none.
-     * Locked. */
+    /* The core of one queue only: tells running tasks from those that the model has only handed on;
+     * NULL: it hands on none. Locked. */
     void (*count)(struct ovl_executor *executor, struct ovl_counts *counts);
 
     /*
-     * The caller is about to sleep until this future, or any (NULL), is done: it may do something
-     * for that, for a moment. NULL: nothing. The lock is held, and may be let go meanwhile.
+     * The core of one queue only: the caller is about to sleep until this future, or any (NULL), is
+     * done: it may do something for that, for a moment. NULL: nothing. The lock is held, and may be
+     * let go meanwhile.
      */
     void (*help)(struct ovl_executor *executor, struct ovl_future *future);
+
+    /* Frees what close left to workers that it abandoned: nobody uses the executor any more. NULL.
+     */
+    void (*free)(struct ovl_executor *executor);
 };
 
 extern const struct ovl__model_ops ovl__model_sync;
@@ -155,17 +209,22 @@ extern const struct ovl__model_ops ovl__model_threads;
 extern const struct ovl__model_ops ovl__model_async;
 extern const struct ovl__model_ops ovl__model_processes;
 
+/*
+ * One mutex per executor guards all that changes and is not said to be otherwise. It is held for
+ * moments, never while a task runs, a session opens, or a coroutine gives way.
+ */
 struct ovl_executor {
     const struct ovl__model_ops *ops;
     struct ovl_options options; /* as given, the defaults filled in; never changes */
     unsigned workers;
     atomic_uint limit; /* of tasks that workers take and run at once; changes under the lock */
-    unsigned active;   /* that they run: without those that run inside of another's wait */
+    unsigned active; /* that they run: without those that run inside of another's wait; likewise */
     atomic_uint references;
+    atomic_uint epoch; /* grows when all tasks are cancelled; the core of one queue needs none */
     pthread_mutex_t lock;
-    struct ovl_counts counts;
-    struct ovl__link queue;      /* of futures QUEUED, the oldest first */
-    struct ovl__link running;    /* of futures RUNNING */
+    struct ovl_counts counts;    /* the core of one queue only */
+    struct ovl__link queue;      /* of futures QUEUED, the oldest first; likewise */
+    struct ovl__link running;    /* of futures RUNNING; likewise */
     struct ovl__wait_list work;  /* idle workers; the model's affair */
     struct ovl__wait_list room;  /* submitters, while the queue is full */
     struct ovl__wait_list quiet; /* the closer, until nothing is queued or running */
@@ -178,60 +237,46 @@ void ovl__executor_hold(struct ovl_executor *executor);
 void ovl__executor_drop(struct ovl_executor *executor);
 
 /*
- * Takes the oldest queued task to run it, RUNNING from here on, or NULL: there is none, or as many
- * run as may. Tasks whose deadline has passed are finished on the way. The lock is held.
- */
-struct ovl_future *ovl__executor_take(struct ovl_executor *executor);
-
-/* Whether there is a task to take, and the limit allows it. The lock is held. */
-bool ovl__executor_may_take(const struct ovl_executor *executor);
-
-/* Takes this task to run it on a worker of its own: try_take, and it counts towards the limit. */
-bool ovl__future_take(struct ovl_future *future);
-
-/*
- * Takes this task to run it inside of another's wait or submit, if it is still queued; false where
- * it is not, or where its deadline has passed and it was finished. The lock is held.
- */
-bool ovl__future_try_take(struct ovl_future *future);
-
-/*
- * Runs a task that was taken, on this worker, in the calling thread or coroutine: opens the session
- * where needed, measures, and fills in the future's outcome, result and record. It does not finish
- * the future.
+ * Runs a task that was claimed, on this worker, in the calling thread or coroutine: opens the
+ * session where needed, measures, and fills in the future's outcome, result and record. It does not
+ * finish the future.
  */
 void ovl__worker_run(struct ovl__worker *worker, struct ovl_future *future);
+
+/*
+ * Gives the worker's next call a session; 0 with *ret_session NULL where the executor has none.
+ * What was opened is given back with ovl__worker_keep_session. In the worker. An error is
+ * session_open's.
+ */
+int ovl__worker_open_session(struct ovl__worker *worker, void **ret_session);
+void ovl__worker_keep_session(struct ovl__worker *worker, void *session);
+
+/* Calls fn(argument) as `task`: says so to the hooks and to nested calls, and measures. */
+int ovl__task_call(struct ovl_task *task, int (*fn)(struct ovl_task *task, void *argument),
+                   void *argument);
+
+/* Why the task is to end: OVL_ECANCELED, OVL_ETIMEDOUT, or 0. */
+int ovl__task_asked_to_end(const struct ovl_task *task);
 
 /* Closes the worker's sessions; it runs nothing any more. In the worker. */
 void ovl__worker_release(struct ovl__worker *worker);
 
-/*
- * A worker's whole life, for models whose workers take tasks by themselves: runs tasks until the
- * executor closes and the queue is empty, then closes the sessions. In the worker, without the
- * lock.
- */
-void ovl__worker_loop(struct ovl__worker *worker);
-
-/* Ends a RUNNING future with the outcome in it: counts, records, wakes who waits. The lock is held.
- */
-void ovl__future_finish(struct ovl_future *future);
-
-/* Ends a QUEUED future that will not begin. The lock is held. */
-void ovl__future_refuse(struct ovl_future *future, int error);
-
-/* Fails all that is queued: the model cannot run anything any more. The lock is held. */
-void ovl__executor_refuse_all(struct ovl_executor *executor, int error);
-
-/* Gives back a reference. */
+/* A future's own reference; gives one back. */
+void ovl__future_hold(struct ovl_future *future);
 void ovl__future_drop(struct ovl_future *future);
 
-/* Puts a RUNNING task back at the head of the queue: its worker died, and it may be repeated.
- * Locked. */
-void ovl__future_requeue(struct ovl_future *future);
+/* Frees one of which nobody else knows. */
+void ovl__future_free_new(struct ovl_future *future);
+
+/* What guards the future's waiters. */
+pthread_mutex_t *ovl__future_mutex(struct ovl_future *future);
+
+/* Puts the task's record, where there is one, into the executor's ledger. The lock is held. */
+void ovl__future_record(struct ovl_future *future);
 
 /* What a map asks for beyond ovl_submit_with. */
 struct ovl__submit_extras {
-    void (*notify)(void *context, struct ovl_future *future); /* see struct ovl_future */
+    void (*notify)(void *context, struct ovl_future *future); /* see struct ovl__future_more */
     void *notify_context;
     bool quietly; /* the workers hear of it by ovl__executor_announce, soon; not under sync */
 };

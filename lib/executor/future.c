@@ -1,41 +1,53 @@
+#include "base/blocks.h"
 #include "base/system.h"
+#include "coroutine/coroutine.h"
 #include "executor/executor.h"
 
 #include <errno.h>
 #include <overlap/error.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 /* Rounded up to where malloc would have aligned what follows. */
 #define ALIGNED(size) (((size) + 15) / 16 * 16)
 
+/* --- making and freeing --- */
+
 static bool needs_more(const struct ovl_executor *executor, const struct ovl__submit_extras *extras)
 {
     return executor->ops->model != OVL_THREADS || executor->ledger || extras->notify;
 }
 
-/* The future, what more it needs, and its item, one behind the other. */
+/* The future, what more it needs, its item and room for a small result, one behind the other. */
 static struct ovl_future *allocate(bool with_more, struct ovl_bytes item)
 {
     size_t more_size = with_more ? ALIGNED(sizeof(struct ovl__future_more)) : 0;
-    size_t head_size = ALIGNED(sizeof(struct ovl_future)) + more_size;
     if (item.size > SIZE_MAX / 2)
         return NULL;
-    struct ovl_future *future = ovl__sys.malloc(head_size + item.size);
+    size_t size = sizeof(struct ovl_future) + more_size + ALIGNED(item.size);
+    bool is_block = size <= OVL__BLOCK_BYTES;
+    struct ovl_future *future = is_block ? ovl__block_new() : ovl__sys.malloc(size);
     if (!future)
         return NULL;
-    char *place = (char *)future;
-    struct ovl__future_more *more = (void *)(place + ALIGNED(sizeof(struct ovl_future)));
+    char *room = (char *)(future + 1);
+    size_t left = is_block ? OVL__BLOCK_BYTES - size : 0;
+    struct ovl__future_more *more = with_more ? (void *)room : NULL;
+    char *copy = room + more_size;
     *future = (struct ovl_future){
-        .item = {.data = place + head_size, .size = item.size},
-        .more = with_more ? more : NULL,
+        .item = {.data = copy, .size = item.size},
+        .more = more,
+        .result = {.data = left ? copy + ALIGNED(item.size) : NULL,
+                   .capacity = left,
+                   .borrowed = left},
+        .is_block = is_block,
     };
-    if (with_more)
+    if (more)
         *more = (struct ovl__future_more){.future = future};
     if (item.size)
-        memcpy(place + head_size, item.data, item.size);
+        memcpy(copy, item.data, item.size);
     return future;
 }
 
@@ -56,23 +68,37 @@ static struct ovl_future *new_future(struct ovl_executor *executor, ovl_task_fn 
         future->more->notify = extras->notify;
         future->more->notify_context = extras->notify_context;
     }
-    atomic_init(&future->references, 2);
-    atomic_init(&future->state, OVL__QUEUED);
+    ovl__state_init(&future->state, OVL__QUEUED, 2);
     ovl__wait_list_init(&future->waiters);
-    ovl__executor_hold(executor);
+    future->is_apart = executor->ops->core == &ovl__core_pool;
+    if (!future->is_apart)
+        ovl__executor_hold(executor);
     return future;
 }
 
-void ovl__future_drop(struct ovl_future *future)
+void ovl__future_free_new(struct ovl_future *future)
 {
-    if (atomic_fetch_sub_explicit(&future->references, 1, memory_order_acq_rel) > 1)
-        return;
-    ovl__executor_drop(future->executor);
+    if (!future->is_apart)
+        ovl__executor_drop(future->executor);
     if (future->more && future->more->loan)
         future->more->loan->give_back(future->more->loan);
     else
         ovl__buffer_release(&future->result);
-    free(future);
+    if (future->is_block)
+        ovl__block_free(future);
+    else
+        free(future);
+}
+
+void ovl__future_hold(struct ovl_future *future)
+{
+    ovl__state_hold(&future->state);
+}
+
+void ovl__future_drop(struct ovl_future *future)
+{
+    if (ovl__state_drop(&future->state))
+        ovl__future_free_new(future);
 }
 
 void ovl_future_free(struct ovl_future *future)
@@ -83,131 +109,28 @@ void ovl_future_free(struct ovl_future *future)
 
 /* --- ending --- */
 
-static void end(struct ovl_future *future)
-{
-    struct ovl_executor *executor = future->executor;
-    atomic_store_explicit(&future->state, OVL__DONE, memory_order_release);
-    ovl__wake_all(&future->waiters);
-    if (future->more && future->more->notify)
-        future->more->notify(future->more->notify_context, future);
-    if (!executor->counts.queued && !executor->counts.running)
-        ovl__wake_all(&executor->quiet);
-    ovl__future_drop(future);
-}
-
-static void record(struct ovl_future *future)
+void ovl__future_record(struct ovl_future *future)
 {
     struct ovl_ledger *ledger = future->executor->ledger;
-    struct ovl_record *measured = &future->more->meter.record;
-    measured->error = future->outcome.error;
-    if (ledger && measured->start)
+    if (!future->more)
+        return;
+    struct ovl_record *record = &future->more->meter.record;
+    record->error = future->outcome.error;
+    if (ledger && record->start)
         ovl__ledger_add(ledger, &future->more->meter);
-}
-
-void ovl__future_finish(struct ovl_future *future)
-{
-    struct ovl_executor *executor = future->executor;
-    ovl__list_remove(&future->link);
-    executor->counts.running--;
-    executor->active -= future->counted;
-    if (future->outcome.error)
-        executor->counts.failed++;
-    else
-        executor->counts.done++;
-    if (future->more)
-        record(future);
-    end(future);
-}
-
-void ovl__future_refuse(struct ovl_future *future, int error)
-{
-    struct ovl_executor *executor = future->executor;
-    ovl__list_remove(&future->link);
-    executor->counts.queued--;
-    executor->counts.cancelled++;
-    future->outcome.error = error;
-    ovl__wake_one(&executor->room);
-    end(future);
 }
 
 void ovl_future_cancel(struct ovl_future *future)
 {
     if (ovl_future_done(future))
         return;
-    struct ovl_executor *executor = future->executor;
-    pthread_mutex_lock(&executor->lock);
-    enum ovl__future_state state = atomic_load_explicit(&future->state, memory_order_relaxed);
-    if (state == OVL__QUEUED) {
-        ovl__future_refuse(future, OVL_ECANCELED);
-    } else if (state == OVL__RUNNING) {
-        atomic_store(&future->cancel, OVL_ECANCELED);
-        if (executor->ops->cancel_running)
-            executor->ops->cancel_running(executor, future);
-    }
-    pthread_mutex_unlock(&executor->lock);
+    if (future->is_apart)
+        ovl__core_pool.cancel(future);
+    else
+        future->executor->ops->core->cancel(future);
 }
 
 /* --- submitting --- */
-
-/* The caller is a task of the executor: it runs the task itself, on its own worker. The lock is
- * held. */
-static void run_here(struct ovl_task *outer, struct ovl_future *future)
-{
-    struct ovl_executor *executor = future->executor;
-    if (!ovl__future_try_take(future))
-        return;
-    pthread_mutex_unlock(&executor->lock);
-    ovl__worker_run(outer->worker, future);
-    pthread_mutex_lock(&executor->lock);
-    ovl__future_finish(future);
-}
-
-static int wait_for_room(struct ovl_executor *executor, const struct ovl_submit_options *options)
-{
-    ovl_time deadline = options && options->wait_ns ? ovl_after(options->wait_ns) : OVL_FOREVER;
-    while (!executor->closing && executor->counts.queued >= executor->options.queue_limit) {
-        if (options && options->nowait)
-            return OVL_EFULL;
-        if (executor->ops->queued_many) /* some of what fills it may have been submitted quietly */
-            executor->ops->queued_many(executor);
-        if (executor->closing || executor->counts.queued < executor->options.queue_limit)
-            break;
-        int error = ovl__wait(&executor->room, &executor->lock, deadline);
-        if (error)
-            return error;
-    }
-    return executor->closing ? OVL_ECLOSED : 0;
-}
-
-static void enqueue(struct ovl_executor *executor, struct ovl_future *future)
-{
-    ovl__list_append(&executor->queue, &future->link);
-    if (future->more)
-        future->more->meter.record.task = executor->counts.submitted;
-    if (executor->ledger)
-        future->more->meter.record.submitted = ovl_now();
-    executor->counts.submitted++;
-    executor->counts.queued++;
-}
-
-/* The lock is held. A closing executor still takes what its own running tasks submit. */
-static int submit(struct ovl_executor *executor, struct ovl_future *future,
-                  const struct ovl_submit_options *options, bool quietly)
-{
-    struct ovl_task *outer = ovl__task_here(executor);
-    if (!outer) {
-        int error = wait_for_room(executor, options);
-        if (error)
-            return error;
-    }
-    bool full = executor->counts.queued >= executor->options.queue_limit;
-    enqueue(executor, future);
-    if (outer && full)
-        run_here(outer, future);
-    else if (!quietly || !executor->ops->queued_many)
-        executor->ops->queued(executor, future);
-    return 0;
-}
 
 int ovl__submit(struct ovl_executor *executor, ovl_task_fn *fn, struct ovl_bytes item,
                 const struct ovl_submit_options *options, const struct ovl__submit_extras *extras,
@@ -216,12 +139,9 @@ int ovl__submit(struct ovl_executor *executor, ovl_task_fn *fn, struct ovl_bytes
     struct ovl_future *future = new_future(executor, fn, item, options, extras);
     if (!future)
         return -ENOMEM;
-    pthread_mutex_lock(&executor->lock);
-    int error = submit(executor, future, options, extras->quietly);
-    pthread_mutex_unlock(&executor->lock);
+    int error = executor->ops->core->submit(future, options, extras->quietly);
     if (error) {
-        ovl__executor_drop(executor);
-        free(future);
+        ovl__future_free_new(future);
         return error;
     }
     if (ret_future)
@@ -233,10 +153,7 @@ int ovl__submit(struct ovl_executor *executor, ovl_task_fn *fn, struct ovl_bytes
 
 void ovl__executor_announce(struct ovl_executor *executor)
 {
-    pthread_mutex_lock(&executor->lock);
-    if (executor->ops->queued_many && executor->counts.queued)
-        executor->ops->queued_many(executor);
-    pthread_mutex_unlock(&executor->lock);
+    executor->ops->core->announce(executor);
 }
 
 static const struct ovl__submit_extras no_extras;
@@ -255,26 +172,66 @@ int ovl_submit(struct ovl_executor *executor, ovl_task_fn *fn, struct ovl_bytes 
 
 /* --- waiting --- */
 
-bool ovl_future_done(const struct ovl_future *future)
+/*
+ * A future that outlives its executor cannot use its lock: its waiters share one of these with
+ * those of others.
+ */
+#define MUTEXES 64
+
+static pthread_mutex_t mutexes[MUTEXES];
+
+/* A child has no thread that would unlock one. */
+static void init_mutexes(void)
 {
-    return atomic_load_explicit(&future->state, memory_order_acquire) == OVL__DONE;
+    for (int i = 0; i < MUTEXES; i++)
+        pthread_mutex_init(&mutexes[i], NULL);
 }
 
-/* Waits with the lock held, letting it go meanwhile. */
-static int wait_until_done(struct ovl_future *future, ovl_time deadline)
+__attribute__((constructor)) static void prepare(void)
 {
-    struct ovl_executor *executor = future->executor;
-    struct ovl_task *here = ovl__task_here(executor);
-    int error = 0;
-    if (executor->ops->help)
-        executor->ops->help(executor, future);
-    while (!error && !ovl_future_done(future)) {
-        bool queued = atomic_load_explicit(&future->state, memory_order_relaxed) == OVL__QUEUED;
-        if (here && queued)
-            run_here(here, future);
-        else
-            error = ovl__wait(&future->waiters, &executor->lock, deadline);
+    init_mutexes();
+    pthread_atfork(NULL, NULL, init_mutexes);
+}
+
+pthread_mutex_t *ovl__future_mutex(struct ovl_future *future)
+{
+    return future->is_apart ? &mutexes[(uintptr_t)future / OVL__BLOCK_BYTES % MUTEXES]
+                            : &future->executor->lock;
+}
+
+bool ovl_future_done(const struct ovl_future *future)
+{
+    return ovl__state_now(&future->state) == OVL__DONE;
+}
+
+/* How often a future is looked at before its waiter sleeps: a short task is done by then. */
+#define LOOKS 30
+
+static bool done_soon(struct ovl_future *future)
+{
+    if (!future->is_apart || (ovl__current && ovl__current->coroutine))
+        return false;
+    for (int look = 0; look < LOOKS; look++) {
+        if (ovl_future_done(future))
+            return true;
+        ovl__pause();
     }
+    return false;
+}
+
+static int sleep_until_done(struct ovl_future *future, bool may_run, ovl_time deadline)
+{
+    if (done_soon(future))
+        return 0;
+    pthread_mutex_t *mutex = ovl__future_mutex(future);
+    int error = 0;
+    pthread_mutex_lock(mutex);
+    if (!future->is_apart && future->executor->ops->help)
+        future->executor->ops->help(future->executor, future);
+    while (!error && ovl__state_await(&future->state) &&
+           !(may_run && ovl__state_now(&future->state) == OVL__QUEUED))
+        error = ovl__wait(&future->waiters, mutex, deadline);
+    pthread_mutex_unlock(mutex);
     return error;
 }
 
@@ -282,11 +239,15 @@ int ovl_future_wait(struct ovl_future *future, ovl_time deadline)
 {
     if (ovl_future_done(future))
         return 0;
-    struct ovl_executor *executor = future->executor;
-    pthread_mutex_lock(&executor->lock);
-    int error = wait_until_done(future, deadline);
-    pthread_mutex_unlock(&executor->lock);
-    return error;
+    struct ovl_task *here = ovl__task_here(future->executor);
+    int error = 0;
+    while (!error && !ovl_future_done(future)) {
+        if (here && ovl__state_now(&future->state) == OVL__QUEUED)
+            future->executor->ops->core->run_inside(here, future);
+        else
+            error = sleep_until_done(future, here, deadline);
+    }
+    return error && !ovl_future_done(future) ? error : 0;
 }
 
 int ovl_future_result(struct ovl_future *future, struct ovl_bytes *ret_result)

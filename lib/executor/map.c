@@ -29,9 +29,11 @@ struct stream_run {
     int error;              /* what ended the stream */
     bool failed;            /* some task did */
     bool unannounced;       /* some task was submitted quietly */
-    /* Under the executor's lock: */
+    pthread_mutex_t lock;
+    /* Under the lock, which is taken after the executor's: */
     struct ovl__link done;          /* of struct place, as they ended */
-    bool dozing;                    /* the caller may sleep on though `done` is not empty */
+    bool dozing;                    /* the caller may sleep on though `done` is not empty, */
+    bool starving;                  /* unless workers may run out of tasks */
     struct ovl__wait_list progress; /* the caller, while `done` is empty */
 };
 
@@ -40,9 +42,13 @@ static void note_end(void *context, struct ovl_future *future)
     (void)future;
     struct place *place = context;
     struct stream_run *run = place->run;
+    pthread_mutex_lock(&run->lock);
     ovl__list_append(&run->done, &place->done);
-    if (!run->dozing || !run->executor->counts.queued)
+    if (run->dozing && !run->executor->ops->core->queued(run->executor))
+        run->starving = true;
+    if (!run->dozing || run->starving)
         ovl__wake_all(&run->progress);
+    pthread_mutex_unlock(&run->lock);
 }
 
 static void stop(struct stream_run *run, int error)
@@ -99,9 +105,9 @@ static void give(struct stream_run *run, struct place *place)
             run->stopped = true;
         }
     }
-    pthread_mutex_lock(&run->executor->lock);
+    pthread_mutex_lock(&run->lock);
     ovl__list_remove(&place->done);
-    pthread_mutex_unlock(&run->executor->lock);
+    pthread_mutex_unlock(&run->lock);
     ovl_future_free(place->future);
     ovl__list_remove(&place->order);
     ovl__list_append(&run->free, &place->order);
@@ -113,33 +119,50 @@ static ovl_time wait_end(const struct stream_run *run)
     return run->later ? run->later_at : OVL_FOREVER;
 }
 
-/* Lets results gather for a while, as long as no worker runs out of tasks. The lock is held. */
+/* Lets results gather for a while, as long as no worker runs out of tasks. */
 static void doze(struct stream_run *run)
 {
-    struct ovl_executor *executor = run->executor;
+    struct ovl_counts counts;
+    ovl_executor_counts(run->executor, &counts);
     ovl_time end = ovl_after(run->stream->patience_ns);
     if (end > wait_end(run))
         end = wait_end(run);
+    pthread_mutex_lock(&run->lock);
     run->dozing = true;
-    while (executor->counts.queued && !ovl__wait(&run->progress, &executor->lock, end))
+    run->starving = !counts.queued;
+    while (!run->starving && !ovl__wait(&run->progress, &run->lock, end))
         ;
     run->dozing = false;
+    pthread_mutex_unlock(&run->lock);
+}
+
+static void help(struct stream_run *run)
+{
+    struct ovl_executor *executor = run->executor;
+    pthread_mutex_lock(&run->lock);
+    bool waits = ovl__list_empty(&run->done);
+    pthread_mutex_unlock(&run->lock);
+    if (!waits)
+        return;
+    pthread_mutex_lock(&executor->lock);
+    executor->ops->help(executor, NULL);
+    pthread_mutex_unlock(&executor->lock);
 }
 
 /* The first task that ended; NULL where the time is up. */
 static struct place *wait_done(struct stream_run *run)
 {
-    pthread_mutex_lock(&run->executor->lock);
     if (run->stream->patience_ns)
         doze(run);
-    if (ovl__list_empty(&run->done) && run->executor->ops->help)
-        run->executor->ops->help(run->executor, NULL);
+    if (run->executor->ops->help)
+        help(run);
+    pthread_mutex_lock(&run->lock);
     int error = 0;
     while (ovl__list_empty(&run->done) && !error)
-        error = ovl__wait(&run->progress, &run->executor->lock, wait_end(run));
+        error = ovl__wait(&run->progress, &run->lock, wait_end(run));
     struct place *place =
         ovl__list_empty(&run->done) ? NULL : ovl__of(run->done.next, struct place, done);
-    pthread_mutex_unlock(&run->executor->lock);
+    pthread_mutex_unlock(&run->lock);
     return place;
 }
 
@@ -191,10 +214,10 @@ static struct place *ready_now(struct stream_run *run)
         struct place *oldest = ovl__of(run->taken.next, struct place, order);
         return ovl_future_done(oldest->future) ? oldest : NULL;
     }
-    pthread_mutex_lock(&run->executor->lock);
+    pthread_mutex_lock(&run->lock);
     struct place *place =
         ovl__list_empty(&run->done) ? NULL : ovl__of(run->done.next, struct place, done);
-    pthread_mutex_unlock(&run->executor->lock);
+    pthread_mutex_unlock(&run->lock);
     return place;
 }
 
@@ -255,46 +278,45 @@ int ovl_map_stream(struct ovl_executor *executor, ovl_task_fn *fn, const struct 
     ovl__list_init(&run.taken);
     ovl__list_init(&run.done);
     ovl__wait_list_init(&run.progress);
+    pthread_mutex_init(&run.lock, NULL);
     int error = make_places(&run, stream->window ? stream->window : default_window(executor));
     if (error)
         return error;
     pump(&run);
     free(run.places);
+    pthread_mutex_destroy(&run.lock);
     if (run.error)
         return run.error;
     return run.failed ? OVL_ETASKS : 0;
 }
 
-/* --- a map over arrays is a stream over their places --- */
+/* --- a map over arrays, where the core has no better way, is a stream over their places --- */
 
 struct array_map {
-    const char *items;
-    size_t item_size;
-    char *results;
-    size_t result_size;
-    size_t count;
+    const struct ovl__map *map;
     size_t next;
-    struct ovl_outcome *outcomes;
     bool failed;
 };
 
 static int next_place(void *context, struct ovl_bytes *ret_item)
 {
-    struct array_map *map = context;
-    if (map->next == map->count)
+    struct array_map *run = context;
+    const struct ovl__map *map = run->map;
+    if (run->next == map->count)
         return 0;
     *ret_item = (struct ovl_bytes){
-        .data = map->items + map->next * map->item_size,
+        .data = map->items + run->next * map->item_size,
         .size = map->item_size,
     };
-    map->next++;
+    run->next++;
     return 1;
 }
 
 static int put_result(void *context, size_t index, const struct ovl_outcome *outcome,
                       struct ovl_bytes result)
 {
-    struct array_map *map = context;
+    struct array_map *run = context;
+    const struct ovl__map *map = run->map;
     struct ovl_outcome final = *outcome;
     if (!final.error && map->result_size && result.size != map->result_size)
         final.error = OVL_ERESULTSIZE;
@@ -302,14 +324,38 @@ static int put_result(void *context, size_t index, const struct ovl_outcome *out
         memcpy(map->results + index * map->result_size, result.data, map->result_size);
     if (map->outcomes)
         map->outcomes[index] = final;
-    map->failed |= final.error != 0;
+    run->failed |= final.error != 0;
     return 0;
+}
+
+static int map_by_stream(struct ovl_executor *executor, const struct ovl__map *map)
+{
+    struct array_map run = {.map = map};
+    struct ovl_stream stream = {
+        .next = next_place,
+        .each = put_result,
+        .context = &run,
+        .prompt = true,
+        .as_completed = true,
+    };
+    int error = ovl_map_stream(executor, map->fn, &stream);
+    return !error && run.failed ? OVL_ETASKS : error;
+}
+
+/* What a map finds where it ends before it has begun. */
+static void refuse_all(const struct ovl__map *map)
+{
+    if (map->result_size && map->count)
+        memset(map->results, 0, map->count * map->result_size);
+    for (size_t i = 0; map->outcomes && i < map->count; i++)
+        map->outcomes[i] = (struct ovl_outcome){.error = OVL_ECANCELED, .worker = OVL_NO_WORKER};
 }
 
 int ovl_map(struct ovl_executor *executor, ovl_task_fn *fn, const void *items, size_t item_size,
             void *results, size_t result_size, size_t count, struct ovl_outcome *outcomes)
 {
-    struct array_map map = {
+    struct ovl__map map = {
+        .fn = fn,
         .items = items,
         .item_size = item_size,
         .results = results,
@@ -317,21 +363,9 @@ int ovl_map(struct ovl_executor *executor, ovl_task_fn *fn, const void *items, s
         .count = count,
         .outcomes = outcomes,
     };
-    if (result_size && count)
-        memset(results, 0, count * result_size);
-    for (size_t i = 0; outcomes && i < count; i++)
-        outcomes[i] = (struct ovl_outcome){.error = OVL_ECANCELED, .worker = OVL_NO_WORKER};
-    if (executor->ops->map) {
-        const struct ovl__map whole = {fn, items, item_size, results, result_size, count, outcomes};
-        return executor->ops->map(executor, &whole);
-    }
-    struct ovl_stream stream = {
-        .next = next_place,
-        .each = put_result,
-        .context = &map,
-        .prompt = true,
-        .as_completed = true,
-    };
-    int error = ovl_map_stream(executor, fn, &stream);
-    return !error && map.failed ? OVL_ETASKS : error;
+    const struct ovl__model_ops *ops = executor->ops;
+    if (ops->core->map)
+        return ops->core->map(executor, &map);
+    refuse_all(&map);
+    return ops->map ? ops->map(executor, &map) : map_by_stream(executor, &map);
 }

@@ -1,5 +1,5 @@
 /* One after the other, in the thread that submits. */
-#include "executor/executor.h"
+#include "executor/queue.h"
 
 #include <errno.h>
 
@@ -52,6 +52,7 @@ static void sync_close(struct ovl_executor *executor, bool abandon)
 const struct ovl__model_ops ovl__model_sync = {
     .model = OVL_SYNC,
     .workers_max = OVL_COROUTINES_MAX,
+    .core = &ovl__core_queue,
     .open = sync_open,
     .queued = sync_queued,
     .close = sync_close,

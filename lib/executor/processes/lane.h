@@ -22,7 +22,7 @@
 #ifndef OVL_EXECUTOR_PROCESSES_LANE_H
 #define OVL_EXECUTOR_PROCESSES_LANE_H
 
-#include "executor/executor.h"
+#include "executor/queue.h"
 
 #include <overlap/task.h>
 #include <stdatomic.h>

@@ -80,7 +80,7 @@ static struct ovl__process *process_of(struct ovl__processes *processes,
         return ovl__list_empty(&processes->busy)
                    ? NULL
                    : ovl__of(processes->busy.next, struct ovl__process, link);
-    if (atomic_load_explicit(&future->state, memory_order_relaxed) != OVL__RUNNING ||
+    if (ovl__state_now(&future->state) != OVL__RUNNING ||
         future->outcome.worker >= processes->place_count)
         return NULL;
     return &processes->all[future->outcome.worker];

@@ -225,7 +225,7 @@ static void processes_cancel_running(struct ovl_executor *executor, struct ovl_f
         return;
     processes->returning = true;
     ovl__withdraw(processes, process);
-    if (atomic_load(&future->state) == OVL__QUEUED)
+    if (ovl__state_now(&future->state) == OVL__QUEUED)
         ovl__future_refuse(future, OVL_ECANCELED);
     else if (ovl__is_at_work(process, future))
         ovl__processes_kill(processes, process, OVL_ECANCELED);
@@ -288,6 +288,7 @@ static void processes_close(struct ovl_executor *executor, bool abandon)
 const struct ovl__model_ops ovl__model_processes = {
     .model = OVL_PROCESSES,
     .workers_max = OVL_WORKERS_MAX,
+    .core = &ovl__core_queue,
     .open = processes_open,
     .queued = processes_queued,
     .queued_many = processes_queued_many,

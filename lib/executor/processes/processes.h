@@ -12,9 +12,9 @@
 #ifndef OVL_EXECUTOR_PROCESSES_PROCESSES_H
 #define OVL_EXECUTOR_PROCESSES_PROCESSES_H
 
-#include "executor/executor.h"
 #include "executor/processes/helper.h"
 #include "executor/processes/lane.h"
+#include "executor/queue.h"
 
 #include <signal.h>
 #include <sys/types.h>

@@ -76,6 +76,7 @@ static void nested_close(struct ovl_executor *executor, bool abandon)
 static const struct ovl__model_ops in_worker = {
     .model = OVL_PROCESSES,
     .workers_max = OVL_WORKERS_MAX,
+    .core = &ovl__core_queue,
     .queued = nested_queued,
     .close = nested_close,
 };
@@ -252,8 +253,7 @@ static void begin_running(struct running *running, struct server *server,
     };
     ovl__list_init(&running->future.link);
     ovl__wait_list_init(&running->future.waiters);
-    atomic_init(&running->future.references, 1);
-    atomic_init(&running->future.state, OVL__RUNNING);
+    ovl__state_init(&running->future.state, OVL__RUNNING, 1);
 }
 
 /* What a task has written is written once its future is done. */
