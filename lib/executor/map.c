@@ -122,14 +122,18 @@ static ovl_time wait_end(const struct stream_run *run)
 /* Lets results gather for a while, as long as no worker runs out of tasks. */
 static void doze(struct stream_run *run)
 {
-    struct ovl_counts counts;
-    ovl_executor_counts(run->executor, &counts);
     ovl_time end = ovl_after(run->stream->patience_ns);
     if (end > wait_end(run))
         end = wait_end(run);
     pthread_mutex_lock(&run->lock);
-    run->dozing = true;
-    run->starving = !counts.queued;
+    run->dozing = true; /* whatever ends from here on looks whether there is more */
+    run->starving = false;
+    pthread_mutex_unlock(&run->lock);
+    struct ovl_counts counts;
+    ovl_executor_counts(run->executor, &counts);
+    pthread_mutex_lock(&run->lock);
+    if (!counts.queued)
+        run->starving = true;
     while (!run->starving && !ovl__wait(&run->progress, &run->lock, end))
         ;
     run->dozing = false;
