@@ -23,5 +23,6 @@ extern const struct verb advise_verb;
 extern const struct verb compare_verb;
 extern const struct verb fetch_verb;
 extern const struct verb origin_verb;
+extern const struct verb run_verb;
 
 #endif

@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct verb *const verbs[] = {&advise_verb, &compare_verb, &fetch_verb, &origin_verb};
+static const struct verb *const verbs[] = {&advise_verb, &compare_verb, &fetch_verb, &run_verb,
+                                           &origin_verb};
 
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 
@@ -51,7 +52,7 @@ static int unknown(const char *word)
     return EXIT_USAGE;
 }
 
-static int run_verb(int argc, char **argv)
+static int find_and_run(int argc, char **argv)
 {
     for (size_t n = 0; n < VERB_COUNT; n++) {
         if (strcmp(argv[0], verbs[n]->name) == 0) {
@@ -77,5 +78,5 @@ int main(int argc, char **argv)
         return print_help();
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
         return print_version();
-    return run_verb(argc - 1, argv + 1);
+    return find_and_run(argc - 1, argv + 1);
 }

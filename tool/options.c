@@ -306,6 +306,8 @@ static void help_name(const struct option *option, char *buffer, size_t size)
 static void print_option(const struct option *option)
 {
     char name[64];
+    if (!option->help)
+        return;
     help_name(option, name, sizeof name);
     const char *line = option->help;
     if (option->group)
@@ -338,7 +340,12 @@ int options_parse(const struct usage *usage, int argc, char **argv)
     while (cursor.next < argc) {
         const char *word = argv[cursor.next++];
         int error;
-        if (operands_only || word[0] != '-' || !word[1]) {
+        bool is_operand = word[0] != '-' || !word[1];
+        if (usage->rest && (is_operand || strcmp(word, "--") == 0)) {
+            *usage->rest = cursor.next - is_operand;
+            return OPTIONS_GO;
+        }
+        if (operands_only || is_operand) {
             error = take_operand(usage, word);
         } else if (strcmp(word, "--") == 0) {
             operands_only = true;

@@ -26,7 +26,7 @@ struct option {
     char letter;      /* 0: none */
     enum option_kind kind;
     const char *value;          /* what --help calls its value: "D"; NULL for a flag */
-    const char *help;           /* for --help; lines are broken at '\n' */
+    const char *help; /* for --help; lines are broken at '\n'; NULL: another name, not shown */
     void *target;               /* written when the option is met, left alone otherwise */
     uint64_t least;             /* of a number, a duration (ns) or a size (bytes) */
     uint64_t most;              /* 0: no limit but the type's */
@@ -49,6 +49,10 @@ struct usage {
     /* Takes an argument that is no option, as `take` does; NULL: there are none. */
     option_take_fn *operand;
     void *operand_target;
+
+    /* Where not NULL, what follows the options is the verb's: parsing ends at the first word that
+     * is no option, or behind "--", and *rest is the index of what follows. */
+    int *rest;
 };
 
 /* Parsing is done and the verb goes on. */

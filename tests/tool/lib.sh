@@ -52,6 +52,12 @@ await() {
     done
 }
 
+# is_gone FILE: whether the process whose number is in the file has ended; nobody may have waited for it.
+is_gone() {
+    read -r number <"$1"
+    ! grep -q '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$number/status" 2>/dev/null
+}
+
 milliseconds() {
     echo $(($(date +%s%N) / 1000000))
 }

@@ -1,0 +1,94 @@
+#!/bin/sh
+# Where items come from, and what is made of them.
+# shellcheck source=tests/tool/lib.sh
+. "$(dirname "$0")/../tool/lib.sh"
+
+# prints WANTED ARGUMENT...: what `overlap run` prints, its input from ./in where that is there.
+touch in
+prints() {
+    wanted=$1
+    shift
+    "$OVERLAP" run "$@" <in >out 2>err || fail "run $*: exit code $?: $(cat err)"
+    printf '%b' "$wanted" >wanted
+    cmp -s wanted out || fail "run $*: printed '$(cat out)', not '$(cat wanted)'"
+}
+
+prints 'a\nb c\n' -k echo ::: a 'b c'
+prints 'a-c\na-d\nb-c\nb-d\n' -k echo '{1}-{2}' ::: a b ::: c d
+prints 'a-x\nb-y\n' -k echo '{1}-{2}' ::: a b c :::+ x y
+prints 'a-x\nb-y\nc-x\n' -k --link echo '{1}-{2}' ::: a b c ::: x y
+prints 'a.b a a.b . a\n' echo '{} {.} {/} {//} {/.}' ::: a.b
+prints '/x/y.tar.gz /x/y.tar y.tar.gz /x y.tar\n' echo '{} {.} {/} {//} {/.}' ::: /x/y.tar.gz
+prints '2 1\n' echo '{-1} {-2}' ::: 1 ::: 2
+prints '[]\n' echo '[{3}]' ::: 1 ::: 2
+prints '1:a\n2:b\n' -k echo '{#}:{}' ::: a b
+prints '2 of 2\n' -k sh -c 'test {#} = 1 || echo {#} of {##}' ::: a b
+prints '1\n1\n' -w1 echo '{%}' ::: a b
+prints 'x {}\n' -I ,, echo ,, '{}' ::: x
+prints 'x y\n' echo ::: x ::: y
+
+printf 'a\n\nb c\nlast' >in
+prints 'a\n\nb c\nlast\n' -k echo
+prints 'a\nb c\nlast\n' -k -r echo
+prints 'a\n\nb c\nlast\n' -k -i in echo
+prints 'a\n\nb c\nlast\n' -k echo :::: in
+printf 'a\nb\0c\0' >in
+prints 'a\nb|\nc|\n' -k -0 echo '{}|'
+printf 'a,b;c' >in
+prints 'a,b\nc\n' -k -d ';' echo
+printf 'a\tb\nc\td\n' >in
+prints 'b a\nd c\n' -k --colsep '\t' echo '{2} {1}'
+printf 'a  b\nc d\n' >in
+prints 'b a\nd c\n' -k --colsep ' +' echo '{2} {1}'
+printf 'x,"a ""q"", b"\n"two\nlines",z\n' >in
+prints '[x] [a "q", b]\n[two\nlines] [z]\n' -k --csv echo '[{1}] [{2}]'
+
+seq 7 >in
+prints '1 2 3\n4 5 6\n7\n' -k -n3 echo
+prints '1 2 3 4 5 6 7\n' -m echo
+prints 'a1b a2b a3b a4b a5b a6b a7b\n' -X echo 'a{}b'
+prints '1 2 3\n4 5 6\n7\n' -k -m -s 6 echo
+prints 'b1 a1\nb2 a1\nb1 a2\n' -k -n1 sh -c 'test {1}{2} = a2b2 || echo {2} {1}' ::: a1 a2 ::: b1 b2
+
+# A command a line, for a shell; and items that a shell must not read.
+printf 'echo one | tr a-z A-Z\nX=two; echo $X\n' >in
+prints 'ONE\ntwo\n' -k --shell
+: >in
+# shellcheck disable=SC2016
+{
+    hostile='$(touch pwned) `touch pwned`; touch pwned #'"'"'"\'
+    for text in 'printf "%s\n" {}' "printf '%s\n' \"{}\"" "printf '%s\n' '{}'" \
+        'printf "%s\n" "$(printf "%s" {})"' 'f() { printf "%s\n" {}; }; f x'; do
+        "$OVERLAP" run --shell -- "$text" ::: "$hostile" >out 2>err </dev/null
+        [ "$(cat out)" = "$hostile" ] || fail "--shell $text: printed '$(cat out)': $(cat err)"
+    done
+    "$OVERLAP" run --shell --dry-run -- 'printf "%s\n" {}' ::: "$hostile" >script
+    [ "$(sh ./script)" = "$hostile" ] || fail "--dry-run: $(cat script)"
+    prints '$(id) ;|&\n' echo ::: '$(id) ;|&'
+}
+[ ! -e pwned ] || fail 'an item was run by a shell'
+prints "echo 'a b'\necho 'it'\\\\''s'\n" --dry-run echo ::: 'a b' "it's"
+
+# What no argument can have fails alone, and is told of as it is.
+printf 'good\nze\0ro\n\377\n' >in
+"$OVERLAP" run -k --json echo <in >out 2>err
+[ $? -eq 1 ] || fail 'an item with a zero byte: not exit code 1'
+says err 'ze.x00ro.: the item has a zero byte'
+says out '"item_base64":"/w=="'
+says out '"item_base64":"emUAcm8="\|"item":"ze.u0000ro"'
+says out '"done":2,"failed":1,"not_started":0'
+
+# Longer than an argument may be.
+head -c 200000 /dev/zero | tr '\0' x >in
+"$OVERLAP" run --json true <in >out 2>err
+[ $? -eq 1 ] || fail 'an item that is too long: not exit code 1'
+says err 'argument list too long: the item has 200000 bytes'
+
+expect 3 run echo :::: nowhere
+says err 'nowhere: cannot open it: No such file'
+expect 3 run -i . echo
+says err 'it is a folder'
+expect 0 run echo
+says err 'nothing to do'
+expect 0 run echo :::
+finish

@@ -1,0 +1,100 @@
+#!/bin/sh
+# The journal and the joblog: what a second call does, after any end of the first.
+# shellcheck source=tests/tool/lib.sh
+. "$(dirname "$0")/../tool/lib.sh"
+
+counts() {
+    says out "\"done\":$1,\"failed\":$2,\"not_started\":$3,\"from_journal\":$4,"
+}
+
+# A second call does what is left, and repeats nothing.
+cat >job <<'END'
+#!/bin/sh
+echo "$1" >>ran
+test "$1" != bad || test -e mended
+END
+chmod +x job
+expect 1 run --json --journal j ./job ::: a bad c c
+counts 3 1 0 0
+expect 1 run --json --journal j ./job ::: a bad c c d
+counts 4 1 0 4
+says out '"item":"bad".*"attempts":0,"journal":true'
+[ "$(sort ran | tr '\n' ' ')" = 'a bad c c d ' ] || fail "ran: $(cat ran)"
+# Equal items are separate tasks: a third c is new.
+expect 0 run --json --journal j ./job ::: c c c
+counts 3 0 0 2
+touch mended
+expect 0 run --json --journal j --retry-failed ./job ::: a bad c c d
+counts 5 0 0 4
+expect 0 run --json --journal j ./job ::: a bad c c d
+counts 5 0 0 5
+[ "$(grep -c bad ran)" -eq 2 ] || fail "bad ran $(grep -c bad ran) times"
+
+# Another command is not taken for the same, unless told.
+expect 2 run --journal j echo ::: a
+says err 'made for another command (./job {})'
+expect 0 run --json --journal j --resume true ::: a
+counts 1 0 0 1
+echo 'not a journal' >text
+expect 3 run --journal text true ::: a
+says err '--journal text: not a journal'
+expect 3 run --journal nowhere/j true ::: a
+says err '--journal nowhere/j: cannot open it'
+expect 2 run --resume true ::: a
+says err 'add --journal FILE'
+
+# Two at once: the second is refused, and harms nothing.
+mkfifo go
+"$OVERLAP" run --journal two -- sh -c 'read line <go' ::: a 2>first &
+pid=$!
+await test -s two || fail 'no journal was made'
+expect 3 run --journal two -- sh -c 'read line <go' ::: a
+says err 'another overlap uses it now'
+echo >go
+wait "$pid" || fail "the first of two: $(cat first)"
+
+# Killed at some moment, again and again: what was recorded is not repeated, what was cut off is not
+# recorded, and in the end each is done.
+cat >step <<'END'
+#!/bin/sh
+echo "$1" >>begun
+sleep 0.02
+echo "$1" >>ended
+END
+chmod +x step
+seq 60 >sixty
+rounds=0
+until "$OVERLAP" run --json --journal kills -w4 -i sixty ./step >out 2>err; do
+    rounds=$((rounds + 1))
+    [ "$rounds" -lt 100 ] || fail 'it never came to an end'
+done &
+loop=$!
+kills=0
+while kill -0 "$loop" 2>/dev/null && [ "$kills" -lt 12 ]; do
+    sleep 0.1
+    victim=$(pgrep -P "$loop" -x overlap | head -n 1)
+    [ -z "$victim" ] || { kill -KILL "$victim" 2>/dev/null && kills=$((kills + 1)); }
+done
+wait "$loop"
+[ "$kills" -gt 2 ] || fail "killed only $kills times"
+"$OVERLAP" run --json --journal kills -w4 -i sixty ./step >out 2>err
+counts 60 0 0 60
+[ "$(sort -u ended | wc -l)" -eq 60 ] || fail "only $(sort -u ended | wc -l) of 60 came to an end"
+# A job may run twice only where it was cut off between its end and its record: no more than ran at once.
+[ "$(wc -l <ended)" -le $((60 + 4 * kills)) ] || fail "$(wc -l <ended) ends of 60 jobs"
+
+# The joblog is GNU parallel's.
+expect 1 run --joblog log -k -- sh -c 'exit {}' ::: 0 3
+head -n 1 log | grep -q '^Seq	Host	Starttime	JobRuntime	Send	Receive	Exitval	Signal	Command$' ||
+    fail "joblog: $(cat log)"
+awk -F'\t' '$1 == 2 && $7 == 3 && $8 == 0 && $9 == "sh -c '"'exit 3'"'" { found = 1 } END { exit !found }' log ||
+    fail "joblog: $(cat log)"
+expect 1 run --json --joblog log --resume -- sh -c 'exit {}' ::: 0 3 0
+counts 2 1 0 2
+expect 0 run --json --joblog log --retry-failed -- true ::: 0 3 0
+counts 3 0 0 2
+expect 3 run --joblog nowhere/log true ::: a
+says err '--joblog nowhere/log: cannot open it'
+expect 3 run --joblog /dev/full true ::: a
+says err '--joblog /dev/full: cannot write it'
+finish

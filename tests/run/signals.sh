@@ -1,0 +1,96 @@
+#!/bin/sh
+# Interrupts, and that no job outlives overlap.
+# shellcheck source=tests/tool/lib.sh
+. "$(dirname "$0")/../tool/lib.sh"
+
+# begin ARGUMENT...: `overlap run` in the background, its number in $pid.
+begin() {
+    rm -f begun ended
+    "$OVERLAP" run "$@" >out 2>err </dev/null &
+    pid=$!
+}
+
+# ends CODE: what it exits with.
+ends() {
+    wait "$pid"
+    code=$?
+    [ "$code" -eq "$1" ] || fail "exit code $code, not $1: $(cat err)"
+}
+
+# Once: no more jobs, what runs comes to its end.
+mkfifo go
+begin --json -w1 -- sh -c 'echo $$ >begun; read line <go; echo {} >>ended' ::: a b c
+await test -s begun || fail 'no job began'
+kill -INT "$pid"
+await grep -q 'interrupted: no more jobs begin' err || fail "interrupt: $(cat err)"
+echo >go
+ends 130
+[ "$(cat ended)" = a ] || fail "interrupt: $(cat ended)"
+says out '"done":1,"failed":0,"not_started":2'
+says out '"interrupted":true'
+
+# Twice: what runs is asked to end, with all that it started, and is not recorded.
+begin --json --journal j -w1 -- sh -c 'sleep 100 & echo $! >inner; echo $$ >begun; wait' ::: a b
+await test -s begun || fail 'no job began'
+kill -INT "$pid"
+await grep -q interrupted err || fail "interrupt: $(cat err)"
+kill -INT "$pid"
+ends 130
+says out '"done":0,"failed":1,"not_started":1'
+await is_gone begun || fail 'the second interrupt left the job'
+await is_gone inner || fail "the second interrupt left the job's own"
+expect 0 run --json --journal j --resume true ::: a b
+says out '"from_journal":0'
+
+# A job that does not hear is killed.
+begin -w1 -- sh -c 'trap "" TERM; echo $$ >begun; while :; do sleep 0.1; done' ::: a
+await test -s begun || fail 'no job began'
+kill -TERM "$pid"
+ends 130
+await is_gone begun || fail 'a job that ignores SIGTERM was left'
+
+# Interrupted while it waits for items.
+mkfifo items
+"$OVERLAP" run echo <items >out 2>err &
+pid=$!
+exec 5>items
+echo one >&5
+await grep -q one out || fail 'an item was not run while the next was awaited'
+kill -INT "$pid"
+ends 130
+exec 5>&-
+
+# Killed itself: no job is left, nor what it started.
+begin -w2 -- sh -c 'sleep 100 & echo $! >inner{}; echo $$ >begun{}; wait' ::: 1 2
+await test -s begun1 && await test -s begun2 || fail 'no jobs began'
+kill -KILL "$pid"
+wait "$pid"
+for file in begun1 begun2 inner1 inner2; do
+    await is_gone "$file" || fail "SIGKILL of overlap left $file"
+done
+
+# The same at whatever moment, with jobs that begin and end all the time.
+seq 100000 >many
+round=0
+while [ "$round" -lt 15 ]; do
+    round=$((round + 1))
+    mark=0.00$round$$
+    "$OVERLAP" run -w4 -i many sleep "$mark" >out 2>err &
+    pid=$!
+    sleep 0.1$round
+    kill -KILL "$pid" || fail 'overlap had ended before it was killed'
+    wait "$pid"
+    await sh -c "! pgrep -f '^sleep $mark' >/dev/null" || fail 'SIGKILL of overlap left a job'
+done
+
+# The number of workers is changed while it runs.
+begin -w1 -- sh -c 'echo {} >>begun; until test -e end; do sleep 0.05; done' ::: a b c
+await test -s begun || fail 'no job began'
+kill -USR1 "$pid"
+await sh -c 'test $(wc -l <begun) -eq 2' || fail 'SIGUSR1 is not one more'
+says err 'workers: 2, as the signal asks'
+kill -USR2 "$pid"
+await grep -q 'workers: 1, as' err || fail 'SIGUSR2 is not one fewer'
+touch end
+ends 0
+finish

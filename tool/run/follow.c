@@ -1,0 +1,156 @@
+#include "run/follow.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Between asking a process whose time is up to end, and killing it. */
+#define GRACE_NS OVL_SECOND
+
+#define READ_BYTES (32u << 10)
+
+/* What may be in a pipe whose writer has ended, at most. */
+#define REST_BYTES (1u << 20)
+
+enum { POLL_PROCESS = JOB_STREAMS, POLL_COUNT };
+
+static int take(struct follow *follow, int stream, const char *bytes, size_t size)
+{
+    struct job_shared *shared = follow->shared;
+    int error = 0;
+    if (size && (shared->output == JOB_GROUPED || shared->keep_output))
+        error = capture_append(&follow->job->streams[stream], shared->spool, bytes, size);
+    if (!error && shared->output == JOB_AS_IT_COMES)
+        error = shared->take(shared->take_context, follow->job, stream, bytes, size);
+    return error;
+}
+
+static void end_stream(struct follow *follow, int stream)
+{
+    close(follow->reads[stream]);
+    follow->reads[stream] = -1;
+    take(follow, stream, NULL, 0);
+}
+
+static void signal_group(struct follow *follow, int number)
+{
+    kill(-follow->process, number);
+}
+
+/* Reads what is there. Returns how much; 0: the stream has ended, or nothing more is wanted. */
+static size_t read_stream(struct follow *follow, int stream)
+{
+    char buffer[READ_BYTES];
+    ssize_t size = read(follow->reads[stream], buffer, sizeof buffer);
+    if (size < 0 && (errno == EINTR || errno == EAGAIN))
+        return 1;
+    int error = size > 0 ? take(follow, stream, buffer, (size_t)size) : 0;
+    if (error && !follow->error) {
+        follow->error = error;
+        signal_group(follow, SIGKILL);
+    }
+    if (size > 0 && !error)
+        return (size_t)size;
+    end_stream(follow, stream);
+    return 0;
+}
+
+static int until_ms(ovl_time deadline)
+{
+    if (deadline == OVL_FOREVER)
+        return -1;
+    ovl_time left = deadline - ovl_now();
+    if (left <= 0)
+        return 0;
+    ovl_time ms = (left + OVL_MILLISECOND - 1) / OVL_MILLISECOND;
+    return ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+static void set_polls(const struct follow *follow, int process, struct pollfd polls[POLL_COUNT])
+{
+    for (int n = 0; n < JOB_STREAMS; n++)
+        polls[n] = (struct pollfd){.fd = follow->reads[n], .events = POLLIN};
+    polls[POLL_PROCESS] = (struct pollfd){.fd = process, .events = POLLIN};
+}
+
+/* Its time is up: first it is asked, then it is killed. */
+static void look_at_time(struct follow *follow)
+{
+    if (ovl_now() < follow->deadline)
+        return;
+    signal_group(follow, follow->timed_out ? SIGKILL : SIGTERM);
+    follow->deadline = follow->timed_out ? OVL_FOREVER : ovl_after(GRACE_NS);
+    follow->timed_out = true;
+}
+
+static bool has_streams(const struct follow *follow)
+{
+    return follow->reads[JOB_OUT] >= 0 || follow->reads[JOB_ERR] >= 0;
+}
+
+/* Until the process has ended; where the system has no descriptors of processes, its streams. */
+static void follow_streams(struct follow *follow, int process)
+{
+    struct pollfd polls[POLL_COUNT];
+    while (process >= 0 || has_streams(follow)) {
+        set_polls(follow, process, polls);
+        if (poll(polls, POLL_COUNT, until_ms(follow->deadline)) < 0 && errno != EINTR)
+            break;
+        for (int n = 0; n < JOB_STREAMS; n++)
+            if (follow->reads[n] >= 0 && polls[n].revents)
+                read_stream(follow, n);
+        if (polls[POLL_PROCESS].revents)
+            break;
+        look_at_time(follow);
+    }
+}
+
+/* What is left in the pipes of a process that has ended. */
+static void read_rest(struct follow *follow)
+{
+    for (int n = 0; n < JOB_STREAMS; n++) {
+        size_t rest = 0;
+        struct pollfd look = {.fd = follow->reads[n], .events = POLLIN};
+        while (follow->reads[n] >= 0 && rest < REST_BYTES && poll(&look, 1, 0) > 0) {
+            size_t size = read_stream(follow, n);
+            rest += size;
+        }
+        if (follow->reads[n] >= 0)
+            end_stream(follow, n);
+    }
+}
+
+static ovl_time time_of(struct timeval value)
+{
+    return value.tv_sec * OVL_SECOND + value.tv_usec * OVL_MICROSECOND;
+}
+
+static void reap(struct follow *follow)
+{
+    struct rusage usage = {0};
+    /* Its number may be another's once it was waited for: nobody may signal it any more. */
+    siginfo_t info;
+    while (waitid(P_PID, (id_t)follow->process, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR)
+        ;
+    guard_forget(follow->shared->guard, follow->slot);
+    pid_t ended;
+    while ((ended = wait4(follow->process, &follow->status, 0, &usage)) < 0 && errno == EINTR)
+        ;
+    if (ended < 0 && !follow->error)
+        follow->error = -errno;
+    follow->cpu_ns = time_of(usage.ru_utime) + time_of(usage.ru_stime);
+    follow->resident_bytes = (size_t)usage.ru_maxrss * 1024;
+}
+
+void follow_process(struct follow *follow)
+{
+    int process = (int)syscall(SYS_pidfd_open, follow->process, 0);
+    follow_streams(follow, process);
+    read_rest(follow);
+    if (process >= 0)
+        close(process);
+    reap(follow);
+}

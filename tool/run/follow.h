@@ -1,0 +1,32 @@
+/* Following a process to its end: its output, its time, and what it took. For job.c alone. */
+#ifndef TOOL_RUN_FOLLOW_H
+#define TOOL_RUN_FOLLOW_H
+
+#include "run/job.h"
+
+#include <sys/wait.h>
+
+struct follow {
+    struct job_shared *shared;
+    struct job *job;
+    pid_t process;
+    struct guard_slot *slot;
+    int reads[JOB_STREAMS]; /* closed when it returns; -1: none */
+    ovl_time deadline;
+
+    /* Results: */
+    int status; /* as wait's */
+    bool timed_out;
+    int error; /* -errno: its output could not be taken, and it was ended */
+    ovl_time cpu_ns;
+    size_t resident_bytes;
+};
+
+/*
+ * Takes the output until the process has ended. What it left behind in its pipes is read; whoever
+ * else holds them (a daemon that it started) is not waited for. When the deadline passes its
+ * process group is asked to end, and killed a second later.
+ */
+void follow_process(struct follow *follow);
+
+#endif

@@ -1,0 +1,188 @@
+#include "run/pieces.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What may stand between the braces behind a position. */
+static const struct {
+    const char *text;
+    enum piece_change change;
+} changes[] = {
+    {"/.", CHANGE_NAME_NO_EXTENSION},
+    {"//", CHANGE_FOLDER},
+    {".", CHANGE_NO_EXTENSION},
+    {"/", CHANGE_NAME},
+    {"", CHANGE_NONE},
+};
+
+static const struct {
+    const char *text;
+    enum piece_kind kind;
+} counters[] = {{"#", PIECE_NUMBER}, {"%", PIECE_SLOT}, {"##", PIECE_TOTAL}};
+
+/* A position such as 12 or -1, from `text` up to `end`. Returns how many bytes it takes. */
+static size_t read_position(const char *text, const char *end, int *ret_position)
+{
+    const char *at = text;
+    bool negative = at < end && *at == '-';
+    int position = 0;
+    at += negative;
+    const char *digits = at;
+    while (at < end && *at >= '0' && *at <= '9' && position < 100000)
+        position = 10 * position + (*at++ - '0');
+    if (at == digits || !position)
+        return 0;
+    *ret_position = negative ? -position : position;
+    return (size_t)(at - text);
+}
+
+/* Reads what stands between braces. False: it is no replacement string. */
+static bool read_braces(const char *text, const char *end, struct piece *ret_piece)
+{
+    size_t size = (size_t)(end - text);
+    for (size_t n = 0; n < sizeof counters / sizeof *counters; n++) {
+        if (strlen(counters[n].text) == size && memcmp(text, counters[n].text, size) == 0) {
+            ret_piece->kind = counters[n].kind;
+            return true;
+        }
+    }
+    ret_piece->kind = PIECE_FIELD;
+    ret_piece->position = 0;
+    text += read_position(text, end, &ret_piece->position);
+    size = (size_t)(end - text);
+    for (size_t n = 0; n < sizeof changes / sizeof *changes; n++) {
+        if (strlen(changes[n].text) == size && memcmp(text, changes[n].text, size) == 0) {
+            ret_piece->change = changes[n].change;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A replacement string at the beginning of `text`; its length, or 0. */
+static size_t read_replacement(const char *text, const char *replace, struct piece *ret_piece)
+{
+    *ret_piece = (struct piece){0};
+    size_t size = strlen(replace);
+    if (size && strncmp(text, replace, size) == 0) {
+        ret_piece->kind = PIECE_FIELD;
+    } else {
+        const char *end = text[0] == '{' ? strchr(text, '}') : NULL;
+        /* What stands for {} is another: then {} is text. */
+        if (!end || end == text + 1 || !read_braces(text + 1, end, ret_piece))
+            return 0;
+        size = (size_t)(end - text) + 1;
+    }
+    ret_piece->text = (struct ovl_bytes){text, size};
+    return size;
+}
+
+static int add(struct pieces *pieces, const struct piece *piece)
+{
+    struct piece *list = realloc(pieces->list, (pieces->count + 1) * sizeof *list);
+    if (!list)
+        return -ENOMEM;
+    pieces->list = list;
+    pieces->list[pieces->count++] = *piece;
+    return 0;
+}
+
+static int add_text(struct pieces *pieces, const char *text, size_t size)
+{
+    const struct piece piece = {.kind = PIECE_TEXT, .text = {text, size}};
+    return size ? add(pieces, &piece) : 0;
+}
+
+int pieces_cut(const char *word, const char *replace, struct pieces *ret_pieces)
+{
+    struct pieces pieces = {0};
+    const char *text = word;
+    int error = 0;
+    while (*word && !error) {
+        struct piece piece;
+        size_t size = read_replacement(word, replace, &piece);
+        if (!size) {
+            word++;
+            continue;
+        }
+        error = add_text(&pieces, text, (size_t)(word - text)) || add(&pieces, &piece);
+        word += size;
+        text = word;
+    }
+    if (error || add_text(&pieces, text, (size_t)(word - text))) {
+        pieces_release(&pieces);
+        return -ENOMEM;
+    }
+    *ret_pieces = pieces;
+    return 0;
+}
+
+void pieces_release(struct pieces *pieces)
+{
+    free(pieces->list);
+    *pieces = (struct pieces){0};
+}
+
+bool pieces_have(const struct pieces *pieces, enum piece_kind least)
+{
+    for (size_t n = 0; n < pieces->count; n++)
+        if (pieces->list[n].kind >= least)
+            return true;
+    return false;
+}
+
+/* Where the name begins, behind the last slash. */
+static size_t name_start(struct ovl_bytes field)
+{
+    const char *bytes = field.data;
+    size_t at = field.size;
+    while (at && bytes[at - 1] != '/')
+        at--;
+    return at;
+}
+
+static struct ovl_bytes without_extension(struct ovl_bytes field)
+{
+    const char *bytes = field.data;
+    size_t start = name_start(field);
+    for (size_t at = field.size; at-- > start;)
+        if (bytes[at] == '.')
+            return (struct ovl_bytes){bytes, at};
+    return field;
+}
+
+static struct ovl_bytes name_of(struct ovl_bytes field)
+{
+    size_t start = name_start(field);
+    return (struct ovl_bytes){(const char *)field.data + start, field.size - start};
+}
+
+static struct ovl_bytes folder_of(struct ovl_bytes field)
+{
+    const char *bytes = field.data;
+    while (field.size > 1 && bytes[field.size - 1] == '/')
+        field.size--;
+    size_t start = name_start(field);
+    if (!start)
+        return (struct ovl_bytes){".", 1};
+    while (start > 1 && bytes[start - 1] == '/')
+        start--;
+    return (struct ovl_bytes){bytes, start};
+}
+
+struct ovl_bytes piece_apply(enum piece_change change, struct ovl_bytes field)
+{
+    switch (change) {
+    case CHANGE_NO_EXTENSION:
+        return without_extension(field);
+    case CHANGE_NAME:
+        return name_of(field);
+    case CHANGE_FOLDER:
+        return folder_of(field);
+    case CHANGE_NAME_NO_EXTENSION:
+        return without_extension(name_of(field));
+    default:
+        return field;
+    }
+}

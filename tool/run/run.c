@@ -1,0 +1,471 @@
+/* `overlap run`: a command for each item, several at once. */
+#include "command.h"
+#include "options.h"
+#include "report/console.h"
+#include "report/output.h"
+#include "run/choices.h"
+#include "run/control.h"
+#include "run/inputs.h"
+#include "run/pace.h"
+#include "run/printer.h"
+#include "run/records.h"
+#include "run/setup.h"
+#include "run/spawn.h"
+#include "run/status.h"
+#include "run/told.h"
+
+#include <errno.h>
+#include <overlap.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Jobs that wait, with -k, for one before them, at most. */
+#define WAITING_MOST 20000
+
+/* How soon an input that has nothing now is looked at again, while jobs run. */
+#define LATER_LEAST_NS OVL_MILLISECOND
+#define LATER_MOST_NS  (20 * OVL_MILLISECOND)
+
+/* How long a short job's end may wait to be taken together with others. */
+#define PATIENCE_NS OVL_MILLISECOND
+
+/* How long input is read on, only to be counted, where it has nothing now. */
+#define COUNT_PATIENCE_MS 100
+
+struct run {
+    struct choices choices;
+    struct setup setup;
+    struct pace *pace;
+    struct control *control;
+    struct printer *printer;
+    struct status *status;
+    struct tally tally;
+    ovl_time began;
+    uint64_t given; /* rows that were given to workers */
+    uint64_t taken; /* and came back */
+    ovl_time later_ns;
+    bool input_ended;
+    bool halted;
+    bool halted_by_success;
+    bool refused; /* the machine refused something: what it was has been said */
+    bool command_told;
+    struct text document;
+    bool document_begun;
+};
+
+/* --- jobs that have ended --- */
+
+static void refuse(struct run *run)
+{
+    run->refused = true;
+    control_end(run->control);
+}
+
+static void print_document(struct run *run)
+{
+    if (run->document.failed)
+        refuse(run);
+    printer_write(run->printer, (struct ovl_bytes){run->document.bytes, run->document.size});
+    text_clear(&run->document);
+}
+
+/* Told of each job after its output was printed, in the order of printing. */
+static void printed(void *context, struct job *job)
+{
+    struct run *run = context;
+    if (job->state == JOB_NOT_STARTED)
+        return;
+    if (job->state != JOB_DONE && !job->remembered && !run->command_told)
+        told_failure(job);
+    if (run->choices.json) {
+        text_add_string(&run->document, run->document_begun ? ",\n" : "\n");
+        run->document_begun = true;
+        told_json(&run->document, job);
+        print_document(run);
+    } else if (run->choices.json_lines) {
+        told_json(&run->document, job);
+        text_add_string(&run->document, "\n");
+        print_document(run);
+    }
+}
+
+/* A command that is one and the same for all items, and cannot be run, is told of once. */
+static void look_at_command(struct run *run, const struct job *job)
+{
+    bool gone = job->refusal == ENOENT || job->refusal == EACCES;
+    if (!gone || !run->setup.shared.path || run->command_told)
+        return;
+    console_error("%s: %s; no more jobs begin", run->setup.shared.path, strerror(job->refusal));
+    run->command_told = true;
+    refuse(run);
+}
+
+static void look_at_halt(struct run *run)
+{
+    const struct halt_rule *rule = &run->choices.halt;
+    const struct halt_counts counts = {
+        .done = run->tally.done, .failed = run->tally.failed, .total = run->setup.shared.total};
+    if (run->halted || !halt_is_due(rule, &counts))
+        return;
+    run->halted = true;
+    run->halted_by_success = rule->what == HALT_SUCCESS;
+    console_error("--halt: %s; no more jobs begin", rule->what == HALT_FAIL ? "a job failed"
+                                                    : rule->what == HALT_SUCCESS
+                                                        ? "a job succeeded"
+                                                        : "enough jobs have ended");
+    if (rule->when == HALT_NOW)
+        control_cut(run->control);
+    else
+        control_end(run->control);
+}
+
+static void look_at_output(struct run *run)
+{
+    int error = printer_error(run->printer);
+    if (!error || run->refused)
+        return;
+    console_error("cannot write to standard output: %s; %s", strerror(-error),
+                  error == -EPIPE ? "its reader went away; let it read to the end"
+                                  : "send it elsewhere");
+    refuse(run);
+    control_cut(run->control);
+}
+
+static void end_job(struct run *run, struct job *job)
+{
+    tally_add(&run->tally, job);
+    atomic_store(&run->setup.shared.median_ns, median_of(&run->tally.median));
+    if (job->state != JOB_NOT_STARTED && !job->remembered) {
+        look_at_command(run, job);
+        if (!run->command_told && records_add(run->setup.records, job) < 0 && !run->refused)
+            refuse(run);
+        if (run->choices.trace_commands)
+            setup_tell_command(&run->setup, job);
+    }
+    pace_ended(run->pace, job);
+    status_add(run->status, job);
+    printer_add(run->printer, job);
+    look_at_halt(run);
+    look_at_output(run);
+}
+
+static int take_job(void *context, size_t index, const struct ovl_outcome *outcome,
+                    struct ovl_bytes result)
+{
+    struct run *run = context;
+    struct job *job = job_of_result(result);
+    (void)index;
+    run->taken++;
+    if (job) {
+        end_job(run, job);
+        return 0;
+    }
+    console_error("a job was lost: %s", ovl_error_message(outcome->error));
+    run->tally.failed++;
+    refuse(run);
+    return 0;
+}
+
+/* --- items --- */
+
+/* Waits for input, or for the end of all. */
+static void wait_for_input(struct run *run)
+{
+    struct pollfd polls[] = {
+        {.fd = inputs_descriptor(run->setup.inputs), .events = POLLIN},
+        {.fd = control_descriptor(run->control), .events = POLLIN},
+    };
+    poll(polls, 2, -1);
+}
+
+/* A row that the journal has: told of, and not run. Returns 1 where that is so, 0, -1. */
+static int look_in_records(struct run *run, struct ovl_bytes row)
+{
+    struct job *job;
+    if (!records_may_find(run->setup.records))
+        return 0;
+    int found = records_find(run->setup.records, (struct row *)row.data, row.size, &job);
+    if (found == 1)
+        end_job(run, job);
+    return found;
+}
+
+/* As inputs_next, without waiting while jobs run. */
+static int read_row(struct run *run, struct ovl_bytes *ret_row)
+{
+    for (;;) {
+        int result = inputs_next(run->setup.inputs, false, ret_row);
+        if (result != SOURCE_LATER || run->given != run->taken)
+            return result;
+        wait_for_input(run);
+        if (atomic_load(&run->setup.shared.stop))
+            return 0;
+    }
+}
+
+/* While input has nothing, it is looked at less and less often. */
+static ovl_time longer(ovl_time later_ns)
+{
+    return later_ns < LATER_MOST_NS / 2 ? 2 * later_ns : LATER_MOST_NS;
+}
+
+/* Whether enough items were taken for now: they take memory, and input is not read in vain. */
+static bool is_ahead(struct run *run)
+{
+    return run->given - run->taken >= setup_ahead(&run->choices, pace_workers(run->pace));
+}
+
+static int next_row(void *context, struct ovl_bytes *ret_item)
+{
+    struct run *run = context;
+    if (atomic_load(&run->setup.shared.stop))
+        return 0;
+    if (is_ahead(run) || printer_waiting(run->printer) >= WAITING_MOST) {
+        run->later_ns = OVL_FOREVER;
+        return OVL_STREAM_LATER;
+    }
+    for (;;) {
+        int result = read_row(run, ret_item);
+        if (result == SOURCE_LATER) {
+            run->later_ns = longer(run->later_ns == OVL_FOREVER ? LATER_LEAST_NS : run->later_ns);
+            return OVL_STREAM_LATER;
+        }
+        run->later_ns = LATER_LEAST_NS;
+        run->input_ended = result == 0;
+        if (result != 1) {
+            if (result < 0)
+                refuse(run);
+            return 0;
+        }
+        int found = look_in_records(run, *ret_item);
+        if (found < 0)
+            refuse(run);
+        if (found < 0 || atomic_load(&run->setup.shared.stop))
+            return 0;
+        if (!found) {
+            run->given++;
+            return 1;
+        }
+    }
+}
+
+static ovl_time when_later(void *context)
+{
+    struct run *run = context;
+    return run->later_ns == OVL_FOREVER ? OVL_FOREVER : ovl_after(run->later_ns);
+}
+
+/*
+ * What was not begun is counted: of input that is still to come, as much as comes without a long
+ * wait.
+ */
+static void count_rest(struct run *run)
+{
+    struct ovl_bytes row;
+    if (run->input_ended)
+        return;
+    for (;;) {
+        int result = inputs_next(run->setup.inputs, false, &row);
+        struct pollfd look = {.fd = inputs_descriptor(run->setup.inputs), .events = POLLIN};
+        if (result == SOURCE_LATER && poll(&look, 1, COUNT_PATIENCE_MS) > 0)
+            continue;
+        if (result != 1)
+            return;
+        run->tally.not_started++;
+    }
+}
+
+/* --- the whole --- */
+
+static int run_jobs(struct run *run, const struct pace_plan *plan)
+{
+    enum ovl_model model = setup_model(&run->choices, plan);
+    const struct ovl_options options = {
+        .workers = plan->most,
+        .limit = plan->start,
+        .session_open = setup_session,
+        .session_context = &run->setup.shared,
+        .stack_bytes = 128 << 10,
+    };
+    struct ovl_executor *executor;
+    int error = ovl_executor_open(model, &options, &executor);
+    if (error) {
+        console_error("cannot begin: %s; give fewer --workers", ovl_error_message(error));
+        run->refused = true;
+        return error;
+    }
+    pace_steer(run->pace, executor);
+    const struct ovl_stream stream = {
+        .next = next_row,
+        .each = take_job,
+        .context = run,
+        .as_completed = true,
+        .later = when_later,
+        .window = setup_window(plan),
+    };
+    error = ovl_map_stream(executor, job_task, &stream);
+    if (error && error != OVL_ETASKS && !run->refused) {
+        console_error("stopped: %s", ovl_error_message(error));
+        run->refused = true;
+    }
+    pace_steer(run->pace, NULL);
+    ovl_executor_close(executor, OVL_FOREVER);
+    return 0;
+}
+
+static void end_document(struct run *run, const struct pace_plan *plan)
+{
+    char reason[240];
+    pace_reason(run->pace, reason, sizeof reason);
+    const struct told_end end = {
+        .tally = &run->tally,
+        .wall_seconds = (double)(ovl_now() - run->began) / (double)OVL_SECOND,
+        .model = ovl_model_name(setup_model(&run->choices, plan)),
+        .workers = pace_workers(run->pace),
+        .workers_reason = reason,
+        .interrupted = control_interrupted(run->control),
+    };
+    if (run->choices.json)
+        text_add_string(&run->document, "\n],");
+    else if (run->choices.json_lines)
+        text_add_string(&run->document, "{");
+    else
+        return;
+    told_json_counts(&run->document, &end);
+    text_add_string(&run->document, "}\n");
+    print_document(run);
+}
+
+static void tell_end(struct run *run)
+{
+    const struct tally *tally = &run->tally;
+    if (run->choices.verbose) {
+        char reason[240];
+        pace_reason(run->pace, reason, sizeof reason);
+        console_line("overlap run: workers: %s", reason);
+    }
+    if (tally->not_started || control_interrupted(run->control))
+        console_error("%llu done, %llu failed, %llu not started", (unsigned long long)tally->done,
+                      (unsigned long long)tally->failed, (unsigned long long)tally->not_started);
+    else if (!tally_ended(tally))
+        console_error("nothing to do: there are no items");
+}
+
+static int exit_code(const struct run *run)
+{
+    if (run->refused)
+        return EXIT_REFUSED;
+    if (control_interrupted(run->control))
+        return EXIT_INTERRUPTED;
+    if (run->halted_by_success)
+        return EXIT_DONE;
+    return run->tally.failed ? EXIT_TASKS_FAILED : EXIT_DONE;
+}
+
+static struct printer *open_printer(struct run *run)
+{
+    bool json = run->choices.json || run->choices.json_lines;
+    const struct printer_options options = {
+        .spool = run->setup.spool,
+        .keep_order = run->choices.keep_order,
+        .tag = run->setup.tag,
+        .total = run->setup.shared.total,
+        .all_to_error = json,
+        .silent = json && run->choices.results,
+        .printed = printed,
+        .context = run,
+    };
+    struct printer *printer = printer_new(&options);
+    if (!printer)
+        console_error("out of memory");
+    run->setup.shared.take_context = printer;
+    return printer;
+}
+
+static int execute(struct run *run, const struct pace_plan *plan)
+{
+    const struct control_options control = {
+        .shared = &run->setup.shared,
+        .pace = run->pace,
+        .memory_free = run->choices.memory_free,
+        .load = run->setup.load,
+    };
+    run->printer = open_printer(run);
+    run->control = run->printer ? control_start(&control) : NULL;
+    if (!run->control)
+        return EXIT_REFUSED;
+    run->status = status_new(&run->choices, run->setup.shared.total);
+    if (run->choices.json) {
+        text_add_string(&run->document, "{\"items\":[");
+        print_document(run);
+    }
+    run_jobs(run, plan);
+    printer_finish(run->printer);
+    status_end(run->status);
+    count_rest(run);
+    end_document(run, plan);
+    look_at_output(run);
+    tell_end(run);
+    int code = exit_code(run);
+    control_stop(run->control);
+    return code;
+}
+
+/* What is not there is told once, before anything begins. */
+static int refuse_command(struct run *run)
+{
+    run->input_ended = false;
+    count_rest(run);
+    if (run->choices.json || run->choices.json_lines) {
+        const struct told_end end = {.tally = &run->tally,
+                                     .model = "sync",
+                                     .workers = 0,
+                                     .workers_reason = "nothing was begun"};
+        text_add_string(&run->document, run->choices.json ? "{\"items\":[]," : "{");
+        told_json_counts(&run->document, &end);
+        text_add_string(&run->document, "}\n");
+        fwrite(run->document.bytes, 1, run->document.size, stdout);
+    }
+    return output_finish(EXIT_REFUSED);
+}
+
+static int run_prepared(struct run *run)
+{
+    const struct pace_plan plan = pace_plan(&run->choices);
+    int code = setup_open(&run->setup, &run->choices, &plan);
+    if (code == SETUP_NO_COMMAND)
+        return refuse_command(run);
+    if (code)
+        return code;
+    if (run->choices.dry_run)
+        return setup_dry_run(&run->setup);
+    run->pace = pace_new(&plan, run->choices.verbose);
+    return run->pace ? execute(run, &plan) : EXIT_REFUSED;
+}
+
+static int run_command_line(int argc, char **argv)
+{
+    struct run run = {.began = ovl_now(), .later_ns = LATER_LEAST_NS};
+    run.setup.shared.mask = control_block();
+    int code = choices_parse(&run.choices, argc, argv);
+    if (code == OPTIONS_GO) {
+        code = run_prepared(&run);
+        printer_free(run.printer);
+        int close_code = setup_close(&run.setup);
+        code = close_code && code != EXIT_INTERRUPTED ? close_code : code;
+        status_free(run.status);
+        pace_free(run.pace);
+        text_release(&run.document);
+    }
+    choices_release(&run.choices);
+    return code;
+}
+
+const struct verb run_verb = {
+    .name = "run",
+    .summary = "a command for many inputs, several at once",
+    .run = run_command_line,
+};

@@ -1,0 +1,44 @@
+/* Sources of items: words of the command line, a file, standard input. */
+#ifndef TOOL_RUN_SOURCE_H
+#define TOOL_RUN_SOURCE_H
+
+#include <overlap/bytes.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct source;
+
+/* How records end. */
+struct source_style {
+    char delimiter;
+    bool csv;        /* a delimiter within "quotes" ends nothing */
+    bool skip_empty; /* leave out records of no bytes, or of blanks */
+};
+
+/* What source_next returns where the next record is not there yet. */
+#define SOURCE_LATER 2
+
+/* Words of the command line, which stay the caller's. NULL: no memory. */
+struct source *source_words(char *const *words, size_t count);
+
+/* A file, "-" for standard input. NULL once it has said why it cannot be opened. */
+struct source *source_file(const char *path, const struct source_style *style);
+
+/* NULL is allowed. */
+void source_close(struct source *source);
+
+/*
+ * The next record, without its delimiter; its bytes stay until the next call. With `wait` it waits
+ * for it, otherwise a pipe or terminal that has none now is SOURCE_LATER.
+ *
+ * Returns 1; 0: there are no more; SOURCE_LATER; or -1 once it has said what is wrong.
+ */
+int source_next(struct source *source, bool wait, struct ovl_bytes *ret_record);
+
+/* The descriptor that source_next waits for; -1: it never waits. */
+int source_descriptor(const struct source *source);
+
+/* How many records there are, where that is known without reading them; -1: it is not. */
+long long source_count(const struct source *source);
+
+#endif
