@@ -41,7 +41,7 @@ static int report(const struct run *run, int code)
     return output_finish(code);
 }
 
-static int run_verb(int argc, char **argv)
+static int fetch_command_line(int argc, char **argv)
 {
     static struct settings settings;
     static struct run run; /* as long as the process: a signal's handler looks at it */
@@ -58,5 +58,5 @@ static int run_verb(int argc, char **argv)
 const struct verb fetch_verb = {
     .name = "fetch",
     .summary = "download URLs, many at once",
-    .run = run_verb,
+    .run = fetch_command_line,
 };
