@@ -25,12 +25,12 @@ struct option {
     const char *name; /* without the dashes */
     char letter;      /* 0: none */
     enum option_kind kind;
-    const char *value;          /* what --help calls its value: "D"; NULL for a flag */
-    const char *help; /* for --help; lines are broken at '\n'; NULL: another name, not shown */
-    void *target;               /* written when the option is met, left alone otherwise */
-    uint64_t least;             /* of a number, a duration (ns) or a size (bytes) */
-    uint64_t most;              /* 0: no limit but the type's */
-    const char *remedy;         /* what to do about a value out of range; NULL: the range says it */
+    const char *value;  /* what --help calls its value: "D"; NULL for a flag */
+    const char *help;   /* for --help; lines are broken at '\n'; NULL: another name, not shown */
+    void *target;       /* written when the option is met, left alone otherwise */
+    uint64_t least;     /* of a number, a duration (ns) or a size (bytes) */
+    uint64_t most;      /* 0: no limit but the type's */
+    const char *remedy; /* what to do about a value out of range; NULL: the range says it */
     const char *const *choices; /* ends in NULL */
     option_take_fn *take;
     int set;           /* of OPTION_SET */
