@@ -66,20 +66,18 @@ static void refuse(struct run *run)
 
 static void print_document(struct run *run)
 {
-    if (run->document.failed)
+    if (run->document.failed && run->control)
         refuse(run);
-    printer_write(run->printer, (struct ovl_bytes){run->document.bytes, run->document.size});
+    struct ovl_bytes bytes = {run->document.bytes, run->document.size};
+    if (run->printer)
+        printer_write(run->printer, bytes);
+    else
+        fwrite(bytes.data, 1, bytes.size, stdout);
     text_clear(&run->document);
 }
 
-/* Told of each job after its output was printed, in the order of printing. */
-static void printed(void *context, struct job *job)
+static void add_to_document(struct run *run, const struct job *job)
 {
-    struct run *run = context;
-    if (job->state == JOB_NOT_STARTED)
-        return;
-    if (job->state != JOB_DONE && !job->remembered && !run->command_told)
-        told_failure(job);
     if (run->choices.json) {
         text_add_string(&run->document, run->document_begun ? ",\n" : "\n");
         run->document_begun = true;
@@ -90,6 +88,16 @@ static void printed(void *context, struct job *job)
         text_add_string(&run->document, "\n");
         print_document(run);
     }
+}
+
+/* Told of each job after its output was printed, in the order of printing. */
+static void printed(void *context, struct job *job)
+{
+    struct run *run = context;
+    bool failed = job->state == JOB_FAILED || job->state == JOB_CUT_OFF;
+    if (failed && !job->remembered && !run->command_told)
+        told_failure(job);
+    add_to_document(run, job);
 }
 
 /* A command that is one and the same for all items, and cannot be run, is told of once. */
@@ -272,9 +280,13 @@ static void count_rest(struct run *run)
         struct pollfd look = {.fd = inputs_descriptor(run->setup.inputs), .events = POLLIN};
         if (result == SOURCE_LATER && poll(&look, 1, COUNT_PATIENCE_MS) > 0)
             continue;
-        if (result != 1)
+        struct job *job = result == 1 ? job_new(row) : NULL;
+        if (!job)
             return;
-        run->tally.not_started++;
+        job->state = JOB_NOT_STARTED;
+        tally_add(&run->tally, job);
+        add_to_document(run, job);
+        job_free(job, run->setup.spool);
     }
 }
 
@@ -316,7 +328,28 @@ static int run_jobs(struct run *run, const struct pace_plan *plan)
     return 0;
 }
 
-static void end_document(struct run *run, const struct pace_plan *plan)
+static void end_document(struct run *run, const struct told_end *end)
+{
+    if (run->choices.json)
+        text_add_string(&run->document, "\n],");
+    else if (run->choices.json_lines)
+        text_add_string(&run->document, "{");
+    else
+        return;
+    told_json_counts(&run->document, end);
+    text_add_string(&run->document, "}\n");
+    print_document(run);
+}
+
+static void begin_document(struct run *run)
+{
+    if (!run->choices.json)
+        return;
+    text_add_string(&run->document, "{\"items\":[");
+    print_document(run);
+}
+
+static void tell_document(struct run *run, const struct pace_plan *plan)
 {
     char reason[240];
     pace_reason(run->pace, reason, sizeof reason);
@@ -328,15 +361,7 @@ static void end_document(struct run *run, const struct pace_plan *plan)
         .workers_reason = reason,
         .interrupted = control_interrupted(run->control),
     };
-    if (run->choices.json)
-        text_add_string(&run->document, "\n],");
-    else if (run->choices.json_lines)
-        text_add_string(&run->document, "{");
-    else
-        return;
-    told_json_counts(&run->document, &end);
-    text_add_string(&run->document, "}\n");
-    print_document(run);
+    end_document(run, &end);
 }
 
 static void tell_end(struct run *run)
@@ -398,15 +423,12 @@ static int execute(struct run *run, const struct pace_plan *plan)
     if (!run->control)
         return EXIT_REFUSED;
     run->status = status_new(&run->choices, run->setup.shared.total);
-    if (run->choices.json) {
-        text_add_string(&run->document, "{\"items\":[");
-        print_document(run);
-    }
+    begin_document(run);
     run_jobs(run, plan);
     printer_finish(run->printer);
     status_end(run->status);
     count_rest(run);
-    end_document(run, plan);
+    tell_document(run, plan);
     look_at_output(run);
     tell_end(run);
     int code = exit_code(run);
@@ -417,18 +439,11 @@ static int execute(struct run *run, const struct pace_plan *plan)
 /* What is not there is told once, before anything begins. */
 static int refuse_command(struct run *run)
 {
-    run->input_ended = false;
+    begin_document(run);
     count_rest(run);
-    if (run->choices.json || run->choices.json_lines) {
-        const struct told_end end = {.tally = &run->tally,
-                                     .model = "sync",
-                                     .workers = 0,
-                                     .workers_reason = "nothing was begun"};
-        text_add_string(&run->document, run->choices.json ? "{\"items\":[]," : "{");
-        told_json_counts(&run->document, &end);
-        text_add_string(&run->document, "}\n");
-        fwrite(run->document.bytes, 1, run->document.size, stdout);
-    }
+    const struct told_end end = {
+        .tally = &run->tally, .model = "sync", .workers_reason = "nothing was begun"};
+    end_document(run, &end);
     return output_finish(EXIT_REFUSED);
 }
 

@@ -198,6 +198,8 @@ static int store_head(struct capture *capture, struct spool *spool)
 
 static void drop_head(struct capture *capture, struct spool *spool)
 {
+    if (!capture->head)
+        return;
     count_memory(spool, capture->head_room, 0);
     free(capture->head);
     capture->head = NULL;

@@ -33,9 +33,11 @@ static void refusal(struct text *text, const struct job *job)
 
 void told_reason(struct text *text, const struct job *job)
 {
-    if (job->state == JOB_DONE || job->state == JOB_NOT_STARTED)
+    if (job->state == JOB_DONE)
         return;
-    if (job->refusal)
+    if (job->state == JOB_NOT_STARTED)
+        text_add_string(text, "not started");
+    else if (job->refusal)
         refusal(text, job);
     else if (job->timed_out)
         text_format(text, "timed out after %.2f s", told_seconds(job));
@@ -94,7 +96,9 @@ void told_json(struct text *text, const struct job *job)
         text_add_string(text, "\"");
     }
     text_format(text, ",\"job\":%" PRIu64, job->row->number);
-    if (job->signal)
+    if (job->state == JOB_NOT_STARTED)
+        text_add_string(text, ",\"exit\":null,\"signal\":null");
+    else if (job->signal)
         text_format(text, ",\"exit\":null,\"signal\":%d", job->signal);
     else
         text_format(text, ",\"exit\":%d,\"signal\":null", job->exit);
