@@ -17,6 +17,7 @@
 #ifndef OVERLAP_H
 #define OVERLAP_H
 
+#include <overlap/auto.h>
 #include <overlap/bytes.h>
 #include <overlap/channel.h>
 #include <overlap/coroutine.h>

@@ -54,6 +54,7 @@ struct ovl_options {
                           is counted in the ledger; 0: OVL_STALL_NS; OVL_FOREVER: nobody looks */
     ovl_stall_fn *stalled; /* is told of it: see overlap/watchdog.h; NULL: it is only counted */
     void *stall_context;
+    bool isolated; /* auto: a task that crashes is to fail alone: processes */
 };
 
 /*

@@ -15,20 +15,32 @@
  */
 #define GRACE_NS (200 * OVL_MILLISECOND)
 
-static const struct {
+struct row {
     const char *name;
     const char *python_name;
     const struct ovl__model_ops *ops;
-} models[OVL_MODEL_COUNT] = {
+};
+
+static const struct row automatic = {"auto", "auto", &ovl__model_auto};
+
+static const struct row models[OVL_MODEL_COUNT] = {
     [OVL_SYNC] = {"sync", "synchronous", &ovl__model_sync},
     [OVL_THREADS] = {"threads", "threading", &ovl__model_threads},
     [OVL_ASYNC] = {"async", "asyncio", &ovl__model_async},
     [OVL_PROCESSES] = {"processes", "multiprocessing", &ovl__model_processes},
 };
 
+/* The table's row of a model; NULL: it is none. */
+static const struct row *row_of(enum ovl_model model)
+{
+    if (model == OVL_AUTO)
+        return &automatic;
+    return (unsigned)model < OVL_MODEL_COUNT ? &models[model] : NULL;
+}
+
 const char *ovl_model_name(enum ovl_model model)
 {
-    return (unsigned)model < OVL_MODEL_COUNT ? models[model].name : NULL;
+    return row_of(model) ? row_of(model)->name : NULL;
 }
 
 int ovl_model_parse(const char *name, enum ovl_model *ret_model)
@@ -39,7 +51,10 @@ int ovl_model_parse(const char *name, enum ovl_model *ret_model)
             return 0;
         }
     }
-    return OVL_EMODEL;
+    if (strcmp(name, automatic.name))
+        return OVL_EMODEL;
+    *ret_model = OVL_AUTO;
+    return 0;
 }
 
 unsigned ovl_model_default_workers(enum ovl_model model)
@@ -50,6 +65,7 @@ unsigned ovl_model_default_workers(enum ovl_model model)
     case OVL_THREADS:
         return 5;
     case OVL_ASYNC:
+    case OVL_AUTO:
         return 10000;
     case OVL_PROCESSES:
         return ovl__processors();
@@ -71,6 +87,7 @@ void ovl__executor_drop(struct ovl_executor *executor)
     if (executor->ops->free)
         executor->ops->free(executor);
     pthread_mutex_destroy(&executor->lock);
+    ovl_tuner_close(executor->tuner);
     free(executor);
 }
 
@@ -87,6 +104,7 @@ static struct ovl_executor *new_executor(const struct ovl__model_ops *ops,
     executor->workers = options->workers;
     atomic_init(&executor->limit, options->limit ? options->limit : UINT_MAX);
     executor->ledger = options->ledger;
+    executor->metered = options->ledger != NULL;
     atomic_init(&executor->references, 1);
     pthread_mutex_init(&executor->lock, NULL);
     ovl__list_init(&executor->queue);
@@ -97,13 +115,39 @@ static struct ovl_executor *new_executor(const struct ovl__model_ops *ops,
     return executor;
 }
 
+/* Of more processes than there are processors, the others begin to take tasks where that pays. */
+#define PROCESSES_EACH 8
+
+static void begin_with_processors(struct ovl_options *options)
+{
+    unsigned cores = ovl__processors();
+    if (!options->workers)
+        options->workers = PROCESSES_EACH * cores;
+    if (!options->limit)
+        options->limit = cores;
+}
+
+static int tune_limit(struct ovl_executor *executor)
+{
+    executor->metered = true;
+    struct ovl_tuner_options options = {
+        .most = executor->workers,
+        .start = executor->options.limit,
+    };
+    return ovl_tuner_open(&options, &executor->tuner);
+}
+
 int ovl_executor_open(enum ovl_model model, const struct ovl_options *options,
                       struct ovl_executor **ret_executor)
 {
-    if ((unsigned)model >= OVL_MODEL_COUNT)
+    bool isolated = model == OVL_AUTO && options && options->isolated;
+    const struct row *row = row_of(isolated ? OVL_PROCESSES : model);
+    if (!row)
         return OVL_EMODEL;
-    const struct ovl__model_ops *ops = models[model].ops;
+    const struct ovl__model_ops *ops = row->ops;
     struct ovl_options filled = options ? *options : (struct ovl_options){0};
+    if (isolated)
+        begin_with_processors(&filled);
     if (!filled.workers)
         filled.workers = ovl_model_default_workers(model);
     if (filled.workers > ops->workers_max)
@@ -111,7 +155,9 @@ int ovl_executor_open(enum ovl_model model, const struct ovl_options *options,
     struct ovl_executor *executor = new_executor(ops, &filled);
     if (!executor)
         return -ENOMEM;
-    int error = ops->open(executor);
+    int error = isolated ? tune_limit(executor) : 0;
+    if (!error)
+        error = ops->open(executor);
     if (error) {
         ovl__executor_drop(executor);
         return error;
@@ -330,7 +376,7 @@ void ovl__worker_run(struct ovl__worker *worker, struct ovl_future *future)
         .cancel = &future->cancel,
         .deadline = future->deadline,
         .epoch = future->epoch,
-        .meter = worker->executor->options.ledger ? &future->more->meter : NULL,
+        .meter = worker->executor->metered ? &future->more->meter : NULL,
     };
     future->outcome.worker = worker->number;
     if (future->more)

@@ -20,6 +20,7 @@
 #include <overlap/executor.h>
 #include <overlap/future.h>
 #include <overlap/task.h>
+#include <overlap/tuner.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -208,6 +209,7 @@ extern const struct ovl__model_ops ovl__model_sync;
 extern const struct ovl__model_ops ovl__model_threads;
 extern const struct ovl__model_ops ovl__model_async;
 extern const struct ovl__model_ops ovl__model_processes;
+extern const struct ovl__model_ops ovl__model_auto;
 
 /*
  * One mutex per executor guards all that changes and is not said to be otherwise. It is held for
@@ -230,6 +232,9 @@ struct ovl_executor {
     struct ovl__wait_list quiet; /* the closer, until nothing is queued or running */
     bool closing;                /* no more submits; workers end when the queue is empty */
     struct ovl_ledger *ledger;   /* NULL: none, or the close abandoned it */
+    bool metered;                /* tasks are measured: there is a ledger, or the model wants it */
+    struct ovl_tuner *tuner;     /* has the limit follow what pays; NULL: it stays as it is told */
+    bool at_once;                /* the model hears of each task, even of one submitted quietly */
     void *own;                   /* the model's */
 };
 
@@ -260,6 +265,9 @@ int ovl__task_asked_to_end(const struct ovl_task *task);
 
 /* Closes the worker's sessions; it runs nothing any more. In the worker. */
 void ovl__worker_release(struct ovl__worker *worker);
+
+/* A task that ran: into the ledger, and to the tuner, where there are any. The lock is held. */
+void ovl__executor_record(struct ovl_executor *executor, const struct ovl__meter *meter);
 
 /* A future's own reference; gives one back. */
 void ovl__future_hold(struct ovl_future *future);

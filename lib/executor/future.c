@@ -109,15 +109,36 @@ void ovl_future_free(struct ovl_future *future)
 
 /* --- ending --- */
 
+/* The limit follows what pays. Whoever ends a task looks for the next one afterwards. */
+static void tune(struct ovl_executor *executor, const struct ovl_record *record)
+{
+    struct ovl_completion completion = {
+        .end = record->end,
+        .duration_ns = record->end - record->start,
+        .cpu_ns = record->cpu_ns,
+        .running = executor->active + 1,
+        .failed = record->error != 0,
+    };
+    unsigned workers = ovl_tuner_add(executor->tuner, &completion);
+    atomic_store_explicit(&executor->limit, workers, memory_order_relaxed);
+}
+
+void ovl__executor_record(struct ovl_executor *executor, const struct ovl__meter *meter)
+{
+    if (executor->ledger)
+        ovl__ledger_add(executor->ledger, meter);
+    if (executor->tuner)
+        tune(executor, &meter->record);
+}
+
 void ovl__future_record(struct ovl_future *future)
 {
-    struct ovl_ledger *ledger = future->executor->ledger;
     if (!future->more)
         return;
-    struct ovl_record *record = &future->more->meter.record;
-    record->error = future->outcome.error;
-    if (ledger && record->start)
-        ovl__ledger_add(ledger, &future->more->meter);
+    struct ovl__meter *meter = &future->more->meter;
+    meter->record.error = future->outcome.error;
+    if (meter->record.start)
+        ovl__executor_record(future->executor, meter);
 }
 
 void ovl_future_cancel(struct ovl_future *future)

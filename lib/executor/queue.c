@@ -160,7 +160,7 @@ static int submit(struct ovl_executor *executor, struct ovl_future *future,
     enqueue(executor, future);
     if (outer && full)
         run_here(outer, future);
-    else if (!quietly || !executor->ops->queued_many)
+    else if (!quietly || executor->at_once || !executor->ops->queued_many)
         executor->ops->queued(executor, future);
     return 0;
 }

@@ -18,6 +18,8 @@ static _Thread_local struct {
     ovl_time until; /* the end of the last segment, as ovl_now() */
     long gave;      /* how often the thread had given its processor away, because it waited */
     long lost;      /* and how often it had lost it to others */
+    bool was_long;  /* so was the last segment, and these were asked at its end */
+    bool asked;     /* and when this segment began: what is more since is this segment's */
 } known;
 
 static ovl_time thread_cpu(void)
@@ -51,8 +53,13 @@ static struct switches read_switches(void)
  * ago. */
 static void segment_begin(ovl_time now)
 {
-    if (now - known.until < LONG_NS)
+    if (now - known.until < LONG_NS) {
+        known.asked = known.was_long;
+        if (known.was_long)
+            read_switches(); /* between the two it may have waited for a lock of ours */
         return;
+    }
+    known.asked = true;
     known.cpu = thread_cpu();
     known.accounted = 0;
     read_switches();
@@ -75,11 +82,12 @@ static ovl_time read_cpu(ovl_time most)
 
 /*
  * A stretch of time that was not all computing: without its processor the thread has waited where
- * no hook saw it, or, where it never gave it away, has lost it to others.
+ * no hook saw it, or, where it never gave it away, has lost it to others. Where it is not known
+ * whose the switches are, it is taken to have lost it.
  */
 static void add_rest(struct ovl__meter *meter, ovl_time rest, struct switches switches)
 {
-    ovl__trail_add(&meter->trail, switches.gave ? OVL_UNSEEN : OVL_READY, rest);
+    ovl__trail_add(&meter->trail, switches.gave && known.asked ? OVL_UNSEEN : OVL_READY, rest);
     meter->record.switches += switches.gave + switches.lost;
 }
 
@@ -92,7 +100,8 @@ static void end_run(struct ovl__meter *meter, ovl_time now)
         ovl__trail_add(&meter->trail, OVL_READY, meter->away);
         meter->away = 0;
     }
-    if (length < LONG_NS) {
+    known.was_long = length >= LONG_NS;
+    if (!known.was_long) {
         known.accounted += length;
         meter->record.cpu_ns += length;
         ovl__trail_add(&meter->trail, OVL_COMPUTING, length);
@@ -172,6 +181,7 @@ void ovl__meter_call(struct ovl__meter *meter, enum ovl_wait wait, ovl_time bega
     add_rest(meter, ran - before, (struct switches){.lost = switches.gave + switches.lost});
     ovl__trail_add(&meter->trail, wait, wait_ns);
     ovl__trail_add(&meter->trail, OVL_COMPUTING, spent - before);
+    known.asked = true;
     meter->resumed = now;
     known.until = now;
 }

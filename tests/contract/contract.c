@@ -190,9 +190,10 @@ void holder_end(struct holder *holder)
 static int run_all(const char *only)
 {
     int (*const groups[])(const char *) = {
-        submit_cases, map_cases,       stream_cases,   session_cases, nested_cases,
-        queue_cases,  cancel_cases,    deadline_cases, close_cases,   many_callers_cases,
-        ledger_cases, processes_cases, async_cases,    random_cases,  limit_cases,
+        submit_cases, map_cases,          stream_cases, session_cases,
+        nested_cases, queue_cases,        cancel_cases, deadline_cases,
+        close_cases,  many_callers_cases, ledger_cases, processes_cases,
+        async_cases,  random_cases,       limit_cases,  auto_cases,
     };
     int failed = 0;
     for (size_t i = 0; i < COUNT_OF(groups); i++)
@@ -203,7 +204,7 @@ static int run_all(const char *only)
 int main(int argc, char **argv)
 {
     if (argc < 2 || ovl_model_parse(argv[1], &the_model)) {
-        fprintf(stderr, "usage: %s sync|threads|async|processes [part of a case's name]\n",
+        fprintf(stderr, "usage: %s sync|threads|async|processes|auto [part of a case's name]\n",
                 argv[0]);
         return 2;
     }

@@ -30,6 +30,7 @@ int many_callers_cases(const char *only);
 int ledger_cases(const char *only);
 int limit_cases(const char *only);
 int processes_cases(const char *only);
+int auto_cases(const char *only);
 int async_cases(const char *only);
 int random_cases(const char *only);
 

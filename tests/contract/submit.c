@@ -9,7 +9,8 @@ static void open_default_workers(void)
 {
     struct ovl_executor *executor = open_workers(0);
     assert_int_equal(ovl_executor_model(executor), the_model);
-    if (SANITIZED && the_model == OVL_ASYNC) /* ThreadSanitizer has room for fewer */
+    if (SANITIZED &&
+        (the_model == OVL_ASYNC || the_model == OVL_AUTO)) /* ThreadSanitizer has room for fewer */
         assert_in_range(ovl_executor_workers(executor), 1, ovl_model_default_workers(the_model));
     else
         assert_int_equal(ovl_executor_workers(executor), ovl_model_default_workers(the_model));
@@ -39,7 +40,8 @@ static void open_refuses_too_many_workers(void)
 {
     if (runs_in_submit())
         return;
-    unsigned limit = the_model == OVL_ASYNC ? OVL_COROUTINES_MAX : OVL_WORKERS_MAX;
+    bool many = the_model == OVL_ASYNC || the_model == OVL_AUTO;
+    unsigned limit = many ? OVL_COROUTINES_MAX : OVL_WORKERS_MAX;
     struct ovl_executor *const untouched = (struct ovl_executor *)board;
     struct ovl_executor *executor = untouched;
     assert_int_equal(

@@ -65,7 +65,7 @@ static struct ovl__slot *slot_of(const struct ovl__process *process, uint32_t re
 
 static bool is_recorded(const struct ovl__processes *processes)
 {
-    return processes->executor->options.ledger != NULL;
+    return processes->executor->metered;
 }
 
 /* --- where a process is listed --- */
@@ -531,11 +531,11 @@ static void end_chunk(struct ovl__processes *processes, struct ovl__process *pro
         if (!outcome.error && map->result_size)
             memcpy(map->results + index * map->result_size,
                    memory + layout.results + i * layout.result_stride, map->result_size);
-        if (is_recorded(processes) && processes->executor->ledger) {
+        if (is_recorded(processes)) {
             struct ovl__meter meter = {0};
             ovl__meter_copy(&meter, &meters[i]);
             note_record(&meter.record, process, errand, i, outcome.error);
-            ovl__ledger_add(processes->executor->ledger, &meter);
+            ovl__executor_record(processes->executor, &meter);
         }
         ovl__spread_end(processes->executor, errand->spread, index, &outcome);
     }

@@ -453,9 +453,8 @@ static int open_lanes(struct ovl__processes *processes)
 {
     unsigned count = 0;
     int error = 0;
-    while (
-        count < processes->place_count &&
-        !(error = ovl__lane_open(processes->executor->ledger != NULL, &processes->all[count].lane)))
+    while (count < processes->place_count &&
+           !(error = ovl__lane_open(processes->executor->metered, &processes->all[count].lane)))
         count++;
     processes->place_count = count;
     return count ? 0 : error;

@@ -296,7 +296,7 @@ static void serve_one(struct server *server, struct ovl__slot *slot)
     slot->reply.result_size = future->outcome.error ? 0 : future->result.size;
     slot->reply.result = running.block;
     slot->reply.took_ns = (uint64_t)(ovl_now() - start);
-    if (server->worker.executor->options.ledger)
+    if (server->worker.executor->metered)
         server->lane->head->meters[server->next % OVL__SLOTS] = running.more.meter;
     atomic_store_explicit(&slot->ended, 1, memory_order_release);
 }
@@ -319,7 +319,7 @@ static void serve_part(struct running *running, struct ovl__slot *slot, char *me
 {
     const struct ovl__request *request = &slot->request;
     struct ovl_future *future = &running->future;
-    bool recorded = running->server->worker.executor->options.ledger != NULL;
+    bool recorded = running->server->worker.executor->metered;
     future->item = (struct ovl_bytes){request->item_size ? memory + i * layout->item_stride : NULL,
                                       request->item_size};
     running->own = memory + layout->results + i * layout->result_stride;
@@ -339,7 +339,7 @@ static void serve_part(struct running *running, struct ovl__slot *slot, char *me
 static void serve_chunk(struct server *server, struct ovl__slot *slot)
 {
     const struct ovl__request *request = &slot->request;
-    bool recorded = server->worker.executor->options.ledger != NULL;
+    bool recorded = server->worker.executor->metered;
     struct ovl__layout layout =
         ovl__chunk_layout(request->item_size, request->result_size, request->chunk, recorded);
     char *memory = items_of(server, slot);

@@ -1,0 +1,380 @@
+/* What the tasks are like, and how many workers of which kind that calls for. */
+#include "executor/auto/auto.h"
+#include "predict/costs.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* The tally counts about so many tasks: the older ones fade. */
+#define TALLY 64
+
+/* From this share of their time on, tasks wait where no hook sees it. */
+#define UNSEEN_SHARE 0.2
+
+/* From this share on, tasks compute. */
+#define COMPUTING_SHARE 0.7
+
+/* Below this share of computing the number of coroutines is the waits' affair alone. */
+#define LITTLE_COMPUTING 0.02
+
+/* What a tiny task takes at most, and how many are seen before it is believed. */
+#define TINY_NS  (20 * OVL_MICROSECOND)
+#define TINY_SEE 64
+
+/* Tasks that were tiny and take so many times as long are looked at anew. */
+#define GROWN 4
+
+/* What running a task at once costs beside the task: about. */
+#define AT_ONCE_NS 300
+
+/* With how many coroutines it begins to search, once it has to. */
+#define COROUTINES 256
+
+/* --- decisions --- */
+
+/* What a mean task would make of a model, beside sync, by the predictor. */
+static double predict_gain(const struct ovl__auto *own, enum ovl_model model, unsigned workers)
+{
+    const struct ovl__tally *tally = &own->tally;
+    if (tally->count < 1)
+        return 0;
+    struct ovl_costs costs;
+    ovl__costs_known(&costs);
+    struct ovl_part parts[] = {
+        {.kind = OVL_COMPUTING, .length_ns = (ovl_time)(tally->cpu / tally->count)},
+        {.kind = OVL_WAIT_NETWORK, .length_ns = (ovl_time)(tally->waits / tally->count)},
+        {.kind = OVL_UNSEEN, .length_ns = (ovl_time)(tally->unseen / tally->count)},
+    };
+    struct ovl_part_list task = {.parts = parts, .count = 3};
+    size_t tasks = own->executor->counts.queued + own->executor->counts.running;
+    struct ovl_work work = {
+        .tasks = &task,
+        .task_count = 1,
+        .total = tasks < 16    ? 16
+                 : tasks > 512 ? 512
+                               : tasks,
+        .cores = own->cores,
+    };
+    struct ovl_plan plan = {.model = model, .workers = workers};
+    struct ovl_prediction prediction;
+    return ovl_predict(&work, &plan, &costs, &prediction) ? 0 : prediction.speedup;
+}
+
+__attribute__((format(printf, 4, 5))) static void
+decide(struct ovl__auto *own, enum ovl_model model, unsigned workers, const char *reason, ...)
+{
+    struct ovl_decision *decision = &own->decisions[own->decision_count++ % OVL_DECISIONS];
+    *decision = (struct ovl_decision){
+        .time = ovl_now(),
+        .model = model,
+        .workers = workers,
+        .tasks = own->ended,
+        .gain = predict_gain(own, model, workers),
+    };
+    va_list arguments;
+    va_start(arguments, reason);
+    vsnprintf(decision->reason, sizeof decision->reason, reason, arguments);
+    va_end(arguments);
+}
+
+void ovl__auto_begin(struct ovl__auto *own)
+{
+    decide(own, OVL_ASYNC, own->executor->workers,
+           "begins with coroutines, of up to %u loops, and looks at what the tasks do",
+           own->loops_most);
+}
+
+/* --- limits --- */
+
+unsigned ovl__auto_share(const struct ovl__auto *own)
+{
+    size_t tasks = own->executor->counts.queued + own->executor->active;
+    size_t share = tasks / own->loops_most + 1;
+    return share < 4 ? 4 : share > UINT32_MAX ? UINT32_MAX : (unsigned)share;
+}
+
+static void limit_loops(struct ovl__auto *own, unsigned each)
+{
+    for (unsigned i = 0; i < own->loops_most; i++)
+        own->loops[i].place.limit = each;
+}
+
+/* Idle workers that are too many go, where numbers are short. */
+static void thin_out(struct ovl__auto *own)
+{
+    for (unsigned i = 0; i < own->loop_count; i++)
+        if (own->loops[i].place.workers > own->loops[i].place.limit)
+            ovl__wake_all(&own->loops[i].place.idle);
+}
+
+static double share_of(double part, const struct ovl__tally *tally)
+{
+    return tally->duration > 0 ? part / tally->duration : 0;
+}
+
+static double computing_share(const struct ovl__tally *tally)
+{
+    double all = tally->cpu + tally->waits + tally->unseen;
+    return all > 0 ? tally->cpu / all : 0;
+}
+
+/* As many coroutines as pay, and no more than keep a loop busy: a task that has begun stays. */
+static unsigned coroutines_each(const struct ovl__auto *own)
+{
+    unsigned workers = own->loop_tuner ? ovl_tuner_workers(own->loop_tuner) : COROUTINES;
+    unsigned each = (workers + own->loops_most - 1) / own->loops_most;
+    double computing = computing_share(&own->tally);
+    double busy = computing >= LITTLE_COMPUTING ? ceil(2 / computing) + 1 : each;
+    return busy < each ? (unsigned)busy : each;
+}
+
+static unsigned threads_now(const struct ovl__auto *own)
+{
+    unsigned workers = own->thread_tuner ? ovl_tuner_workers(own->thread_tuner) : 0;
+    return workers > own->threads.limit ? workers : own->threads.limit;
+}
+
+/* --- the kinds of work --- */
+
+static void be_waiting(struct ovl__auto *own)
+{
+    own->threads.limit = 0;
+    unsigned each = coroutines_each(own);
+    limit_loops(own, each);
+    double computing = 100 * computing_share(&own->tally);
+    decide(own, OVL_ASYNC, each * own->loops_most,
+           "the tasks wait for %.0f%% of their time, where they can give way", 100 - computing);
+}
+
+static void be_computing(struct ovl__auto *own)
+{
+    double share = computing_share(&own->tally);
+    own->threads.limit = 0;
+    limit_loops(own, share >= 0.9 ? 1 : 2);
+    decide(own, OVL_THREADS, own->loops_most,
+           "the tasks compute for %.0f%% of their time: one at a time on each processor",
+           100 * share);
+}
+
+static void be_unseen(struct ovl__auto *own, unsigned threads)
+{
+    limit_loops(own, 1);
+    if (own->threads.limit < threads)
+        own->threads.limit = threads;
+    decide(own, OVL_THREADS, own->threads.limit + own->loops_most,
+           "the tasks wait where no hook sees it, and would hold up others in a loop");
+    thin_out(own);
+}
+
+static void be_tiny(struct ovl__auto *own)
+{
+    own->tiny_ns = own->tally.duration / own->tally.count;
+    decide(own, OVL_SYNC, 1,
+           "a task takes %.1f us: handing it over costs more than it gains, so that maps run them "
+           "at once",
+           own->tiny_ns / (double)OVL_MICROSECOND);
+}
+
+static void become(struct ovl__auto *own, enum ovl__kind_of_work kind)
+{
+    own->kind = kind;
+    own->executor->at_once = kind == OVL__TINY_WORK;
+    switch (kind) {
+    case OVL__WAITING_WORK:
+        be_waiting(own);
+        break;
+    case OVL__COMPUTING_WORK:
+        be_computing(own);
+        break;
+    case OVL__UNSEEN_WORK:
+        be_unseen(own, 2 * own->cores);
+        break;
+    case OVL__TINY_WORK:
+        be_tiny(own);
+        break;
+    case OVL__UNKNOWN_WORK:
+        break;
+    }
+    ovl__auto_hand_out(own);
+}
+
+/* Whether one after the other, at once, would have been as quick as it went so far. */
+static bool handing_over_loses(const struct ovl__auto *own, ovl_time now)
+{
+    double mean = own->tally.duration / own->tally.count;
+    double at_once = (mean + AT_ONCE_NS) * (double)own->ended;
+    return at_once <= 1.1 * (double)(now - own->first_start);
+}
+
+static enum ovl__kind_of_work look(const struct ovl__auto *own, ovl_time now)
+{
+    const struct ovl__tally *tally = &own->tally;
+    double mean = tally->duration / tally->count;
+    if (share_of(tally->unseen, tally) >= UNSEEN_SHARE)
+        return OVL__UNSEEN_WORK;
+    if (computing_share(tally) < COMPUTING_SHARE && tally->waits > 0)
+        return OVL__WAITING_WORK;
+    if (mean < TINY_NS && own->kind == OVL__TINY_WORK)
+        return OVL__TINY_WORK;
+    if (mean < TINY_NS && own->kind == OVL__UNKNOWN_WORK) {
+        if (own->ended < TINY_SEE)
+            return OVL__UNKNOWN_WORK;
+        return handing_over_loses(own, now) ? OVL__TINY_WORK : OVL__COMPUTING_WORK;
+    }
+    return OVL__COMPUTING_WORK;
+}
+
+/* --- tasks that end --- */
+
+static void fade(struct ovl__tally *tally)
+{
+    tally->count /= 2;
+    tally->duration /= 2;
+    tally->cpu /= 2;
+    tally->waits /= 2;
+    tally->unseen /= 2;
+}
+
+static void add(struct ovl__tally *tally, const struct ovl__meter *meter)
+{
+    if (tally->count >= TALLY)
+        fade(tally);
+    tally->count++;
+    tally->duration += (double)(meter->record.end - meter->record.start);
+    tally->cpu += (double)meter->record.cpu_ns;
+    for (int i = 0; i < OVL_WAIT_COUNT; i++)
+        tally->waits += (double)meter->record.wait_ns[i];
+    for (uint32_t i = 0; i < meter->trail.count; i++) {
+        struct ovl_segment segment = ovl__trail_read(&meter->trail, i);
+        if (segment.kind == OVL_UNSEEN)
+            tally->unseen += (double)segment.length_ns;
+    }
+}
+
+static struct ovl_tuner *tuner_for(struct ovl__auto *own, const struct ovl__place *place)
+{
+    bool threads = place == &own->threads;
+    struct ovl_tuner **tuner = threads ? &own->thread_tuner : &own->loop_tuner;
+    unsigned most = own->executor->workers;
+    if (threads && most > OVL_WORKERS_MAX)
+        most = OVL_WORKERS_MAX;
+    struct ovl_tuner_options options = {
+        .most = most,
+        .start = threads ? (own->threads.limit ? own->threads.limit : 1) : COROUTINES,
+        .cores = own->cores,
+    };
+    if (!*tuner && ovl_tuner_open(&options, tuner))
+        return NULL;
+    return *tuner;
+}
+
+static unsigned active_at(const struct ovl__auto *own, const struct ovl__place *place)
+{
+    if (place == &own->threads)
+        return place->active;
+    unsigned active = 0;
+    for (unsigned i = 0; i < own->loop_count; i++)
+        active += own->loops[i].place.active;
+    return active;
+}
+
+/* Whether the tuner of the place has another number now. */
+static void tune(struct ovl__auto *own, struct ovl__place *place, const struct ovl_record *record)
+{
+    struct ovl_tuner *tuner = tuner_for(own, place);
+    if (!tuner)
+        return;
+    struct ovl_completion completion = {
+        .end = record->end,
+        .duration_ns = record->end - record->start,
+        .cpu_ns = record->cpu_ns,
+        .bytes = record->bytes_in + record->bytes_out,
+        .running = active_at(own, place) + 1,
+        .failed = record->error != 0,
+    };
+    unsigned before = ovl_tuner_workers(tuner);
+    unsigned after = ovl_tuner_add(tuner, &completion);
+    if (after == before)
+        return;
+    struct ovl_tuner_event event = {0};
+    ovl_tuner_event(tuner, ovl_tuner_event_count(tuner) - 1, &event);
+    if (place == &own->threads && own->kind == OVL__UNSEEN_WORK) {
+        own->threads.limit = after;
+        decide(own, OVL_THREADS, after, "%s", event.reason);
+    } else if (place != &own->threads && own->kind == OVL__WAITING_WORK) {
+        limit_loops(own, coroutines_each(own));
+        decide(own, OVL_ASYNC, after, "%s", event.reason);
+    }
+    ovl__auto_hand_out(own);
+}
+
+/* Often at first, then now and then. */
+static bool is_time_to_judge(const struct ovl__auto *own)
+{
+    size_t since = own->ended - own->judged;
+    return since >= TALLY / 2 || own->ended <= 4 || (own->ended & (own->ended - 1)) == 0;
+}
+
+static bool tiny_has_grown(const struct ovl__auto *own, const struct ovl_record *record)
+{
+    return own->kind == OVL__TINY_WORK &&
+           (double)(record->end - record->start) > GROWN * own->tiny_ns + (double)TINY_NS;
+}
+
+void ovl__auto_judge(struct ovl__auto *own, struct ovl__place *place, struct ovl_future *future)
+{
+    const struct ovl_record *record = &future->more->meter.record;
+    if (!record->start)
+        return; /* its session could not be opened */
+    if (!own->ended || record->start < own->first_start)
+        own->first_start = record->start;
+    own->ended++;
+    add(&own->tally, &future->more->meter);
+    if (place && record->end - record->start >= TINY_NS)
+        tune(own, place, record);
+    if (!is_time_to_judge(own) && !tiny_has_grown(own, record))
+        return;
+    own->judged = own->ended;
+    enum ovl__kind_of_work kind = look(own, record->end);
+    if (tiny_has_grown(own, record) && kind == OVL__TINY_WORK)
+        own->tally = (struct ovl__tally){0};
+    if (kind != own->kind)
+        become(own, kind);
+    else if (kind == OVL__WAITING_WORK)
+        limit_loops(own, coroutines_each(own));
+}
+
+void ovl__auto_unseen(struct ovl__auto *own, unsigned threads)
+{
+    own->kind = OVL__UNSEEN_WORK;
+    own->executor->at_once = false;
+    be_unseen(own, threads > threads_now(own) ? threads : threads_now(own));
+    ovl__auto_hand_out(own);
+}
+
+/* --- reading the decisions --- */
+
+size_t ovl_auto_decision_count(struct ovl_executor *executor)
+{
+    if (ovl_executor_model(executor) != OVL_AUTO)
+        return 0;
+    pthread_mutex_lock(&executor->lock);
+    size_t count = ((struct ovl__auto *)executor->own)->decision_count;
+    pthread_mutex_unlock(&executor->lock);
+    return count;
+}
+
+int ovl_auto_decision(struct ovl_executor *executor, size_t n, struct ovl_decision *ret_decision)
+{
+    if (ovl_executor_model(executor) != OVL_AUTO)
+        return -ERANGE;
+    struct ovl__auto *own = executor->own;
+    pthread_mutex_lock(&executor->lock);
+    bool kept = n < own->decision_count && own->decision_count - n <= OVL_DECISIONS;
+    if (kept)
+        *ret_decision = own->decisions[n % OVL_DECISIONS];
+    pthread_mutex_unlock(&executor->lock);
+    return kept ? 0 : -ERANGE;
+}

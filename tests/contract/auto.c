@@ -1,0 +1,197 @@
+/* What auto decides: for waits, computing, waits that no hook sees, tiny tasks, and a change. */
+#include "contract.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+struct doing {
+    ovl_time compute_ns;
+    ovl_time sleep_ns;
+    ovl_time unseen_ns;
+};
+
+static ovl_time thread_cpu(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * OVL_SECOND + now.tv_nsec;
+}
+
+static int act(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    struct doing doing = *(const struct doing *)item.data;
+    ovl_time until = doing.compute_ns ? thread_cpu() + doing.compute_ns : 0;
+    while (until && thread_cpu() < until)
+        ;
+    if (doing.sleep_ns)
+        pause_ns(doing.sleep_ns);
+    if (doing.unseen_ns)
+        syscall(SYS_nanosleep, &(struct timespec){.tv_nsec = doing.unseen_ns}, NULL);
+    atomic_fetch_add(&board->number[0], 1);
+    return 0;
+}
+
+static void map_same(struct ovl_executor *executor, struct doing doing, size_t count)
+{
+    struct doing *items = calloc(count, sizeof *items);
+    for (size_t i = 0; i < count; i++)
+        items[i] = doing;
+    long before = atomic_load(&board->number[0]);
+    assert_int_equal(ovl_map(executor, act, items, sizeof *items, NULL, 0, count, NULL), 0);
+    assert_int_equal(atomic_load(&board->number[0]) - before, count);
+    free(items);
+}
+
+static void print_decisions(struct ovl_executor *executor)
+{
+    struct ovl_decision decision;
+    for (size_t n = 0; n < ovl_auto_decision_count(executor); n++)
+        if (!ovl_auto_decision(executor, n, &decision))
+            fprintf(stderr, "  after %zu tasks: %s, %u: %s\n", decision.tasks,
+                    ovl_model_name(decision.model), decision.workers, decision.reason);
+}
+
+static bool has_decided(struct ovl_executor *executor, enum ovl_model model, const char *word)
+{
+    struct ovl_decision decision;
+    for (size_t n = 0; n < ovl_auto_decision_count(executor); n++)
+        if (!ovl_auto_decision(executor, n, &decision) && decision.model == model &&
+            strstr(decision.reason, word))
+            return true;
+    return false;
+}
+
+static void expect_decided(struct ovl_executor *executor, enum ovl_model model, const char *word)
+{
+    if (has_decided(executor, model, word))
+        return;
+    print_decisions(executor);
+    fail_msg("never decided for %s: %s", ovl_model_name(model), word);
+}
+
+/* 200 sleeps of 50 ms overlap, however busy the machine: one after the other they take 10 s. */
+static void waits_overlap_at_once(void)
+{
+    struct ovl_executor *executor = open_workers(0);
+    ovl_time start = ovl_now();
+    map_same(executor, (struct doing){.sleep_ns = 50 * OVL_MILLISECOND}, 200);
+    assert_true(ovl_now() - start < 2 * OVL_SECOND);
+    expect_decided(executor, OVL_ASYNC, "give way");
+    close_all(executor);
+}
+
+static void computing_gets_the_processors(void)
+{
+    struct ovl_executor *executor = open_workers(0);
+    map_same(executor, (struct doing){.compute_ns = 5 * OVL_MILLISECOND}, 40);
+    expect_decided(executor, OVL_THREADS, "compute");
+    close_all(executor);
+}
+
+/* Unseen, they would hold up the loops: 200 of 50 ms take 5 s on two loops. */
+static void unseen_waits_get_threads(void)
+{
+    struct ovl_executor *executor = open_workers(0);
+    ovl_time start = ovl_now();
+    map_same(executor, (struct doing){.unseen_ns = 50 * OVL_MILLISECOND}, 200);
+    assert_true(ovl_now() - start < 3 * OVL_SECOND);
+    expect_decided(executor, OVL_THREADS, "no hook sees");
+    close_all(executor);
+}
+
+static void a_change_is_noticed(void)
+{
+    struct ovl_executor *executor = open_workers(0);
+    map_same(executor, (struct doing){.sleep_ns = 5 * OVL_MILLISECOND}, 200);
+    expect_decided(executor, OVL_ASYNC, "give way");
+    size_t before = ovl_auto_decision_count(executor);
+    map_same(executor, (struct doing){.compute_ns = 3 * OVL_MILLISECOND}, 200);
+    assert_true(ovl_auto_decision_count(executor) > before);
+    expect_decided(executor, OVL_THREADS, "compute");
+    before = ovl_auto_decision_count(executor);
+    map_same(executor, (struct doing){.sleep_ns = 20 * OVL_MILLISECOND}, 300);
+    struct ovl_decision last;
+    size_t count = ovl_auto_decision_count(executor);
+    assert_true(count > before);
+    assert_int_equal(ovl_auto_decision(executor, count - 1, &last), 0);
+    assert_int_equal(last.model, OVL_ASYNC);
+    close_all(executor);
+}
+
+/* Tasks that became tiny ones run in the caller; the one that then waits stops no other. */
+static void after_tiny_tasks_long_ones_overlap(void)
+{
+    struct ovl_executor *executor = open_workers(0);
+    map_same(executor, (struct doing){0}, 20000);
+    ovl_time start = ovl_now();
+    map_same(executor, (struct doing){.sleep_ns = 50 * OVL_MILLISECOND}, 100);
+    assert_true(ovl_now() - start < 3 * OVL_SECOND);
+    close_all(executor);
+}
+
+static void decisions_are_readable(void)
+{
+    struct ovl_executor *executor = open_workers(3);
+    assert_int_equal(ovl_auto_decision_count(executor), 1);
+    struct ovl_decision decision;
+    assert_int_equal(ovl_auto_decision(executor, 0, &decision), 0);
+    assert_int_equal(decision.tasks, 0);
+    assert_int_equal(decision.workers, 3);
+    assert_true(decision.reason[0] != '\0');
+    decision.workers = 77;
+    assert_int_equal(ovl_auto_decision(executor, 1, &decision), -ERANGE);
+    assert_int_equal(ovl_auto_decision(executor, SIZE_MAX, &decision), -ERANGE);
+    assert_int_equal(decision.workers, 77);
+    assert_int_equal(ovl_executor_model(executor), OVL_AUTO);
+    close_all(executor);
+}
+
+static int crash_or_sleep(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    if (*(const int *)item.data == 7)
+        abort();
+    pause_ns(20 * OVL_MILLISECOND);
+    return 0;
+}
+
+static void isolated_tasks_crash_alone(void)
+{
+    struct ovl_executor *executor = open_with(&(struct ovl_options){.isolated = true});
+    assert_int_equal(ovl_executor_model(executor), OVL_PROCESSES);
+    unsigned before = ovl_executor_limit(executor);
+    struct ovl_outcome outcomes[200];
+    int items[200];
+    for (int i = 0; i < 200; i++)
+        items[i] = i;
+    assert_int_equal(
+        ovl_map(executor, crash_or_sleep, items, sizeof *items, NULL, 0, 200, outcomes),
+        OVL_ETASKS);
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(outcomes[i].error, i == 7 ? OVL_ESIGNALED : 0);
+    assert_true(ovl_executor_limit(executor) > before); /* they wait: more of them pay */
+    close_all(executor);
+}
+
+int auto_cases(const char *only)
+{
+    static const struct test_case cases[] = {
+        {.name = "waits_overlap_at_once", .run = waits_overlap_at_once, .seconds = 60},
+        {.name = "computing_gets_the_processors",
+         .run = computing_gets_the_processors,
+         .seconds = 60},
+        {.name = "unseen_waits_get_threads", .run = unseen_waits_get_threads, .seconds = 60},
+        {.name = "a_change_is_noticed", .run = a_change_is_noticed, .seconds = 60},
+        {.name = "after_tiny_tasks_long_ones_overlap",
+         .run = after_tiny_tasks_long_ones_overlap,
+         .seconds = 60},
+        TEST_CASE(decisions_are_readable),
+        {.name = "isolated_tasks_crash_alone", .run = isolated_tasks_crash_alone, .seconds = 60},
+    };
+    return the_model == OVL_AUTO ? run_cases("auto", cases, COUNT_OF(cases), only) : 0;
+}
