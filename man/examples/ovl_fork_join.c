@@ -1,4 +1,5 @@
-/* The sum of an array by halves of halves: a task that falls into parts, which idle workers take. */
+/* The sum of an array by halves of halves: a task that falls into parts, which idle workers take.
+ */
 #include <overlap.h>
 #include <stdio.h>
 #include <stdlib.h>
