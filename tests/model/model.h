@@ -37,22 +37,20 @@ void model_wake(const void *word, int count);
 typedef unsigned model_uint;
 #define atomic_uint model_uint
 
-#define ovl__load(object, order)                                                                   \
-    ((__typeof__(*(object) + 0))model_load(object, sizeof *(object), order))
+#define MODEL_VALUE(object, call)                                                                  \
+    __extension__({                                                                                \
+        __typeof__(*(object) + 0) model_value = (__typeof__(*(object) + 0))call;                   \
+        model_value;                                                                               \
+    })
+#define ovl__load(object, order) MODEL_VALUE(object, model_load(object, sizeof *(object), order))
 #define ovl__store(object, value, order)                                                           \
     model_store((void *)(object), sizeof *(object), (uint64_t)(value), order)
-#define ovl__exchange(object, value, order)                                                        \
-    ((__typeof__(*(object) + 0))model_change(object, sizeof *(object), '=', (uint64_t)(value),     \
-                                             order))
-#define ovl__add(object, value, order)                                                             \
-    ((__typeof__(*(object) + 0))model_change(object, sizeof *(object), '+', (uint64_t)(value),     \
-                                             order))
-#define ovl__sub(object, value, order)                                                             \
-    ((__typeof__(*(object) + 0))model_change(object, sizeof *(object), '-', (uint64_t)(value),     \
-                                             order))
-#define ovl__or(object, value, order)                                                              \
-    ((__typeof__(*(object) + 0))model_change(object, sizeof *(object), '|', (uint64_t)(value),     \
-                                             order))
+#define MODEL_CHANGE(object, how, value, order)                                                    \
+    MODEL_VALUE(object, model_change(object, sizeof *(object), how, (uint64_t)(value), order))
+#define ovl__exchange(object, value, order) MODEL_CHANGE(object, '=', value, order)
+#define ovl__add(object, value, order)      MODEL_CHANGE(object, '+', value, order)
+#define ovl__sub(object, value, order)      MODEL_CHANGE(object, '-', value, order)
+#define ovl__or(object, value, order)       MODEL_CHANGE(object, '|', value, order)
 #define ovl__cas(object, expected, desired, order)                                                 \
     model_cas(object, sizeof *(object), expected, (uint64_t)(desired), order)
 #define ovl__count(object) ovl__store(object, ovl__load(object, relaxed) + 1, relaxed)

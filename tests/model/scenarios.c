@@ -34,18 +34,16 @@ static void note(ovl__entry entry)
     MODEL_CHECK(++had[entry <= ENTRIES ? entry : 0] == 1);
 }
 
-static struct {
-    struct ovl__deque_array head;
-    ovl__entry entries[4];
-} array;
+static _Alignas(struct ovl__deque_array) char array_bytes[sizeof(struct ovl__deque_array) +
+                                                          4 * sizeof(ovl__entry)];
 
 static void deque_begin(void)
 {
     memset(had, 0, sizeof had);
     memset(&deque, 0, sizeof deque);
-    memset(&array, 0, sizeof array);
-    array.head.mask = 3;
-    deque.array = &array.head;
+    memset(array_bytes, 0, sizeof array_bytes);
+    deque.array = (struct ovl__deque_array *)(void *)array_bytes;
+    deque.array->mask = 3;
 }
 
 static void deque_owner(void)
