@@ -129,28 +129,49 @@ def look(overlap, program, arguments, rounds, quick):
     }
     if quick:
         return row
-    plain, under, concurrent, said = [], [], [], []
+    row.update(plain=[], under=[], said=[], concurrent=[])
     for _ in range(rounds):
-        plain.append(timed([PYTHON, program.path] + arguments))
-        document, seconds = advise(overlap, program, arguments)
-        under.append(document["wall_seconds"])
+        row["plain"].append(timed([PYTHON, program.path] + arguments))
+        document, _ = advise(overlap, program, arguments)
+        row["under"].append(document["wall_seconds"])
         advised = document["recommendation"]
         if model != "sync" and advised["model"] == model:
-            workers = advised["workers"]
-            said.append(predicted(document, model, workers))
-            concurrent.append(timed([PYTHON, "drive.py", model, str(workers), program.name] + arguments))
-    row["plain"] = statistics.median(plain)
-    row["overhead"] = statistics.median(under) / row["plain"] - 1
-    if concurrent and None not in said:
-        row["said"] = statistics.median(said)
-        row["came"] = row["plain"] / statistics.median(concurrent)
-        row["off"] = row["said"] / row["came"] - 1
+            row["said"].append(predicted(document, model, advised["workers"]))
+            row["concurrent"].append(timed([PYTHON, "drive.py", model, str(advised["workers"]), program.name] + arguments))
     return row
 
 
+def work_out(row):
+    """The figures of a row, from its samples: medians."""
+    if row.get("plain"):
+        row["seconds"] = statistics.median(row["plain"])
+        row["overhead"] = statistics.median(row["under"]) / row["seconds"] - 1
+    if row.get("concurrent") and None not in row["said"]:
+        row["predicted"] = statistics.median(row["said"])
+        row["came"] = row["seconds"] / statistics.median(row["concurrent"])
+        row["off"] = row["predicted"] / row["came"] - 1
+    return row
+
+
+def merge(files):
+    """The rows of several rounds as one: right is what was right in each."""
+    rows = {}
+    for file in files:
+        with open(file, encoding="utf-8") as stream:
+            for row in json.load(stream):
+                whole = rows.setdefault(row["name"], row)
+                if whole is row:
+                    continue
+                for key in ("plain", "under", "said", "concurrent"):
+                    whole[key] += row[key]
+                whole["verdict_right"] &= row["verdict_right"]
+                whole["line_right"] &= row["line_right"]
+    return [work_out(row) for row in rows.values()]
+
+
 def show(row):
-    off = f"{row['said']:7.2f} {row['came']:7.2f} {100 * row['off']:+6.0f}%" if "off" in row else " " * 23
-    cost = f"{row['plain']:6.2f} {100 * row['overhead']:+6.1f}%" if "plain" in row else ""
+    off = f"{row['predicted']:7.2f} {row['came']:7.2f} {100 * row['off']:+6.0f}%" if "off" in row else " " * 23
+    cost = f"{row['seconds']:6.2f} {100 * row['overhead']:+6.1f}%" if "overhead" in row else ""
     print(f"{row['name']:19s} {row['model']:9s} {row['workers']:4d} {row['bound']:8s}"
           f"{'yes' if row['verdict_right'] else 'NO':>5s} {row['line']:5d} {'yes' if row['line_right'] else 'NO':>5s}"
           f" {off} {cost}", flush=True)
@@ -169,12 +190,21 @@ def summary(rows):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("overlap")
+    parser.add_argument("overlap", nargs="?")
+    parser.add_argument("--merge", nargs="+", help="print what --json wrote in several rounds")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only", default="")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json")
     options = parser.parse_args()
+    title = "program             advised      w bound    right  line right     said    came     off   time   cost"
+    if options.merge:
+        rows = merge(options.merge)
+        print(title)
+        for row in rows:
+            show(row)
+        summary(rows)
+        return 0
     names = options.only.split(",") if options.only else sorted(
         file[:-3] for file in os.listdir(HERE) if file.endswith(".py") and file not in NOT_PROGRAMS)
     programs = [Program(name) for name in names]
@@ -182,7 +212,7 @@ def main():
     origin = Origin(overlap)
     database = Database() if any(program.needs_database for program in programs) else None
     rows = []
-    print("program             advised      w bound    right  line right     said    came     off  plain   cost")
+    print(title)
     try:
         for program in programs:
             if program.needs_database and not database.where:
@@ -191,12 +221,12 @@ def main():
             arguments = [origin.url] + ([database.where] if database else [])
             row = look(overlap, program, arguments, options.rounds, options.quick)
             rows.append(row)
-            show(row)
+            show(work_out(dict(row)))
     finally:
         origin.close()
         if database:
             database.close()
-    summary(rows)
+    summary([work_out(dict(row)) for row in rows])
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(rows, file, indent=2)

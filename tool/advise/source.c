@@ -23,7 +23,7 @@ static bool is_blank(const char *text)
     return *text == '\0' || *text == '#';
 }
 
-bool source_line(const char *file, int line, char *text, size_t size)
+bool source_line_whole(const char *file, int line, char *text, size_t size)
 {
     FILE *stream = line > 0 && file[0] == '/' ? fopen(file, "re") : NULL;
     if (!stream)
@@ -34,13 +34,21 @@ bool source_line(const char *file, int line, char *text, size_t size)
     for (int n = 1; n <= line && getline(&buffer, &room, stream) >= 0; n++)
         found = n == line;
     if (found) {
-        const char *start = buffer + strspn(buffer, " \t");
-        snprintf(text, size, "%s", start);
+        snprintf(text, size, "%s", buffer);
         text[strcspn(text, "\r\n")] = '\0';
     }
     free(buffer);
     fclose(stream);
     return found;
+}
+
+bool source_line(const char *file, int line, char *text, size_t size)
+{
+    if (!source_line_whole(file, line, text, size))
+        return false;
+    size_t blanks = strspn(text, " \t");
+    memmove(text, text + blanks, strlen(text + blanks) + 1);
+    return true;
 }
 
 /* --- streams --- */

@@ -10,6 +10,9 @@
 /* Reads a line, without its end and the blanks at its start. Returns whether there is one. */
 bool source_line(const char *file, int line, char *text, size_t size);
 
+/* The same, with the blanks at its start. */
+bool source_line_whole(const char *file, int line, char *text, size_t size);
+
 /* Whether the loop at this line reads on from where it stopped: its turns depend on each other. */
 bool source_is_stream(const struct place *loop);
 

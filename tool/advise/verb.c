@@ -1,10 +1,12 @@
 /* `overlap advise`: runs a program, or looks at one that runs, and says which model of concurrency
  * it needs. */
 #include "advise/advice.h"
+#include "advise/before.h"
 #include "advise/document.h"
 #include "advise/launch.h"
 #include "advise/observation.h"
 #include "advise/page.h"
+#include "advise/report.h"
 #include "command.h"
 #include "options.h"
 #include "report/artifact.h"
@@ -24,7 +26,18 @@
 struct settings {
     bool json;
     const char *output;
+    const char *report;
+    const char *trace;
+    const char *check;
+    struct before before;
     char **command;
+};
+
+/* The files that are made beside the page. */
+struct files {
+    struct artifact output;
+    struct artifact report;
+    struct artifact trace;
 };
 
 static const char *agent_path(void)
@@ -85,6 +98,21 @@ static int read_settings(int argc, char **argv, struct settings *settings)
          .value = "FILE",
          .help = "write the JSON document there instead",
          .target = &settings->output},
+        {.name = "report",
+         .kind = OPTION_TEXT,
+         .value = "FILE",
+         .help = "write a page (HTML): the run, and what is predicted",
+         .target = &settings->report},
+        {.name = "trace",
+         .kind = OPTION_TEXT,
+         .value = "FILE",
+         .help = "write a trace for Perfetto or Chrome",
+         .target = &settings->trace},
+        {.name = "check",
+         .kind = OPTION_TEXT,
+         .value = "FILE",
+         .help = "say what an earlier document predicted, and what came",
+         .target = &settings->check},
     };
     const struct usage usage = {
         .verb = "advise",
@@ -98,25 +126,52 @@ static int read_settings(int argc, char **argv, struct settings *settings)
     return options_parse(&usage, split(argc, argv, settings), argv);
 }
 
-/* Says it all. Returns the exit code: the program's, unless what was asked for could not be
- * written. */
-static int tell(const struct settings *settings, struct artifact *output,
-                const struct advice *advice, int code)
+static int open_files(const struct settings *settings, struct files *files)
 {
-    if (output->path) {
-        if (advice_document(output->stream, advice) != 0 || artifact_commit(output) != 0)
-            return EXIT_OWN_FAILURE;
-    } else if (settings->json) {
-        advice_document(stdout, advice);
-        if (output_finish(0) != 0)
-            return EXIT_OWN_FAILURE;
-    }
-    struct terminal terminal = terminal_look(STDERR_FILENO);
-    advice_page(stderr, advice, &terminal);
-    return code;
+    *files = (struct files){.output = {.path = NULL}};
+    return artifact_open(&files->output, "--output", settings->output) |
+           artifact_open(&files->report, "--report", settings->report) |
+           artifact_open(&files->trace, "--trace", settings->trace);
 }
 
-static int run_program(const struct settings *settings, struct artifact *output)
+static void discard_files(struct files *files)
+{
+    artifact_discard(&files->output);
+    artifact_discard(&files->report);
+    artifact_discard(&files->trace);
+}
+
+static int write_files(const struct settings *settings, struct files *files,
+                       const struct advice *advice, const struct timeline *ran)
+{
+    int failed = 0;
+    if (files->output.path)
+        failed |= advice_document(files->output.stream, advice) | artifact_commit(&files->output);
+    if (files->report.path) {
+        advice_report(files->report.stream, advice, ran, settings->command);
+        failed |= artifact_commit(&files->report);
+    }
+    if (files->trace.path)
+        failed |= advice_trace(files->trace.stream, advice, ran) | artifact_commit(&files->trace);
+    if (settings->json && !files->output.path)
+        failed |= advice_document(stdout, advice) | output_finish(0);
+    return failed;
+}
+
+/* Says it all. Returns the exit code: the program's, unless what was asked for could not be
+ * written. */
+static int tell(const struct settings *settings, struct files *files, const struct advice *advice,
+                const struct timeline *ran, int code)
+{
+    bool failed = write_files(settings, files, advice, ran) != 0;
+    struct terminal terminal = terminal_look(STDERR_FILENO);
+    advice_page(stderr, advice, &terminal);
+    if (settings->check)
+        before_show(stderr, &settings->before, (double)advice->wall_ns / (double)OVL_SECOND);
+    return failed ? EXIT_OWN_FAILURE : code;
+}
+
+static int run_program(const struct settings *settings, struct files *files)
 {
     struct observation observed;
     const char *agent = agent_path();
@@ -142,7 +197,7 @@ static int run_program(const struct settings *settings, struct artifact *output)
         code = EXIT_OWN_FAILURE;
         if (advice) {
             advice_make(advice, &observed, launch.end_ns - launch.start_ns, launch.cpu_ns);
-            code = tell(settings, output, advice, launch_exit_code(&launch));
+            code = tell(settings, files, advice, observed.timeline, launch_exit_code(&launch));
         }
         free(advice);
     }
@@ -161,11 +216,11 @@ static int run(int argc, char **argv)
             "a command is missing: overlap advise -- COMMAND; `overlap advise --help` tells more");
         return EXIT_USAGE;
     }
-    struct artifact output;
-    if (artifact_open(&output, "--output", settings.output) != 0)
+    if (settings.check && before_read(settings.check, &settings.before) != 0)
         return EXIT_OWN_FAILURE;
-    code = run_program(&settings, &output);
-    artifact_discard(&output);
+    struct files files;
+    code = open_files(&settings, &files) == 0 ? run_program(&settings, &files) : EXIT_OWN_FAILURE;
+    discard_files(&files);
     return code;
 }
 

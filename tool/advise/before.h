@@ -1,0 +1,22 @@
+/* --check: what was predicted by an earlier run's document, beside what came. */
+#ifndef TOOL_ADVISE_BEFORE_H
+#define TOOL_ADVISE_BEFORE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* An earlier document. */
+struct before {
+    double wall_seconds;
+    double predicted_seconds; /* of what was recommended; 0: nothing was */
+    char model[16];
+    unsigned workers;
+};
+
+/* Reads it. Returns 0, or -1 once it has said what is wrong. */
+int before_read(const char *path, struct before *ret);
+
+/* Says it, in a few lines. */
+void before_show(FILE *out, const struct before *before, double wall_seconds);
+
+#endif
