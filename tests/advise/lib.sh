@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck shell=sh disable=SC2034 # those who source this use what is set here
 # What the tests of `overlap advise` share, beside those of the command.
 . "$(dirname "$0")/../tool/lib.sh"
 : "${SCHEMA_CHECK:?}" "${SCHEMA:?}"

@@ -323,6 +323,82 @@ static void recommend(struct advice *advice, const struct forecast *forecast)
     add_cautions(advice);
 }
 
+/* --- programs that are concurrent already --- */
+
+static void stay_with(struct advice *advice, enum ovl_model model, unsigned workers)
+{
+    advice->model = model;
+    advice->workers = workers;
+    advice->replace_count = 0;
+}
+
+/* An event loop: what holds it up is what there is to say. */
+static void advise_loop(struct advice *advice)
+{
+    const struct present *present = &advice->present;
+    stay_with(advice, OVL_ASYNC, 1);
+    if (present->blocking && present->blocking_ns * 10 > advice->wall_ns) {
+        const struct place *place = &advice->tree->places[present->blocking];
+        snprintf(advice->reason, sizeof advice->reason,
+                 "The event loop is held up for %.2f s by %s() at line %d of %s, which %s (%s): "
+                 "while it does, no other task gets on. %s",
+                 (double)present->blocking_ns / (double)OVL_SECOND, place->function, place->line,
+                 advice_file_name(place->file),
+                 present->blocking_kind < 0 ? "computes" : "waits without await",
+                 advice_kind_name(present->blocking_kind),
+                 present->blocking_kind < 0 ? "Give it to loop.run_in_executor with a process pool."
+                                            : "Await its asyncio form, or asyncio.to_thread.");
+        return;
+    }
+    snprintf(advice->reason, sizeof advice->reason,
+             "It is asyncio already, and nothing holds its event loop up for long.");
+}
+
+/* Threads or processes: whether there are enough of them, and whether the GIL is in the way. */
+static void advise_pool(struct advice *advice, const struct forecast *forecast)
+{
+    const struct present *present = &advice->present;
+    const char *noun = present->model == OVL_THREADS ? "threads" : "processes";
+    const struct node *node = &advice->tree->nodes[advice->unit.node];
+    double gil = (double)advice->spent.wait_ns[RECORD_GIL];
+    double held = (double)(advice->spent.cpu_ns - advice->spent.free_ns);
+    stay_with(advice, present->model, present->workers);
+    if (present->model == OVL_THREADS &&
+        gil > 0.2 * (gil + held + (double)waits_that_matter(&advice->spent)) &&
+        forecast_best(forecast, OVL_PROCESSES, advice->cores, &advice->best) == 0 &&
+        advice->best.speedup >= WORTH_IT) {
+        stay_with(advice, OVL_PROCESSES, advice->best.workers);
+        advice->has_best = true;
+        add_prediction(advice, forecast, OVL_PROCESSES, advice->workers);
+        snprintf(advice->reason, sizeof advice->reason,
+                 "It has %u threads, and they wait %.2f s for the GIL: they compute in Python, one "
+                 "at a time. Processes use all %u cores.",
+                 present->workers, gil / (double)OVL_SECOND, advice->cores);
+        return;
+    }
+    unsigned most = advice->bound == OVL_CPU_BOUND ? advice->cores : THREADS_MOST;
+    if (forecast_best(forecast, present->model, most, &advice->best) == 0 &&
+        advice->best.workers > present->workers && advice->best.speedup >= WORTH_IT) {
+        stay_with(advice, present->model, advice->best.workers);
+        advice->has_best = true;
+        add_prediction(advice, forecast, present->model, advice->workers);
+        snprintf(advice->reason, sizeof advice->reason,
+                 "It has %u %s and they are too few: they wait for %s most of the time, and %u of "
+                 "them would.",
+                 present->workers, noun, waits_for(&advice->spent), advice->workers);
+        return;
+    }
+    snprintf(advice->reason, sizeof advice->reason,
+             "It has %u %s already, and more of them, or another model, would not gain 1.3 times.",
+             present->workers, noun);
+    if (present->model == OVL_PROCESSES &&
+        (double)node->wall_ns < 0.5 * present->workers * (double)advice->wall_ns)
+        advice_note(
+            advice,
+            "The processes compute for a small part of the time: starting them, and handing over "
+            "items and results (pickling), takes the rest. Give each more at once (chunksize).");
+}
+
 /* --- all of it --- */
 
 static unsigned cores_to_use(void)
@@ -372,25 +448,36 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
                               .spent = observed->spent,
                               .idle_ns = observed->idle_ns,
                               .python = is_python(observed),
-                              .cores = cores_to_use(),
-                              .present_workers = 1};
+                              .cores = cores_to_use()};
+    present_find(observed, &advice->present);
     for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
         advice->spent.wait_ns[kind] += observed->short_ns[kind];
     find_where(advice);
     unit_find(advice->tree, advice->cores, &advice->unit);
-    advice->bound = advice->unit.node ? bound_of(&advice->unit.spent) : OVL_NEITHER_BOUND;
+    advice->bound = advice->unit.node                   ? bound_of(&advice->unit.spent)
+                    : advice->present.model != OVL_SYNC ? bound_of(&advice->spent)
+                                                        : OVL_NEITHER_BOUND;
     struct forecast forecast;
-    struct forecast_setting setting = {
-        .wall_ns = wall_ns, .cores = advice->cores, .python = advice->python};
+    struct forecast_setting setting = {.wall_ns = wall_ns,
+                                       .cores = advice->cores,
+                                       .python = advice->python,
+                                       .present = advice->present.model};
     look_at_libraries(advice, &setting);
-    if (forecast_init(&forecast, advice->tree, &advice->unit, &setting) != 0) {
+    bool known = forecast_init(&forecast, advice->tree, &advice->unit, &setting) == 0;
+    if (known)
+        predict_all(advice, &forecast);
+    if (advice->present.model == OVL_ASYNC) {
+        advise_loop(advice);
+    } else if (known && advice->present.model != OVL_SYNC) {
+        advise_pool(advice, &forecast);
+    } else if (!known) {
         stay(advice, "Nothing is done over and over that could overlap.");
     } else {
-        predict_all(advice, &forecast);
         recommend(advice, &forecast);
-        forecast_release(&forecast);
     }
-    if (wall_ns < SHORT_NS && advice->model != OVL_SYNC)
+    if (known)
+        forecast_release(&forecast);
+    if (wall_ns < SHORT_NS && advice->model != OVL_SYNC && advice->present.model == OVL_SYNC)
         stay(advice, "Not worth it: the program is over in less than 0.2 s.");
     note_what_was_not_seen(advice, observed);
 }

@@ -5,6 +5,7 @@
 
 #include "advise/forecast.h"
 #include "advise/observation.h"
+#include "advise/present.h"
 #include "advise/replace.h"
 #include "advise/source.h"
 #include "advise/unit.h"
@@ -41,9 +42,7 @@ struct advice {
     struct advice_where where[ADVICE_WHERE];
     size_t where_count;
 
-    /* As it is: the model that it has already, and how many of it were seen. */
-    enum ovl_model present;
-    unsigned present_workers;
+    struct present present;
 
     enum ovl_model model;
     unsigned workers;

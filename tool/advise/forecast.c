@@ -173,6 +173,10 @@ int forecast_init(struct forecast *forecast, const struct tree *tree, const stru
     };
     forecast->waits_each = (double)unit->spent.waits / (double)unit->count;
     ovl_time inside_ns = tree->nodes[unit->node].wall_ns;
+    if (setting->present != OVL_SYNC) {
+        inside_ns = unit->last_ns - unit->first_ns;
+        forecast->costs.models[setting->present].open_ns = 0;
+    }
     forecast->outside_ns = setting->wall_ns > inside_ns ? setting->wall_ns - inside_ns : 0;
     return 0;
 }

@@ -15,9 +15,10 @@ struct forecast_setting {
     ovl_time wall_ns; /* of the whole, as it ran */
     unsigned cores;
     bool python;
-    bool new_library;   /* its async form imports one: an HTTP client, a driver */
-    bool drops_library; /* and one that is large as well is no longer imported */
-    bool large_library; /* it imports a large one already */
+    bool new_library;       /* its async form imports one: an HTTP client, a driver */
+    bool drops_library;     /* and one that is large as well is no longer imported */
+    enum ovl_model present; /* what it has already: OVL_SYNC, none */
+    bool large_library;     /* it imports a large one already */
 };
 
 struct forecast {

@@ -22,6 +22,10 @@
 /* Of the time, this part at most goes into looking. */
 #define COST_LIMIT 100
 
+/* A thread that did less than this part of what the busiest did is not counted as one that works.
+ */
+#define WORKING_SHARE 4
+
 /* A wait that has lasted so long is looked at, in case that the thread never returns from it. */
 #define OPEN_WAIT_NS (50 * OVL_MILLISECOND)
 
@@ -206,6 +210,7 @@ static void computed(struct observation *observed, struct process *process,
     }
     ovl_time before_ns = thread->seen_ns ? thread->seen_ns : now_ns - cpu_ns;
     tree_see(&observed->tree, &thread->path, levels, count, now_ns, &spent);
+    thread->work_ns += cpu_ns;
     if (cpu_ns > 0) {
         spent_add(&observed->spent, &spent);
         struct line_cost *line = tree_line(&observed->tree, levels, count);
@@ -268,8 +273,8 @@ static void waited(struct observation *observed, struct process *process,
     ovl_time end_ns = (ovl_time)wait->end_ns;
     ovl_time length_ns = end_ns - start_ns;
     enum record_kind kind = wait->kind < RECORD_KIND_COUNT ? wait->kind : RECORD_OTHER;
-    enum idle_kind idle = idle_of(&observed->tree, levels, count, kind, wait->flags,
-                                  process->record && process->record->python_runtime);
+    enum idle_kind idle =
+        idle_of(&observed->tree, levels, count, kind, wait->flags, process->was_python);
     struct spent spent = {.cpu_ns = 0};
     begin_thread(thread, end_ns);
     process->waited_ns += length_ns;
@@ -291,6 +296,7 @@ static void waited(struct observation *observed, struct process *process,
         spent.child_ns = child_ns;
         length_ns -= child_ns;
     }
+    thread->work_ns += end_ns - start_ns;
     spent.wait_ns[kind] = length_ns;
     spent.waits = 1;
     tree_see(&observed->tree, &thread->path, levels, count, end_ns, &spent);
@@ -305,6 +311,29 @@ static void waited(struct observation *observed, struct process *process,
     draw(observed, process, thread, timeline_kind_of(kind), start_ns, end_ns,
          line ? line->place : 0);
     thread->seen_ns = end_ns;
+}
+
+/* A wait for a lock, while another thread has the GIL and nothing of the library's own waits for
+ * others. */
+static enum record_kind kind_from_outside(const struct observed_sample *sample, bool others_hold)
+{
+    if (sample->kind == RECORD_LOCK && others_hold && !sample->native && sample->cpu_ns > 0)
+        return RECORD_GIL;
+    return sample->kind;
+}
+
+void observation_sample(struct observation *observed, struct process *process,
+                        struct watched_thread *thread, const struct observed_sample *sample)
+{
+    struct record_wait wait = {.kind = (uint8_t)kind_from_outside(sample, sample->free_of_gil),
+                               .descriptor = -1,
+                               .flags = sample->native ? RECORD_NATIVE : 0,
+                               .start_ns = (uint64_t)(sample->now_ns - sample->wait_ns),
+                               .end_ns = (uint64_t)sample->now_ns};
+    computed(observed, process, thread, sample->levels, sample->count,
+             sample->now_ns - sample->wait_ns, sample->cpu_ns, sample->free_of_gil);
+    if (sample->wait_ns > 0)
+        waited(observed, process, thread, sample->levels, sample->count, &wait);
 }
 
 /* --- emptying the rings --- */
@@ -485,8 +514,16 @@ static void finish_process(struct observation *observed, struct process *process
         }
         observed->waits_lost += atomic_load(&record->waits_lost);
     }
+    ovl_time most_ns = 0;
     for (size_t n = 0; n < process->thread_count; n++)
+        if (process->threads[n]->work_ns > most_ns)
+            most_ns = process->threads[n]->work_ns;
+    for (size_t n = 0; n < process->thread_count; n++) {
+        const struct watched_thread *thread = process->threads[n];
+        process->work_ns += thread->work_ns;
+        process->working_threads += thread->python && thread->work_ns * WORKING_SHARE > most_ns;
         tree_end(&observed->tree, &process->threads[n]->path, ovl_now());
+    }
 }
 
 /* --- looking --- */
@@ -496,6 +533,15 @@ static ovl_time own_cpu(void)
     struct timespec time;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return (ovl_time)time.tv_sec * OVL_SECOND + time.tv_nsec;
+}
+
+void observation_pace(struct observation *observed, ovl_time cost_ns)
+{
+    ovl_time wanted_ns = cost_ns * COST_LIMIT;
+    ovl_time period_ns = (7 * observed->period_ns + wanted_ns) / 8;
+    observed->period_ns = period_ns < PERIOD_LEAST_NS  ? PERIOD_LEAST_NS
+                          : period_ns > PERIOD_MOST_NS ? PERIOD_MOST_NS
+                                                       : period_ns;
 }
 
 void observation_look(struct observation *observed)
@@ -519,11 +565,7 @@ void observation_look(struct observation *observed)
         }
     }
     ovl_time cost_ns = own_cpu() - before_ns;
-    ovl_time wanted_ns = cost_ns * COST_LIMIT;
-    ovl_time period_ns = (7 * observed->period_ns + wanted_ns) / 8;
-    observed->period_ns = period_ns < PERIOD_LEAST_NS  ? PERIOD_LEAST_NS
-                          : period_ns > PERIOD_MOST_NS ? PERIOD_MOST_NS
-                                                       : period_ns;
+    observation_pace(observed, cost_ns);
     observed->last_sample_ns = now_ns;
 }
 

@@ -41,13 +41,13 @@ static void show(FILE *out, const struct terminal *terminal, const char *heading
 {
     const char *bold = terminal->colour ? "\033[1m" : "";
     const char *plain = terminal->colour ? "\033[0m" : "";
-    size_t width = terminal->width > 40 ? terminal->width - 14 : 26;
-    fprintf(out, "  %s%-10s%s", bold, heading, plain);
+    size_t width = terminal->width > 40 ? terminal->width - 16 : 24;
+    fprintf(out, "  %s%-12s%s", bold, heading, plain);
     size_t column = 0;
     for (const char *word = text; *word;) {
         size_t length = strcspn(word, " ");
         if (column && column + 1 + length > width) {
-            fprintf(out, "\n            ");
+            fprintf(out, "\n              ");
             column = 0;
         }
         fprintf(out, "%s%.*s", column ? " " : "", (int)length, word);
@@ -90,11 +90,11 @@ static void show_where(FILE *out, const struct advice *advice, const struct term
         snprintf(text, sizeof text, "%3.0f%% %-8s %s:%d  %s()", 100 * where->share,
                  advice_kind_name(where->kind), advice_file_name(place->file), place->line,
                  place->function);
-        fprintf(out, "  %s%-10s%s%s\n", terminal->colour ? "\033[1m" : "", n ? "" : "Where",
+        fprintf(out, "  %s%-12s%s%s\n", terminal->colour ? "\033[1m" : "", n ? "" : "Where",
                 terminal->colour ? "\033[0m" : "", text);
         if (n == 0 && source_line(place->file, place->line, line, sizeof line))
-            fprintf(out, "                          %.*s\n",
-                    terminal->width > 50 ? (int)terminal->width - 26 : 40, line);
+            fprintf(out, "                            %.*s\n",
+                    terminal->width > 50 ? (int)terminal->width - 28 : 40, line);
     }
 }
 
@@ -104,6 +104,10 @@ static void show_todo(FILE *out, const struct advice *advice, const struct termi
     if (advice->model == OVL_SYNC) {
         show(out, terminal, "What to do", "leave it as it is.");
         show(out, terminal, "", advice->reason);
+        return;
+    }
+    if (!advice->has_best) {
+        show(out, terminal, "What to do", advice->reason);
         return;
     }
     int used = snprintf(text, sizeof text, "%s, %u %s", model_words(advice, advice->model),
@@ -185,7 +189,7 @@ void advice_page(FILE *out, const struct advice *advice, const struct terminal *
     show_gain(out, advice, terminal);
     for (size_t n = 0; n < advice->note_count; n++)
         show(out, terminal, n ? "" : "But note", advice->notes[n]);
-    if (advice->model != OVL_SYNC) {
+    if (advice->model != OVL_SYNC && advice->has_best) {
         show_predictions(out, advice, terminal);
         fputc('\n', out);
         sketch_write(out, advice, "    ");

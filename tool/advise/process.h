@@ -24,7 +24,8 @@ struct watched_thread {
     ovl_time last_ns;
     int clock; /* its processor time in /proc; -1: not open; -2: cannot be */
     bool ended;
-    bool python; /* it was seen in Python code */
+    bool python;      /* it was seen in Python code */
+    ovl_time work_ns; /* computed, and waited for something else than others' work */
 
     /* A wait that has lasted long already: it may be the thread's last. */
     ovl_time open_wait_ns;
@@ -41,8 +42,10 @@ struct process {
     bool unreadable;              /* its memory may not be read */
     bool retired;                 /* it has ended, and only the few numbers here are kept */
     bool was_python;
-    bool command;       /* run by a program in Python: its own work is in what that waits for */
-    ovl_time waited_ns; /* all its threads */
+    bool command;     /* run by a program in Python: its own work is in what that waits for */
+    ovl_time work_ns; /* of all its threads, once it has been finished */
+    unsigned working_threads;   /* that did something */
+    ovl_time waited_ns;         /* all its threads */
     ovl_time waited_counted_ns; /* as cpu_counted_ns */
     ovl_time last_cpu_ns;       /* of a retired one */
     ovl_time start_ns;

@@ -211,7 +211,8 @@ void advice_report(FILE *out, const struct advice *advice, const struct timeline
         used += (size_t)snprintf(lead + used, sizeof lead - used, "%s%s", n ? " " : "", command[n]);
     page_begin(out, "overlap advise", lead[0] ? lead : NULL);
     add_verdict(out, advice);
-    struct timeline *predicted = advice->model != OVL_SYNC ? draw_prediction(advice) : NULL;
+    struct timeline *predicted =
+        advice->has_best && advice->model != OVL_SYNC ? draw_prediction(advice) : NULL;
     page_heading(out, predicted ? "As it ran, and as predicted" : "As it ran");
     const struct timeline *both[] = {ran, predicted};
     if (predicted)
@@ -226,7 +227,8 @@ void advice_report(FILE *out, const struct advice *advice, const struct timeline
 
 int advice_trace(FILE *out, const struct advice *advice, const struct timeline *ran)
 {
-    struct timeline *predicted = advice->model != OVL_SYNC ? draw_prediction(advice) : NULL;
+    struct timeline *predicted =
+        advice->has_best && advice->model != OVL_SYNC ? draw_prediction(advice) : NULL;
     const struct timeline *both[] = {ran, predicted};
     int error = trace_write(out, both, predicted ? 2 : 1);
     timeline_free(predicted);

@@ -115,7 +115,7 @@ static void write_async(FILE *out, const struct advice *advice, const struct nam
 
 void sketch_write(FILE *out, const struct advice *advice, const char *indent)
 {
-    if (!advice->python || !advice->unit.node)
+    if (!advice->python || !advice->unit.node || advice->present.model != OVL_SYNC)
         return;
     struct names names;
     find_names(advice, &names);

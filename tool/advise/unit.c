@@ -36,14 +36,19 @@ static uint32_t frame_above(const struct tree *tree, uint32_t number)
 static bool is_pool(const struct place *place)
 {
     return strstr(place->file, "/concurrent/futures/") ||
-           strstr(place->file, "/multiprocessing/pool.py");
+           strstr(place->file, "/multiprocessing/pool.py") ||
+           strstr(place->file, "/multiprocessing/process.py") ||
+           strstr(place->file, "/threading.py");
 }
 
 static bool is_candidate(const struct tree *tree, uint32_t number)
 {
     const struct node *node = &tree->nodes[number];
     const struct node *parent = &tree->nodes[node->parent];
-    if (!node->parent || node->count < COUNT_LEAST * (parent->count ? parent->count : 1) ||
+    bool pooled = node->kind == NODE_CALL && node->parent && tree->places[node->place].own &&
+                  is_pool(&tree->places[parent->place]);
+    uint64_t callers = pooled || !parent->count ? 1 : parent->count;
+    if (!node->parent || node->count < COUNT_LEAST * callers ||
         spent_all(&node->spent) < EACH_LEAST_NS * (ovl_time)node->count)
         return false;
     const struct place *place = &tree->places[node->place];
@@ -116,7 +121,7 @@ void unit_find(const struct tree *tree, unsigned cores, struct unit *unit)
     const struct node *node = &tree->nodes[unit->node];
     const struct node *parent = &tree->nodes[node->parent];
     unit->count = node->count;
-    unit->groups = parent->count ? parent->count : 1;
+    unit->groups = parent->count && !is_pool(&tree->places[parent->place]) ? parent->count : 1;
     unit->spent = node->spent;
     unit->first_ns = node->first_ns;
     unit->last_ns = node->last_ns;

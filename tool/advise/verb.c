@@ -1,6 +1,7 @@
 /* `overlap advise`: runs a program, or looks at one that runs, and says which model of concurrency
  * it needs. */
 #include "advise/advice.h"
+#include "advise/attach.h"
 #include "advise/before.h"
 #include "advise/document.h"
 #include "advise/launch.h"
@@ -13,9 +14,11 @@
 #include "report/console.h"
 #include "report/output.h"
 #include "report/terminal.h"
+#include "values.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +32,8 @@ struct settings {
     const char *report;
     const char *trace;
     const char *check;
+    uint64_t pid;
+    ovl_time seconds;
     struct before before;
     char **command;
 };
@@ -72,6 +77,24 @@ static int take_operand(void *target, const char *text)
     return -1;
 }
 
+/* "10", as in the manual of others, and "10s". */
+static int take_seconds(void *target, const char *text)
+{
+    ovl_time length_ns = 0;
+    uint64_t number = 0;
+    if (value_number(text, &number) == VALUE_OK && number < 1000000)
+        length_ns = (ovl_time)number * OVL_SECOND;
+    else if (value_duration(text, &length_ns) != VALUE_OK)
+        length_ns = 0;
+    if (length_ns <= 0) {
+        console_error(
+            "--seconds \"%s\" is no length of time: give a number of seconds, or 500ms, 2m", text);
+        return -1;
+    }
+    *(ovl_time *)target = length_ns;
+    return 0;
+}
+
 /* Everything from "--" on is the command's; what stands before it is ours. */
 static int split(int argc, char **argv, struct settings *settings)
 {
@@ -88,6 +111,20 @@ static int split(int argc, char **argv, struct settings *settings)
 static int read_settings(int argc, char **argv, struct settings *settings)
 {
     const struct option options[] = {
+        {.name = "pid",
+         .letter = 'p',
+         .kind = OPTION_NUMBER,
+         .value = "PID",
+         .help = "look at a process that runs already",
+         .target = &settings->pid,
+         .least = 1,
+         .most = INT32_MAX},
+        {.name = "seconds",
+         .kind = OPTION_TAKEN,
+         .value = "N",
+         .help = "for so long (10); with a unit or in seconds",
+         .target = &settings->seconds,
+         .take = take_seconds},
         {.name = "json",
          .kind = OPTION_FLAG,
          .help = "print one JSON document, after the program's output",
@@ -116,7 +153,7 @@ static int read_settings(int argc, char **argv, struct settings *settings)
     };
     const struct usage usage = {
         .verb = "advise",
-        .synopsis = "[options] -- COMMAND [ARGUMENT...]",
+        .synopsis = "[options] -- COMMAND [ARGUMENT...] | -p PID",
         .about = "Runs a command as it is, and says what it waits for and where it computes,\n"
                  "which model of concurrency it needs, what to change, and what that would gain.",
         .options = options,
@@ -205,21 +242,73 @@ static int run_program(const struct settings *settings, struct files *files)
     return code;
 }
 
+static int refuse_to_attach(uint64_t pid, int error)
+{
+    const char *why = error == -ESRCH   ? "there is no such process"
+                      : error == -EPERM ? "it is another user's: ask as that user, or as root"
+                                        : strerror(-error);
+    console_error("process %llu: %s", (unsigned long long)pid, why);
+    return EXIT_REFUSED;
+}
+
+/* Until the time is up, the process ends, or somebody has seen enough: what was seen is told then.
+ */
+static void watch_process(struct observation *observed, ovl_time length_ns)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    ovl_time end_ns = ovl_after(length_ns);
+    while (attach_look(observed) && ovl_now() < end_ns) {
+        struct timespec pause = {.tv_sec = observed->period_ns / OVL_SECOND,
+                                 .tv_nsec = observed->period_ns % OVL_SECOND};
+        if (sigtimedwait(&set, NULL, &pause) > 0)
+            break;
+    }
+}
+
+static int look_at_process(const struct settings *settings, struct files *files)
+{
+    struct observation observed;
+    int error = attach_open(&observed, (int)settings->pid);
+    if (error)
+        return refuse_to_attach(settings->pid, error);
+    watch_process(&observed, settings->seconds);
+    observation_finish(&observed);
+    struct advice *advice = malloc(sizeof *advice);
+    int code = EXIT_REFUSED;
+    if (advice) {
+        advice_make(advice, &observed, observed.end_ns - observed.start_ns, -1);
+        code = tell(settings, files, advice, observed.timeline, EXIT_DONE);
+    }
+    free(advice);
+    observation_close(&observed);
+    return code;
+}
+
 static int run(int argc, char **argv)
 {
-    struct settings settings = {.json = false};
+    struct settings settings = {.seconds = 10 * OVL_SECOND};
     int code = read_settings(argc, argv, &settings);
     if (code != OPTIONS_GO)
         return code;
-    if (!settings.command) {
-        console_error(
-            "a command is missing: overlap advise -- COMMAND; `overlap advise --help` tells more");
+    if (settings.command && settings.pid) {
+        console_error("a command and -p: one of the two");
+        return EXIT_USAGE;
+    }
+    if (!settings.command && !settings.pid) {
+        console_error("a command is missing: overlap advise -- COMMAND, or -p PID; `overlap advise "
+                      "--help` tells more");
         return EXIT_USAGE;
     }
     if (settings.check && before_read(settings.check, &settings.before) != 0)
         return EXIT_OWN_FAILURE;
     struct files files;
-    code = open_files(&settings, &files) == 0 ? run_program(&settings, &files) : EXIT_OWN_FAILURE;
+    code = EXIT_OWN_FAILURE;
+    if (open_files(&settings, &files) == 0)
+        code = settings.pid ? look_at_process(&settings, &files) : run_program(&settings, &files);
     discard_files(&files);
     return code;
 }

@@ -1,0 +1,70 @@
+#!/bin/sh
+# A program that runs already, looked at from outside; and the files beside the page.
+. "$(dirname "$0")/lib.sh"
+: "${LOOK:?}"
+program=
+
+stop_program() {
+    [ -z "$program" ] || kill -KILL "$program" 2>/dev/null
+    clean
+}
+trap stop_program EXIT
+
+cat >long.py <<'END'
+import time
+
+def task(n):
+    time.sleep(0.03)
+
+def main():
+    print("on", flush=True)
+    for n in range(100000):
+        task(n)
+
+main()
+END
+mkfifo ready
+"$python" long.py >ready 2>/dev/null </dev/null &
+program=$!
+read -r _ <ready
+advise -p "$program" --seconds 2
+if grep -q 'may not be read' document; then
+    echo 'the memory of another process may not be read here'
+    exit 77
+fi
+[ "$code" -eq 0 ] || fail "-p: exit code $code"
+holds '.where[0].function == "task" and .where[0].line == 4 and .where[0].kind == "sleep"'
+holds '.waits.sleep > 1 and .wall_seconds < 8'
+holds '.unit.function == "task" and .unit.count > 20 and .bound == "io"'
+kill -0 "$program" || fail 'it is gone'
+kill -KILL "$program"
+wait "$program" 2>/dev/null
+expect 3 advise -p "$program" --seconds 1
+says err 'no such process'
+program=
+expect 2 advise -p 1 -- true
+expect 2 advise -p 1 --seconds never
+
+# The page, the trace, and an earlier document beside what came.
+cat >naps.py <<'END'
+import time
+
+def nap(n):
+    time.sleep(0.03)
+
+for n in range(20):
+    nap(n)
+END
+advise --report page.html --trace trace.json -- "$python" naps.py
+jq -e '.traceEvents | length > 20' trace.json >/dev/null || fail "no trace: $(head -c 300 trace.json)"
+sh "$LOOK" page.html 'as predicted: async' 'naps.py' 'asyncio.Semaphore' 'time.sleep(0.03)'
+looked=$?
+[ "$looked" -eq 0 ] || [ "$looked" -eq 77 ] || fail 'the page is not as it should be'
+mv document before.json
+sed -i 's/^for n.*/from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(20) as pool: list(pool.map(nap, range(20)))/; /^    nap(n)/d' naps.py
+advise --check before.json -- "$python" naps.py
+says err 'overlap advise: before 0\.[0-9]* s, now 0\.[0-9]* s'
+says err 'Predicted for async with'
+expect 125 advise --check naps.py -- true
+says err 'naps.py'
+finish

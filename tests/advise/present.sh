@@ -1,0 +1,53 @@
+#!/bin/sh
+# Programs that are concurrent already: what they have, and what holds them back.
+. "$(dirname "$0")/lib.sh"
+
+# Too few threads.
+cat >few.py <<'END'
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+def task(n):
+    time.sleep(0.03)
+
+with ThreadPoolExecutor(3) as pool:
+    list(pool.map(task, range(90)))
+END
+advise -- "$python" few.py
+holds '.recommendation.model == "threads" and .recommendation.workers > 3'
+holds '.recommendation.reason | contains("3 threads and they are too few")'
+holds '.unit.function == "task" and .unit.count == 90 and .waits.sleep > 2.5'
+
+# An event loop that one line holds up.
+cat >blocked.py <<'END'
+import asyncio
+import time
+
+async def task(n):
+    await asyncio.sleep(0.02)
+    time.sleep(0.03)
+
+async def main():
+    await asyncio.gather(*[task(n) for n in range(30)])
+
+asyncio.run(main())
+END
+advise -- "$python" blocked.py
+holds '.recommendation.model == "async" and (.recommendation.reason | contains("line 6 of blocked.py"))'
+
+# Threads that compute in Python stand in each other's way.
+cat >gil.py <<'END'
+from concurrent.futures import ThreadPoolExecutor
+
+def task(n):
+    return sum(i * i for i in range(400000))
+
+with ThreadPoolExecutor(4) as pool:
+    list(pool.map(task, range(40)))
+END
+advise -- "$python" gil.py
+holds '.waits.gil > 0.5 and .bound == "cpu"'
+if [ "$(nproc)" -gt 1 ]; then
+    holds '.recommendation.model == "processes" and (.recommendation.reason | contains("GIL"))'
+fi
+finish

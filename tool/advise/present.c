@@ -1,0 +1,119 @@
+#include "advise/present.h"
+
+#include <string.h>
+
+/* A process that did less than this part of what the busiest did is none of the workers. */
+#define WORKER_SHARE 4
+
+static bool is_of(const struct place *place, const char *file)
+{
+    size_t length = strlen(place->file);
+    size_t size = strlen(file);
+    return length >= size && strcmp(place->file + length - size, file) == 0;
+}
+
+/* Whether a node is run by asyncio's loop. */
+static bool is_in_loop(const struct tree *tree, uint32_t number)
+{
+    for (; number; number = tree->nodes[number].parent)
+        if (is_of(&tree->places[tree->nodes[number].place], "/asyncio/base_events.py"))
+            return true;
+    return false;
+}
+
+/* What a call did itself, and not those that it called. */
+static struct spent own_part(const struct tree *tree, uint32_t number)
+{
+    struct spent own = tree->nodes[number].spent;
+    for (uint32_t n = tree->nodes[number].first_child; n; n = tree->nodes[n].next_sibling) {
+        const struct node *child = &tree->nodes[n];
+        const struct place *place = &tree->places[child->place];
+        if (!place->own && child->kind == NODE_CALL)
+            continue; /* what it calls of a library is its own doing */
+        own.cpu_ns -= child->spent.cpu_ns;
+        for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
+            own.wait_ns[kind] -= child->spent.wait_ns[kind];
+    }
+    return own;
+}
+
+static void note_blocking(struct present *present, uint32_t place, int kind, ovl_time time_ns)
+{
+    if (time_ns <= present->blocking_ns)
+        return;
+    present->blocking = place;
+    present->blocking_kind = kind;
+    present->blocking_ns = time_ns;
+}
+
+/* The line, of those of this function, that took most of this kind of time. */
+static uint32_t line_of(const struct tree *tree, uint32_t function, int kind)
+{
+    const struct place *wanted = &tree->places[function];
+    uint32_t best = function;
+    ovl_time most_ns = 0;
+    for (size_t n = 0; n < tree->line_count; n++) {
+        const struct place *place = &tree->places[tree->lines[n].place];
+        const struct spent *spent = &tree->lines[n].spent;
+        ovl_time time_ns = kind < 0 ? spent->cpu_ns : spent->wait_ns[kind];
+        if (time_ns > most_ns && place->first_line == wanted->first_line &&
+            strcmp(place->file, wanted->file) == 0) {
+            most_ns = time_ns;
+            best = tree->lines[n].place;
+        }
+    }
+    return best;
+}
+
+static void find_blocking(const struct tree *tree, struct present *present)
+{
+    for (uint32_t n = 1; n < tree->node_count; n++) {
+        const struct node *node = &tree->nodes[n];
+        if (node->kind != NODE_CALL || !tree->places[node->place].own || !is_in_loop(tree, n))
+            continue;
+        struct spent own = own_part(tree, n);
+        for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
+            note_blocking(present, node->place, kind, own.wait_ns[kind]);
+        note_blocking(present, node->place, -1, own.cpu_ns);
+    }
+    if (present->blocking)
+        present->blocking = line_of(tree, present->blocking, present->blocking_kind);
+}
+
+static bool has_loop(const struct tree *tree)
+{
+    for (uint32_t n = 1; n < tree->node_count; n++)
+        if (is_of(&tree->places[tree->nodes[n].place], "/asyncio/base_events.py") &&
+            strcmp(tree->places[tree->nodes[n].place].function, "_run_once") == 0)
+            return true;
+    return false;
+}
+
+void present_find(const struct observation *observed, struct present *ret)
+{
+    *ret = (struct present){.model = OVL_SYNC, .workers = 1};
+    ovl_time most_ns = 0;
+    for (size_t n = 0; n < observed->process_count; n++)
+        if (!observed->processes[n]->command && observed->processes[n]->work_ns > most_ns)
+            most_ns = observed->processes[n]->work_ns;
+    unsigned processes = 0;
+    unsigned threads = 0;
+    for (size_t n = 0; n < observed->process_count; n++) {
+        const struct process *process = observed->processes[n];
+        if (process->command || !process->was_python)
+            continue;
+        processes += process->work_ns * WORKER_SHARE > most_ns;
+        if (process->working_threads > threads)
+            threads = process->working_threads;
+    }
+    if (has_loop(&observed->tree)) {
+        ret->model = OVL_ASYNC;
+        find_blocking(&observed->tree, ret);
+    } else if (processes > 1) {
+        ret->model = OVL_PROCESSES;
+        ret->workers = processes;
+    } else if (threads > 1) {
+        ret->model = OVL_THREADS;
+        ret->workers = threads;
+    }
+}
