@@ -1,5 +1,7 @@
 #!/bin/sh
+# shellcheck disable=SC2317 # called by trap
 # A program that runs already, looked at from outside; and the files beside the page.
+# shellcheck source=tests/advise/lib.sh
 . "$(dirname "$0")/lib.sh"
 : "${LOOK:?}"
 program=

@@ -1,6 +1,7 @@
 #!/bin/sh
 # shellcheck shell=sh disable=SC2034 # those who source this use what is set here
 # What the tests of `overlap advise` share, beside those of the command.
+# shellcheck source=tests/tool/lib.sh
 . "$(dirname "$0")/../tool/lib.sh"
 : "${SCHEMA_CHECK:?}" "${SCHEMA:?}"
 python=$(command -v /usr/bin/python3 || command -v python3) || { echo "there is no python3"; exit 77; }

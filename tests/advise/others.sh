@@ -1,5 +1,6 @@
 #!/bin/sh
 # Programs that are not Python's: the best that can be measured, and a plain word on what could not.
+# shellcheck source=tests/advise/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 advise -- "$WAITS"

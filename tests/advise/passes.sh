@@ -1,5 +1,7 @@
 #!/bin/sh
+# shellcheck disable=SC2016 # what is quoted is for others than this shell
 # What the program does passes through: its streams, its exit code, its signals.
+# shellcheck source=tests/advise/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 # Its output and exit code; the page on standard error; nothing else on standard output.

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Programs that are concurrent already: what they have, and what holds them back.
+# shellcheck source=tests/advise/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 # Too few threads.

@@ -1,5 +1,7 @@
 #!/bin/sh
+# shellcheck disable=SC2016 # what is quoted is for others than this shell
 # What is found out about programs in Python: small ones of the corpus, and shapes that it has not.
+# shellcheck source=tests/advise/lib.sh
 . "$(dirname "$0")/lib.sh"
 : "${CORPUS:?}"
 
