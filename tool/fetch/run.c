@@ -172,6 +172,9 @@ int run_open(const struct settings *settings, struct run *run)
         code = open_journal(run);
     if (!code)
         code = plan_open(settings, run->journal, &run->plan);
+    run->start = ovl_now();
+    if (!code)
+        code = timing_open(settings, run->start, &run->timing);
     if (code)
         return code;
     run->context.settings = settings;
@@ -194,6 +197,7 @@ void run_close(struct run *run)
     transfer_context_release(&run->context);
     for (size_t n = 0; n < run->counts.items; n++)
         item_free(run->items[n]);
+    timing_free(run->timing);
     ovl_tuner_close(run->tuner);
     list_close(run->list);
     schedule_free(run->schedule);
@@ -599,6 +603,7 @@ static int take_result(void *context, size_t index, const struct ovl_outcome *ou
             item->attempts--;
         atomic_store(&run->board->slots[item->slot].item, 0);
     }
+    timing_add(run->timing, item, reply, item->slot);
     tune(run, reply);
     take_reply(run, item, reply, reply->fault == FAULT_WORKER ? text : NULL);
     tick(run, ovl_now());
@@ -648,7 +653,6 @@ int run_all(struct run *run)
         .later = wake_time,
         .patience_ns = PATIENCE_NS,
     };
-    run->start = ovl_now();
     int error = ovl_map_stream(run->executor, transfer, &stream);
     if (error && error != OVL_ETASKS && !run->code) {
         console_error("cannot go on: %s", ovl_error_message(error));
@@ -658,5 +662,5 @@ int run_all(struct run *run)
     finish_rest(run);
     run->end = ovl_now();
     display_end(&run->display);
-    return exit_code(run);
+    return timing_finish(run->timing, run, exit_code(run));
 }

@@ -13,6 +13,7 @@
 #include "fetch/plan.h"
 #include "fetch/schedule.h"
 #include "fetch/settings.h"
+#include "fetch/timing.h"
 #include "fetch/transfer.h"
 
 #include <overlap.h>
@@ -41,6 +42,7 @@ struct run {
     struct ovl_executor *executor;
     struct ovl_tuner *tuner; /* NULL: the number is fixed */
     struct display display;
+    struct timing *timing; /* NULL: neither a report nor a trace is wanted */
 
     unsigned most;    /* transfers at once that the machine can have */
     unsigned limit;   /* that there are to be now */
