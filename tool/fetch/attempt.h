@@ -72,6 +72,7 @@ struct reply {
     uint64_t size;      /* of the part now, or of the file */
     uint64_t transfers; /* connections that were made */
     bool keep;          /* the part can be resumed */
+    bool stored;        /* there is a part with its body */
     bool published;     /* the file has its name */
     ovl_time begun;     /* of the clock of ovl_now */
     ovl_time ended;

@@ -27,24 +27,31 @@ bool finish_publishes(const struct run *run)
     return order_counts(run) || elsewhere || run->settings->existing == EXISTING_RENAME;
 }
 
-static void record(struct run *run, const struct item *item)
+static struct journal_entry entry_of(const struct item *item)
 {
-    const struct journal_entry entry = {
+    bool done = item->state == ITEM_DONE;
+    double seconds = (double)item->seconds_ns / (double)OVL_SECOND;
+    return (struct journal_entry){
         .item = {.data = item->given, .size = strlen(item->given)},
         .replaces = item->journal_id,
-        .done = item->state == ITEM_DONE,
+        .done = done,
         .exit = -1,
         .status = item->status,
-        .start = (double)time(NULL) - (double)item->seconds_ns / (double)OVL_SECOND,
-        .seconds = (double)item->seconds_ns / (double)OVL_SECOND,
+        .start = (double)time(NULL) - seconds,
+        .seconds = seconds,
         .cpu_seconds = -1,
         .attempts = item->attempts,
-        .bytes = item->state == ITEM_DONE ? (int64_t)item->bytes : -1,
+        .bytes = done ? (int64_t)item->bytes : -1,
         .error = item->error,
-        .file = item->state == ITEM_DONE ? item->final : NULL,
+        .file = done ? item->final : NULL,
         .etag = item->etag,
         .last_modified = item->modified,
     };
+}
+
+static void record(struct run *run, const struct item *item)
+{
+    const struct journal_entry entry = entry_of(item);
     if (journal_record(run->journal, &entry) < 0)
         run_stop(run, EXIT_REFUSED);
 }
@@ -55,9 +62,8 @@ static bool is_news(const struct item *item)
     if (item->state == ITEM_NOT_STARTED || item->fault == FAULT_INTERRUPTED ||
         item->fault == FAULT_JOURNAL)
         return false;
-    bool published = item->state == ITEM_DONE && item->fault == FAULT_NONE && item->attempts > 0;
-    bool known = item->state == ITEM_DONE && item->recorded;
-    return !published && !known;
+    bool known = item->state == ITEM_DONE && item->recorded && item->attempts == 0;
+    return !item->published && !known;
 }
 
 static bool copy_to_stdout(const char *path)
@@ -118,7 +124,9 @@ static void publish_here(struct run *run, struct item *item)
 {
     if (item->state != ITEM_DONE || item->fault != FAULT_NONE || !item->to_publish)
         return;
-    int error = plan_publish(run->plan, item, item->proposed);
+    const struct journal_entry entry = entry_of(item);
+    int error = plan_publish(run->plan, item, item->proposed, &entry);
+    item->published = !error;
     if (!error)
         return;
     struct reply reply = {.fault = error == -EEXIST ? FAULT_EXISTS : FAULT_FILE, .number = -error};

@@ -66,6 +66,7 @@ struct item {
     ovl_time seconds_ns; /* of all attempts together */
     uint64_t received;   /* bytes, in all attempts */
 
+    bool published;  /* its file has its name, and where there is a journal it knows */
     bool to_publish; /* its part is complete, and gets its name from the parent */
     char *proposed;  /* the server's name for it */
     bool ended;      /* it waits for those before it to be told */

@@ -1,6 +1,7 @@
 #include "fetch/plan.h"
 
 #include "command.h"
+#include "fetch/address.h"
 #include "fetch/name.h"
 #include "fetch/part.h"
 #include "fetch/sums.h"
@@ -8,12 +9,10 @@
 #include "journal/journal.h"
 #include "report/console.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -106,34 +105,12 @@ void plan_close(struct plan *plan)
 
 /* --- URLs --- */
 
-/* What is wrong with a URL, in a few words; NULL: nothing. */
-static const char *url_fault(const char *text)
-{
-    if (!*text)
-        return "it is empty";
-    if (strpbrk(text, " \t"))
-        return "it has spaces in it; write %20";
-    const char *scheme = strstr(text, "://");
-    if (scheme && strncasecmp(text, "http://", 7) != 0 && strncasecmp(text, "https://", 8) != 0)
-        return "only http:// and https:// are fetched";
-    CURLU *url = curl_url();
-    char *host = NULL;
-    if (!url)
-        return "there is no memory to look at it";
-    CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_GUESS_SCHEME);
-    if (code == CURLUE_OK)
-        code = curl_url_get(url, CURLUPART_HOST, &host, 0);
-    curl_free(host);
-    curl_url_cleanup(url);
-    return code == CURLUE_OK ? NULL : curl_url_strerror(code);
-}
-
 static bool check_urls(struct item *item)
 {
-    const char *fault = url_fault(item->given);
+    const char *fault = address_fault(item->given);
     const char *bad = item->given;
     for (size_t n = 0; n < item->mirror_count && !fault; n++) {
-        fault = url_fault(item->mirrors[n]);
+        fault = address_fault(item->mirrors[n]);
         bad = item->mirrors[n];
     }
     if (!fault)
@@ -350,6 +327,8 @@ enum plan_verdict plan_item(struct plan *plan, struct item *item)
         return fail_item(item, FAULT_URL);
     if (settings->to_stdout)
         return plan_spool(plan, item);
+    if (settings->discard)
+        return plan->journal ? meet_record(plan, item) : PLAN_GO;
     char *wanted = wanted_path(plan, item);
     if (!wanted)
         return fail_item(item, FAULT_URL);
@@ -373,7 +352,18 @@ static char *with_name(const char *path, const char *name)
     return asprintf(&other, "%.*s%s", folder, path, name) < 0 ? NULL : other;
 }
 
-int plan_publish(struct plan *plan, struct item *item, const char *proposed)
+static int publish(const struct plan *plan, const struct item *item,
+                   const struct journal_entry *entry, bool replace)
+{
+    if (!plan->journal)
+        return part_publish(item->part, item->final, replace);
+    struct journal_entry named = *entry;
+    named.file = item->final;
+    return journal_publish(plan->journal, &named, item->part, item->final, replace);
+}
+
+int plan_publish(struct plan *plan, struct item *item, const char *proposed,
+                 const struct journal_entry *entry)
 {
     const struct settings *settings = plan->settings;
     bool renaming = settings->existing == EXISTING_RENAME;
@@ -388,7 +378,7 @@ int plan_publish(struct plan *plan, struct item *item, const char *proposed)
     }
     bool replace = settings->existing == EXISTING_OVERWRITE || item->recorded;
     for (;;) {
-        int error = part_publish(item->part, item->final, replace);
+        int error = publish(plan, item, entry, replace);
         if (error != -EEXIST || !renaming)
             return error;
         item->final = take_path(plan, item->final, true);

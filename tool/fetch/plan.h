@@ -11,6 +11,7 @@
 
 struct plan;
 struct journal;
+struct journal_entry;
 
 /* Returns 0, or the exit code once it has said what is wrong. `journal` may be NULL. */
 int plan_open(const struct settings *settings, struct journal *journal, struct plan **ret_plan);
@@ -28,10 +29,12 @@ enum plan_verdict {
 enum plan_verdict plan_item(struct plan *plan, struct item *item);
 
 /*
- * Gives a complete part its name, where no task did. `proposed` is the server's name, or NULL; the
- * items of a run come in their order. *ret_path is item->final then.
- * 0, -EEXIST or another -errno.
+ * Gives a complete part its name, where no task did. `proposed` is the server's name, or NULL;
+ * where names are the server's, the items of a run come in their order. The name may be another
+ * than item->final was before. With a journal, `entry` is recorded with it. 0, -EEXIST or another
+ * -errno.
  */
-int plan_publish(struct plan *plan, struct item *item, const char *proposed);
+int plan_publish(struct plan *plan, struct item *item, const char *proposed,
+                 const struct journal_entry *entry);
 
 #endif

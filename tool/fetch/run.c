@@ -24,7 +24,7 @@
 
 /* What a transfer holds open: curl's own two, a connection, and its file. */
 #define TRANSFER_DESCRIPTORS 4
-#define OTHER_DESCRIPTORS    64
+#define OTHER_DESCRIPTORS    24
 
 /* Results lie so long at most, for several to be looked at together. */
 #define PATIENCE_NS (5 * OVL_MILLISECOND)
@@ -533,9 +533,13 @@ static void end_done(struct run *run, struct item *item, const struct reply *rep
     item->fault = reply->fault;
     if (reply->fault == FAULT_NONE)
         item->bytes = reply->size;
-    item->to_publish =
-        !reply->published && item->part && !run->settings->to_stdout && reply->fault == FAULT_NONE;
-    if (item->resumable || item->attempts > 1)
+    item->published = reply->published;
+    item->to_publish = !reply->published && reply->stored && !run->settings->to_stdout;
+    if (reply->fault == FAULT_NONE && !reply->stored) {
+        free(item->final);
+        item->final = NULL;
+    }
+    if (item->part && (item->resumable || item->attempts > 1))
         part_note_remove(item->part);
     item_set(&item->proposed, block_text(reply, reply->name));
     if (reply->etag || reply->modified) {

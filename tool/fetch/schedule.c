@@ -1,9 +1,9 @@
 #include "fetch/schedule.h"
 
+#include "fetch/address.h"
 #include "fetch/table.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,25 +191,9 @@ static bool is_address(const char *name)
     return inet_pton(AF_INET, host, &four) == 1;
 }
 
-/* "example.org:443"; the caller frees it. */
-static char *host_name(const char *url)
-{
-    char *host = NULL, *port = NULL, *name = NULL;
-    CURLU *parts = curl_url();
-    if (parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-        curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-        asprintf(&name, "%s:%s", host, port) < 0)
-        name = NULL;
-    curl_free(host);
-    curl_free(port);
-    curl_url_cleanup(parts);
-    return name;
-}
-
 static struct host *find_host(struct schedule *schedule, const char *url)
 {
-    char *name = host_name(url);
+    char *name = address_host(url);
     if (!name)
         return NULL;
     struct host *host = table_get(schedule->hosts, name);

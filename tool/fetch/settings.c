@@ -97,6 +97,10 @@ static int contradiction(const struct settings *settings)
                       settings->journal ? "--journal" : "another -o");
         return EXIT_USAGE;
     }
+    if (settings->discard && (settings->to_stdout || settings->outputs.count > 0)) {
+        console_error("--discard keeps nothing, and -o wants something kept; leave one out");
+        return EXIT_USAGE;
+    }
     if (settings->refresh && !settings->journal) {
         console_error("--refresh asks again for what a journal has; name it with --journal FILE");
         return EXIT_USAGE;
@@ -168,6 +172,10 @@ int settings_parse(struct settings *set, int argc, char **argv)
          .target = set,
          .help = "the file of a URL; given again, of the next one. - is\n"
                  "standard output: all bodies, whole and in order"},
+        {.name = "discard",
+         .kind = OPTION_FLAG,
+         .target = &set->discard,
+         .help = "keep nothing: only see whether all can be fetched"},
         {.name = "remote-header-name",
          .letter = 'J',
          .kind = OPTION_FLAG,

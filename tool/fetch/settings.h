@@ -31,6 +31,7 @@ struct settings {
     /* Where to. */
     const char *folder;
     bool to_stdout;
+    bool discard;
     bool server_names;
     int existing; /* enum existing */
     bool remote_time;

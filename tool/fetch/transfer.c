@@ -30,6 +30,7 @@ struct session {
     const struct order *order;
     struct body body;
     uint64_t header_bytes;
+    unsigned letters; /* with which its headers begin: a bit each */
     ovl_time begun;
 };
 
@@ -38,6 +39,12 @@ static const char *header(const struct session *session, const char *name)
     struct curl_header *found;
     CURLHcode code = curl_easy_header(session->handle, name, 0, CURLH_HEADER, -1, &found);
     return code == CURLHE_OK ? found->value : NULL;
+}
+
+/* Whether a header that begins with this letter came: looking for one takes longer. */
+static bool may_have(const struct session *session, char letter)
+{
+    return session->letters >> (letter - 'a') & 1;
 }
 
 static struct body_headers look_at_headers(const struct session *session)
@@ -49,8 +56,8 @@ static struct body_headers look_at_headers(const struct session *session)
     return (struct body_headers){
         .status = (int)status,
         .content_range = status == 206 ? header(session, "Content-Range") : NULL,
-        .etag = header(session, "ETag"),
-        .modified = header(session, "Last-Modified"),
+        .etag = may_have(session, 'e') ? header(session, "ETag") : NULL,
+        .modified = may_have(session, 'l') ? header(session, "Last-Modified") : NULL,
         .length = length,
     };
 }
@@ -67,7 +74,7 @@ static void write_note(struct session *session)
     struct body *body = &session->body;
     struct body_headers headers = look_at_headers(session);
     body->least_noted = UINT64_MAX;
-    if (!session->order->note || session->context->settings->compressed)
+    if (!session->order->note || !session->order->part || session->context->settings->compressed)
         return;
     struct part_note note = {.url = (char *)block_text(session->order, session->order->url),
                              .etag = (char *)headers.etag,
@@ -95,7 +102,9 @@ static size_t take_bytes(char *data, size_t unit, size_t count, void *context)
 static size_t count_header(char *data, size_t unit, size_t count, void *context)
 {
     struct session *session = context;
-    (void)data;
+    char letter = (char)(*data | 0x20);
+    if (letter >= 'a' && letter <= 'z')
+        session->letters |= 1u << (letter - 'a');
     session->header_bytes += unit * count;
     return session->header_bytes <= session->context->settings->header_bytes_most ? unit * count
                                                                                   : 0;
@@ -149,6 +158,7 @@ static void begin(struct session *session, struct ovl_task *task, const struct o
     session->task = task;
     session->order = order;
     session->header_bytes = 0;
+    session->letters = 0;
     session->message[0] = '\0';
     session->begun = ovl_now();
     body_init(&session->body, context->settings, order, context->board);
@@ -224,6 +234,7 @@ static void fill_numbers(const struct session *session, struct reply *reply)
     curl_easy_getinfo(session->handle, CURLINFO_NUM_CONNECTS, &number);
     reply->transfers = (uint64_t)number;
     reply->received = body->received;
+    reply->stored = body->begun && !body->discard && session->order->part;
     reply->size = body->offset + body->received;
 }
 
@@ -268,7 +279,7 @@ static void publish(const struct session *session, const struct body_headers *he
                     struct reply *reply)
 {
     const struct order *order = session->order;
-    if (reply->fault != FAULT_NONE || !order->publish || order->head)
+    if (reply->fault != FAULT_NONE || !order->final || order->head)
         return;
     int error = session->context->journal
                     ? publish_in_journal(session, reply, headers)
@@ -313,8 +324,8 @@ static bool is_kept(const struct session *session, const struct reply *reply,
 {
     const struct body *body = &session->body;
     bool ended_early = reply->fault == FAULT_CURL || reply->fault == FAULT_INTERRUPTED;
-    return ended_early && body->begun && !body->discard && reply->size > 0 &&
-           !session->context->settings->compressed &&
+    return ended_early && session->order->part && body->begun && !body->discard &&
+           reply->size > 0 && !session->context->settings->compressed &&
            body_has_marks(headers->etag, headers->modified);
 }
 
@@ -335,7 +346,8 @@ static int answer(struct session *session, CURLcode code)
     reply.keep = is_kept(session, &reply, &headers);
     if (reply.keep && session->body.received > 0)
         write_note(session);
-    server_look(session->handle, reply.status, &reply);
+    if (may_have(session, 'r') || may_have(session, 'x'))
+        server_look(session->handle, reply.status, &reply);
     publish(session, &headers, &reply);
     reply.ended = ovl_now();
     if (reply.size > LARGE_BODY && session->buffer_bytes < LARGE_BUFFER) {

@@ -106,6 +106,7 @@ static void set_limits(CURL *handle, const struct settings *settings)
     curl_easy_setopt(handle, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)settings->size_most);
     curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, settings->location ? 1L : 0L);
     curl_easy_setopt(handle, CURLOPT_MAXREDIRS, (long)settings->redirects_most);
+    curl_easy_setopt(handle, CURLOPT_DEFAULT_PROTOCOL, "http");
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
     if (settings->rate_each)

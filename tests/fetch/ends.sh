@@ -1,0 +1,95 @@
+#!/bin/sh
+# fetch when things go wrong around it: Ctrl-C, kill -9 with a journal, a full disk, no descriptors, another
+# run in the same folder.
+# shellcheck source=tests/fetch/lib.sh
+. "$(dirname "$0")/lib.sh"
+start_faulty
+: "${END_MS:=1500}"
+
+# Nothing under a final name but whole pages: LIST has names behind tabs.
+verify_all() {
+    awk -F'\t' -v folder="$1" '{ sub(/^https?:\/\/[^\/]*/, "", $1); print $1 "\t" folder "/" $2 }' list |
+        while IFS="$(printf '\t')" read -r path file; do
+            [ ! -e "$file" ] || printf '%s\t%s\n' "$path" "$file"
+        done | "$VERIFY" -l >verified || fail "$1: $(head -3 verified)"
+}
+
+# Ctrl-C: soon gone, what was done is told, what was not begun is counted.
+seq 300 | awk -v site="$site" '{ print site "/good/" $1 "\tn" $1 }' >list
+for n in 1 2 3 4 5 6; do
+    printf '%s/stall-before/99/%s\tstall%s\n' "$site" "$n" "$n"
+done >stalls
+for model in async threads sync processes; do
+    "$OVERLAP" fetch -i stalls -i list -d "int-$model" --model "$model" -w 2 --json >out 2>err </dev/null &
+    pid=$!
+    await sh -c "ls int-$model 2>/dev/null | grep -q . || [ -e int-$model/.overlap-fetch ]"
+    sleep 0.3
+    begin=$(milliseconds)
+    kill -INT "$pid"
+    wait "$pid"
+    code=$?
+    took=$(($(milliseconds) - begin))
+    [ "$code" -eq 130 ] || fail "$model: exit code $code on Ctrl-C: $(cat err)"
+    [ "$took" -lt $((END_MS + 1500)) ] || fail "$model: $took ms until it ended"
+    fetch_document
+    [ "$(json not_started)" -gt 200 ] || fail "$model: $(json not_started) not started"
+    says err 'interrupted'
+done
+
+# kill -9 at any moment: the next call does the rest, and repeats nothing that was recorded.
+rm -rf kept kept.db*
+for delay in 0.05 0.1 0.15 0.2 0.1; do
+    "$OVERLAP" fetch -i list -d kept --journal kept.db -w 3 --limit-rate-total 3M -s >/dev/null 2>&1 </dev/null &
+    pid=$!
+    sleep "$delay"
+    kill -KILL "$pid" 2>/dev/null
+    wait "$pid" 2>/dev/null
+    [ ! -d kept ] || verify_all kept
+done
+before=$("$OVERLAP" fetch -s -o - "$site/requests")
+expect 0 fetch -i list -d kept --journal kept.db --json
+fetch_document
+is done 300
+after=$("$OVERLAP" fetch -s -o - "$site/requests")
+journalled=$(grep -c '"journal": true' out)
+[ $((after - before + journalled)) -eq 300 ] ||
+    fail "$((after - before)) requests, and $journalled of 300 were recorded"
+[ "$(find kept -type f | wc -l)" -eq 300 ] || fail "files: $(find kept -type f | wc -l)"
+verify_all kept
+
+# A part that a killed run left is gone on with.
+expect 1 fetch "$site/reset-body/1/big?size=4000000" -o resumed --retry 0
+[ -e .overlap-fetch/resumed.part ] || fail 'no part was left'
+expect 0 fetch "$site/reset-body/1/big?size=4000000" -o resumed --json
+[ "$(json bytes)" -lt 3000000 ] || fail "the part was not gone on with: $(json bytes) bytes came"
+holds "/reset-body/1/big?size=4000000" resumed
+[ ! -e .overlap-fetch ] || fail "parts were left: $(ls -A .overlap-fetch)"
+
+# A disk that is full: told once, exit code 3, and the rest counted.
+(
+    ulimit -f 100
+    "$OVERLAP" fetch "$site/good/huge?size=1000000" -i list -d full --json -w 2 >out 2>err </dev/null
+)
+code=$?
+[ "$code" -eq 3 ] || fail "a file that may not grow: exit code $code: $(cat err)"
+says err 'cannot write its file'
+fetch_document
+[ ! -e 'full/huge' ] || fail 'half a file has its final name'
+
+# Few descriptors: fewer transfers at once, and all done.
+(
+    ulimit -n 40
+    "$OVERLAP" fetch -i list -d few -w 200 --json >out 2>err </dev/null
+)
+code=$?
+[ "$code" -eq 0 ] || fail "with few descriptors: exit code $code: $(tail -3 err)"
+is done 300
+
+# Two runs at once in one folder: each file is one of theirs, whole.
+"$OVERLAP" fetch -i list -d both --overwrite -s &
+first=$!
+"$OVERLAP" fetch -i list -d both --overwrite -s || fail 'the second run in one folder'
+wait "$first" || fail 'the first run in one folder'
+verify_all both
+[ "$(find both -type f | wc -l)" -eq 300 ] || fail 'files of two runs are missing'
+finish
