@@ -68,9 +68,10 @@ holds "/reset-body/1/big?size=4000000" resumed
 # A disk that is full: told once, exit code 3, and the rest counted.
 (
     ulimit -f 100
-    "$OVERLAP" fetch "$site/good/huge?size=1000000" -i list -d full --json -w 2 >out 2>err </dev/null
-)
-code=$?
+    "$OVERLAP" fetch "$site/good/huge?size=1000000" -i list -d full --json -w 2 2>err </dev/null
+    echo $? >code
+) | cat >out
+code=$(cat code)
 [ "$code" -eq 3 ] || fail "a file that may not grow: exit code $code: $(cat err)"
 says err 'cannot write its file'
 fetch_document
