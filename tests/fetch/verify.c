@@ -55,7 +55,9 @@ int main(int argc, char **argv)
         size_t size = (size_t)content_size(argv[2], 0);
         unsigned char *data = malloc(size + 1);
         content_fill(argv[2], 0, 0, data, size);
-        return fwrite(data, 1, size, stdout) == size ? 0 : 1;
+        size_t written = fwrite(data, 1, size, stdout);
+        free(data);
+        return written == size ? 0 : 1;
     }
     if (argc == 3)
         return holds(argv[1], argv[2]) ? 0 : 1;

@@ -286,7 +286,8 @@ static enum list_state read_more(struct list *list)
     int error = errno;
     if (size > 0) {
         /* What was taken makes room. */
-        memmove(list->text.data, list->text.data + list->taken, list->text.size - list->taken);
+        if (list->taken > 0)
+            memmove(list->text.data, list->text.data + list->taken, list->text.size - list->taken);
         list->text.size -= list->taken;
         list->taken = 0;
         block_add(&list->text, chunk, (size_t)size);
