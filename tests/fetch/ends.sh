@@ -3,7 +3,7 @@
 # run in the same folder.
 # shellcheck source=tests/fetch/lib.sh
 . "$(dirname "$0")/lib.sh"
-start_faulty
+start_faulty -s 1
 : "${END_MS:=1500}"
 
 # Nothing under a final name but whole pages: LIST has names behind tabs.
@@ -49,7 +49,7 @@ done
 before=$("$OVERLAP" fetch -s -o - "$site/requests")
 expect 0 fetch -i list -d kept --journal kept.db --json
 fetch_document
-is done 300
+equals 'done' 300
 after=$("$OVERLAP" fetch -s -o - "$site/requests")
 journalled=$(grep -c '"journal": true' out)
 [ $((after - before + journalled)) -eq 300 ] ||
@@ -79,12 +79,13 @@ fetch_document
 
 # Few descriptors: fewer transfers at once, and all done.
 (
+    # shellcheck disable=SC3045 # every shell that is /bin/sh on Debian has it
     ulimit -n 40
     "$OVERLAP" fetch -i list -d few -w 200 --json >out 2>err </dev/null
 )
 code=$?
 [ "$code" -eq 0 ] || fail "with few descriptors: exit code $code: $(tail -3 err)"
-is done 300
+equals 'done' 300
 
 # Two runs at once in one folder: each file is one of theirs, whole.
 "$OVERLAP" fetch -i list -d both --overwrite -s &

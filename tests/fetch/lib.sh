@@ -19,6 +19,7 @@ start_faulty() {
     faulty_pid=$!
     await test -s faulty.port || fail "the server did not start: $(cat faulty.err)"
     read -r port <faulty.port
+    # shellcheck disable=SC2034 # for those who source this
     site=http://127.0.0.1:$port
 }
 
@@ -37,7 +38,7 @@ json() {
     sed -nE "s/^ *\"$1\": (.*[^,]),?\$/\\1/p" out | head -1
 }
 
-# is KEY VALUE: whether ./out has it so.
-is() {
+# equals KEY VALUE: whether ./out has it so.
+equals() {
     [ "$(json "$1")" = "$2" ] || fail "$1 is $(json "$1"), not $2: $(cat out err)"
 }

@@ -42,9 +42,9 @@ for model in ${MODELS:-async}; do
         >out 2>err </dev/null
     [ $? -eq 1 ] || fail "$model: not all was told as it should be: $(tail -3 err)"
     fetch_document
-    [ $(($(json done) + $(json failed))) -eq "$urls" ] || fail "$model: not each URL has a fate"
+    [ $(($(json 'done') + $(json failed))) -eq "$urls" ] || fail "$model: not each URL has a fate"
     [ "$(json not_started)" -eq 0 ] || fail "$model: some were not begun"
-    [ "$(json done)" -ge $((urls / 3)) ] || fail "$model: only $(json done) were done"
+    [ "$(json 'done')" -ge $((urls / 3)) ] || fail "$model: only $(json 'done') were done"
 
     # Each file that is there was told, and the other way round; and its bytes are right.
     sed -nE 's/^ *"file": "(files\/.*)",?$/\1/p' out | sort >told
@@ -58,6 +58,6 @@ for model in ${MODELS:-async}; do
         echo 'some that should never come right did: parts of several answers may make one'
 done
 "$OVERLAP" fetch -s -o - "$site/count" >count || fail 'the server is gone'
-echo "$(cat count) faults, $(json done) done, $(json failed) failed"
+echo "$(cat count) faults, $(json 'done') done, $(json failed) failed"
 [ "$(cat count)" -ge "$urls" ] || fail 'too few faults'
 finish

@@ -128,7 +128,7 @@ static void models_have_python_s_names(void)
 
 static void other_names_are_no_models(void)
 {
-    static const char *const names[] = {"", "Sync", "syn", "sync ", " sync", "thread", "auto", "0"};
+    static const char *const names[] = {"", "Sync", "syn", "sync ", " sync", "thread", "0"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         enum ovl_model model = OVL_ASYNC;
         assert_int_equal(ovl_model_parse(names[i], &model), OVL_EMODEL);

@@ -86,6 +86,8 @@ static char *read_host(const char *url)
         curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
         asprintf(&name, "%s:%s", host, port) < 0)
         name = NULL;
+    for (char *at = name; at && *at; at++)
+        *at = (char)tolower((unsigned char)*at);
     curl_free(host);
     curl_free(port);
     curl_url_cleanup(parts);

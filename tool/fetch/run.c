@@ -35,6 +35,10 @@
 #define PROCESSES_MOST 64
 
 #define SMALL_BUFFER 16384
+#define TINY_BUFFER  8192
+
+/* With more transfers than this at once, memory counts. */
+#define MANY         1000
 #define LARGE_BUFFER (256 * 1024)
 
 /* With fewer URLs than this, a large file is more likely than a lack of memory. */
@@ -152,6 +156,8 @@ static int open_journal(struct run *run)
 static size_t buffer_of(const struct settings *settings)
 {
     bool few = settings->inputs.count == 0 && settings->urls.count < FEW_URLS && !settings->globs;
+    if (settings->workers > MANY)
+        return TINY_BUFFER;
     return few ? LARGE_BUFFER : SMALL_BUFFER;
 }
 
