@@ -2,7 +2,7 @@
 # compare: tables, JSON, real URLs, sites that refuse, failures that are named.
 # shellcheck source=tests/tool/lib.sh
 . "$(dirname "$0")/lib.sh"
-models='sync threads async processes'
+models='sync threads async processes auto'
 
 # document: holds ./out against the schema.
 document() {
@@ -16,8 +16,8 @@ document
 for model in $models; do
     [ "$(grep -c "\"model\": \"$model\"" out)" -ge 2 ] || fail "$model is not in both programs"
 done
-[ "$(grep -c '"done": 12,' out)" -eq 4 ] || fail 'some downloads were not done'
-[ "$(grep -c '"done": 6,' out)" -eq 4 ] || fail 'some sums were not done'
+[ "$(grep -c '"done": 12,' out)" -eq 5 ] || fail 'some downloads were not done'
+[ "$(grep -c '"done": 6,' out)" -eq 5 ] || fail 'some sums were not done'
 says out '"bound": "cpu"'
 
 expect 0 compare --downloads 8 --latency 30ms --sums 4 --number 1000
@@ -27,6 +27,49 @@ says out '^4 sums of squares below 1000 + x$'
 for model in $models; do
     [ "$(grep -c "^$model  *[1-9]" out)" -eq 2 ] || fail "$model is not in both tables"
 done
+
+# A function of the user's own, its items from a file and from standard input; predictions beside measures.
+seq 30 >items
+expect 0 compare "$TASKS:sleep_on" -i items --json
+document
+says out '"items": 30,'
+says out '"bound": "io"'
+[ "$(grep -c '"done": 30,' out)" -eq 5 ] || fail 'some items were not done'
+[ "$(grep -c '"predicted_seconds": 0\.' out)" -eq 4 ] || fail "not four predictions: $(cat out)"
+[ "$(grep -c '"predicted_seconds": null' out)" -eq 1 ] || fail 'sync was predicted'
+"$OVERLAP" compare --command "$TASKS:sleep_on" --models sync,auto <items >out || fail 'standard input'
+says out '^30 items, '
+says out '^auto came to async: '
+printf 'a\nfail\ncrash\nb' >items
+expect 1 compare "$TASKS:sleep_on" -i items --models processes --json
+document
+says out '"done": 2,'
+says out '"failed": 2,'
+says err 'item 2: fail: the function returned 42'
+says err 'item 3: crash: .*SIGABRT'
+expect 0 compare "$TASKS:sleep_on" --json </dev/null
+document
+expect 3 compare "$TASKS:no_such" -i items
+says err "has no function 'no_such'"
+expect 3 compare ./no-such.so:function -i items
+says err 'cannot read ./no-such.so: No such file'
+expect 3 compare ./items:function -i items
+says err 'cannot load '
+expect 3 compare "$TASKS:sleep_on" -i no-such-file
+says err 'cannot read the items in no-such-file: No such file'
+expect 2 compare "$TASKS" -i items
+says err 'names no function'
+expect 2 compare "$TASKS:sleep_on" "$TASKS:sleep_on"
+says err 'give one function'
+
+# What it leaves beside its output.
+expect 0 compare cpu --sums 4 --number 100000 --report page.html --trace trace.json --timeline
+says out '^cpu, auto$'
+says page.html '4 sums of squares'
+says page.html 'predicted seconds'
+says trace.json '"traceEvents"'
+expect 3 compare cpu --sums 1 --number 10 --report no/such/folder/page.html
+[ ! -s out ] || fail 'it worked although its page could not be written'
 
 # Without a terminal: no colour, and no progress; in an ASCII locale no other characters.
 ! grep -q "$(printf '\033')" out err || fail 'escape sequences without a terminal'
@@ -58,16 +101,16 @@ expect 0 compare cpu --sums 3 --number 10 --models sync,threads -w 2 --json
 start_origin --size 5000
 expect 0 compare io --url "${url}one" --url "${url}two" --downloads 10 --json
 document
-[ "$(grep -c '"done": 10,' out)" -eq 4 ] || fail 'some URLs were not downloaded'
+[ "$(grep -c '"done": 10,' out)" -eq 5 ] || fail 'some URLs were not downloaded'
 [ ! -s err ] || fail "it said: $(cat err)"
 stop_origin TERM
-says origin.err 'served [0-9]* connections and 40 requests'
+says origin.err 'served [0-9]* connections and 50 requests'
 
 # A site that refuses: every model, every download, named and counted; the rest of the run goes on.
 expect 1 compare --url "${url}gone" --downloads 5 --sums 2 --number 10 --json
 document
-[ "$(grep -c '"failed": 5,' out)" -eq 4 ] || fail 'a site that refuses was not counted as failed'
-[ "$(grep -c '"done": 2,' out)" -eq 4 ] || fail 'the other program did not run'
+[ "$(grep -c '"failed": 5,' out)" -eq 5 ] || fail 'a site that refuses was not counted as failed'
+[ "$(grep -c '"done": 2,' out)" -eq 5 ] || fail 'the other program did not run'
 for model in $models; do
     says err "$model: ${url}gone: .*Connection refused; is a server running there"
     says err "$model: and 4 more of the 5 downloads: "

@@ -138,9 +138,9 @@ static bool check(const json_t *schema, const json_t *value, const char *where)
 /* Of each model the counts add up to what the program asked for. */
 static bool check_counts(const json_t *program, const char *name)
 {
-    static const char *const asked_names[] = {"downloads", "sums"};
+    static const char *const asked_names[] = {"downloads", "sums", "items"};
     json_int_t asked = -1;
-    for (size_t n = 0; n < 2; n++)
+    for (size_t n = 0; n < 3; n++)
         if (json_object_get(program, asked_names[n]))
             asked = json_integer_value(json_object_get(program, asked_names[n]));
     const json_t *models = json_object_get(program, "models");

@@ -4,7 +4,9 @@
 #include "compare/comparison.h"
 #include "compare/cpu.h"
 #include "compare/document.h"
+#include "compare/function.h"
 #include "compare/io.h"
+#include "compare/report.h"
 #include "compare/summary.h"
 #include "compare/watch.h"
 #include "options.h"
@@ -18,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PROGRAMS    2
+#define PROGRAMS    3
 #define NOT_GIVEN   (-1)
 #define TASKS_MOST  10000000
 #define LATENCY_NS  (50 * OVL_MILLISECOND)
@@ -45,6 +47,11 @@ struct compare_options {
     uint64_t workers;
     bool json;
     int progress;
+    const char *function;
+    const char *items;
+    const char *report;
+    const char *trace;
+    bool timeline;
 };
 
 /* The whole run. It lasts as long as the process: the watch looks at it to the end. */
@@ -52,6 +59,8 @@ static struct {
     struct compare_options options;
     struct io io;
     struct cpu cpu;
+    struct function_program function;
+    struct report_files files;
     struct comparison comparisons[PROGRAMS];
     size_t count;
     struct terminal terminal; /* of standard output */
@@ -70,7 +79,14 @@ static int take_program(void *target, const char *text)
         options->cpu = true;
         return 0;
     }
-    console_error("unknown program '%s'; there are io and cpu", text);
+    if (function_is_named(text) && !options->function) {
+        options->function = text;
+        return 0;
+    }
+    console_error(options->function ? "'%s' comes after '%s'; give one function"
+                                    : "unknown program '%s'; there are io and cpu, and functions "
+                                      "of your own, such as ./mytask.so:function",
+                  text, options->function);
     return -1;
 }
 
@@ -101,7 +117,7 @@ static int check_options(const struct compare_options *options)
 
 static void set_defaults(struct compare_options *options)
 {
-    if (!options->io && !options->cpu)
+    if (!options->io && !options->cpu && !options->function)
         options->io = options->cpu = true;
 }
 
@@ -157,8 +173,8 @@ static int parse(int argc, char **argv, struct compare_options *ret)
          .value = "LIST",
          .take = models_take,
          .target = &ret->models,
-         .help = "of sync, threads, async and processes, with commas in\n"
-                 "between (all); Python's names do as well"},
+         .help = "of sync, threads, async, processes, auto, with commas\n"
+                 "in between (all); Python's names do as well"},
         {.name = "workers",
          .letter = 'w',
          .kind = OPTION_NUMBER,
@@ -172,6 +188,33 @@ static int parse(int argc, char **argv, struct compare_options *ret)
          .kind = OPTION_FLAG,
          .target = &ret->json,
          .help = "print one JSON document on standard output"},
+        {.name = "command",
+         .kind = OPTION_TEXT,
+         .value = "FILE:FN",
+         .target = &ret->function,
+         .help = "run a task function of your own (overlap/task.h), in a\n"
+                 "shared object; FILE:FN alone does as well"},
+        {.name = "input",
+         .letter = 'i',
+         .kind = OPTION_TEXT,
+         .value = "FILE",
+         .target = &ret->items,
+         .help = "its items, one a line; - is standard input (-)"},
+        {.name = "report",
+         .kind = OPTION_TEXT,
+         .value = "FILE",
+         .target = &ret->report,
+         .help = "write a page (HTML): the table, the verdict, and what\n"
+                 "every worker did when"},
+        {.name = "trace",
+         .kind = OPTION_TEXT,
+         .value = "FILE",
+         .target = &ret->trace,
+         .help = "write what every worker did, for Perfetto or Chrome"},
+        {.name = "timeline",
+         .kind = OPTION_FLAG,
+         .target = &ret->timeline,
+         .help = "print what every worker did when, as text"},
         {.name = "progress",
          .kind = OPTION_CHOICE,
          .value = "WHEN",
@@ -222,6 +265,18 @@ static int set_up(const struct compare_options *options)
         comparison_init(&all.comparisons[all.count++], &program, &options->models,
                         (unsigned)options->workers);
     }
+    if (options->function) {
+        all.function =
+            (struct function_program){.function = options->function, .items = options->items};
+        int code = function_open(&all.function);
+        if (code)
+            return code;
+        struct program program = function_as_program(&all.function);
+        comparison_init(&all.comparisons[all.count++], &program, &options->models,
+                        (unsigned)options->workers);
+    }
+    if (report_open(&all.files, options->report, options->trace))
+        return EXIT_REFUSED;
     return OPTIONS_GO;
 }
 
@@ -262,6 +317,8 @@ static int measure(struct comparison *comparison, size_t index)
 {
     all.running_index = index;
     all.running = comparison;
+    comparison->measures[index].wants_picture =
+        all.options.report || all.options.trace || all.options.timeline;
     show(progress_begin, comparison, index);
     int error = measure_run(&comparison->measures[index], &comparison->program);
     all.running = NULL;
@@ -277,6 +334,8 @@ static int measure_all(void)
         for (size_t index = 0; index < all.comparisons[n].count && !watch_interrupted(); index++)
             if (measure(&all.comparisons[n], index) != 0)
                 code = EXIT_REFUSED;
+    for (size_t n = 0; n < all.count && !watch_interrupted(); n++)
+        comparison_predict(&all.comparisons[n]);
     return code;
 }
 
@@ -310,6 +369,10 @@ static int report(int code)
     if (!all.options.json)
         summary_print(views, all.count, &all.terminal);
     else if (document_print(views, all.count) < 0)
+        code = EXIT_REFUSED;
+    if (all.options.timeline)
+        report_timelines(all.options.json ? stderr : stdout, views, all.count, &all.terminal);
+    if (report_write(&all.files, views, all.count) < 0)
         code = EXIT_REFUSED;
     return output_finish(code);
 }
@@ -356,6 +419,7 @@ static int run(int argc, char **argv)
         .latency_ns = NOT_GIVEN,
         .size = (uint64_t)NOT_GIVEN,
         .timeout_ns = TIMEOUT_NS,
+        .items = "-",
         .sums = 20,
         .number = NUMBER,
         .models = models_all(),
@@ -374,6 +438,6 @@ static int run(int argc, char **argv)
 
 const struct verb compare_verb = {
     .name = "compare",
-    .summary = "measure downloads and sums under every model",
+    .summary = "measure work under every model",
     .run = run,
 };

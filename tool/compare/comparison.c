@@ -45,11 +45,11 @@ static enum ovl_bound find_bound(const struct comparison_view *view)
 
 static void set_verdict(struct comparison_view *view)
 {
-    struct ovl_measure measures[OVL_MODEL_COUNT];
+    struct ovl_measure measures[MODELS_MOST];
     size_t count = 0;
     for (size_t n = 0; n < view->count; n++) {
         const struct measure_view *measure = &view->measures[n];
-        if (measure->complete)
+        if (measure->complete && measure->model != OVL_AUTO)
             measures[count++] = (struct ovl_measure){
                 .model = measure->model,
                 .workers = measure->workers,
@@ -64,6 +64,40 @@ static void set_verdict(struct comparison_view *view)
     snprintf(view->verdict.reason, sizeof view->verdict.reason, "%s",
              view->program->count > 0 ? "no complete run of sync to measure the others against"
                                       : "nothing was asked for");
+}
+
+/* auto is to come out as the better of the two that it makes its workers of. */
+static ovl_time predict_auto(const struct ovl_work *work)
+{
+    struct ovl_prediction threads;
+    struct ovl_prediction async;
+    struct ovl_plan plan = {.model = OVL_THREADS};
+    if (ovl_predict_best(work, &plan, 64, NULL, &threads))
+        return 0;
+    plan.model = OVL_ASYNC;
+    if (ovl_predict_best(work, &plan, 0, NULL, &async))
+        return 0;
+    return async.wall_ns < threads.wall_ns ? async.wall_ns : threads.wall_ns;
+}
+
+static ovl_time predict(const struct ovl_work *work, const struct measure *measure)
+{
+    if (measure->model == OVL_AUTO)
+        return predict_auto(work);
+    struct ovl_plan plan = {.model = measure->model, .workers = measure->workers};
+    struct ovl_prediction prediction;
+    return ovl_predict(work, &plan, NULL, &prediction) ? 0 : prediction.wall_ns;
+}
+
+void comparison_predict(struct comparison *comparison)
+{
+    struct ovl_work *work = NULL;
+    for (size_t n = 0; n < comparison->count; n++)
+        if (comparison->measures[n].work)
+            work = comparison->measures[n].work;
+    for (size_t n = 0; work && n < comparison->count; n++)
+        if (comparison->measures[n].model != OVL_SYNC)
+            comparison->measures[n].predicted_ns = predict(work, &comparison->measures[n]);
 }
 
 void comparison_look(const struct comparison *comparison, struct comparison_view *ret_view)

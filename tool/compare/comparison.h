@@ -8,22 +8,25 @@
 struct comparison {
     struct program program;
     size_t count; /* of measures */
-    struct measure measures[OVL_MODEL_COUNT];
+    struct measure measures[MODELS_MOST];
 };
 
 /* What a report tells of a comparison, all as it is at one moment. */
 struct comparison_view {
     const struct program *program;
     size_t count;
-    struct measure_view measures[OVL_MODEL_COUNT];
-    double speedups[OVL_MODEL_COUNT]; /* against sync; 0: not known */
-    bool decided;                     /* whether the verdict names a model */
-    struct ovl_verdict verdict;       /* its bound and its reason hold in any case */
+    struct measure_view measures[MODELS_MOST];
+    double speedups[MODELS_MOST]; /* against sync; 0: not known */
+    bool decided;                 /* whether the verdict names a model */
+    struct ovl_verdict verdict;   /* its bound and its reason hold in any case */
 };
 
 /* Sets a comparison of `program` up; with `workers` for each model but sync, 0: as suits it. */
 void comparison_init(struct comparison *comparison, const struct program *program,
                      const struct models *models, unsigned workers);
+
+/* Works out, by sync's ledger, what the others should have taken; nothing where there is none. */
+void comparison_predict(struct comparison *comparison);
 
 /* Threads: any. */
 void comparison_look(const struct comparison *comparison, struct comparison_view *ret_view);

@@ -89,6 +89,19 @@ static int run_tasks(struct run *run, struct ovl_executor *executor)
     return error == OVL_ETASKS ? 0 : error;
 }
 
+/* What auto came to: so many workers, and why. */
+static void note_decision(struct measure *measure, struct ovl_executor *executor)
+{
+    struct ovl_decision decision;
+    size_t count = ovl_auto_decision_count(executor);
+    if (!count || ovl_auto_decision(executor, count - 1, &decision))
+        return;
+    if (decision.workers < measure->workers)
+        measure->workers = decision.workers;
+    snprintf(measure->decision, sizeof measure->decision, "%s: %s", ovl_model_name(decision.model),
+             decision.reason);
+}
+
 /* Returns 0, or an error; *ret_opened tells whether the model could be opened. */
 static int open_run_close(struct run *run, struct ovl_ledger *ledger, bool *ret_opened)
 {
@@ -108,6 +121,7 @@ static int open_run_close(struct run *run, struct ovl_ledger *ledger, bool *ret_
         return error;
     measure->workers = ovl_executor_workers(executor);
     error = run_tasks(run, executor);
+    note_decision(measure, executor);
     int close_error = ovl_executor_close(executor, OVL_FOREVER);
     return error ? error : close_error;
 }
@@ -146,6 +160,14 @@ int measure_run(struct measure *measure, const struct program *program)
     int error = ovl_ledger_open(0, &ledger);
     if (!error)
         error = measure_with(&run, ledger, &opened);
+    if (!error && measure->model == OVL_SYNC && measure->done == program->count)
+        ovl_work_from_ledger(ledger, &(struct ovl_ledger_reading){.total = program->count},
+                             &measure->work);
+    if (opened && measure->wants_picture) {
+        char title[64];
+        snprintf(title, sizeof title, "%s, %s", program->name, ovl_model_name(measure->model));
+        measure->picture = picture_of(ledger, title, measure->start, measure->wall_ns);
+    }
     ovl_ledger_close(ledger);
 
     failures_finish(&run.failures);
@@ -164,6 +186,7 @@ struct measure_view measure_look(const struct measure *measure, const struct pro
         .state = measure->state,
         .done = measure->done,
         .failed = measure->failed,
+        .decision = "",
     };
     view.not_started = program->count - view.done - view.failed;
     if (view.state == MEASURE_RUNNING)
@@ -172,6 +195,9 @@ struct measure_view measure_look(const struct measure *measure, const struct pro
         view.wall_ns = measure->wall_ns;
         view.cpu_ns = measure->cpu_ns;
         view.sum = measure->sum;
+        view.predicted_ns = measure->predicted_ns;
+        view.picture = measure->picture;
+        view.decision = measure->decision;
     }
     view.complete = view.state == MEASURE_FINISHED && view.done == program->count;
     return view;

@@ -2,6 +2,7 @@
 #ifndef TOOL_COMPARE_MEASURE_H
 #define TOOL_COMPARE_MEASURE_H
 
+#include "compare/picture.h"
 #include "compare/program.h"
 
 #include <stdatomic.h>
@@ -28,6 +29,11 @@ struct measure {
     ovl_time wall_ns; /* opening and closing the model included */
     ovl_time cpu_ns;  /* of this process, and of those that the model ran */
     struct ovl_ledger_sum sum;
+    struct ovl_work *work; /* of sync, where all of it was done: what others are predicted by */
+    _Atomic ovl_time predicted_ns; /* 0: not asked */
+    bool wants_picture;
+    struct timeline *picture; /* what the workers did; NULL: not wanted */
+    char decision[200];       /* of auto: the last one, in words */
 };
 
 /* A measure as it is at one moment. done + failed + not_started is all that was asked for. */
@@ -41,7 +47,10 @@ struct measure_view {
     ovl_time wall_ns;
     ovl_time cpu_ns; /* 0 until it has ended, as are the sums */
     struct ovl_ledger_sum sum;
-    bool complete; /* every task ended well: its time can be held against others' */
+    ovl_time predicted_ns; /* 0: not asked */
+    const struct timeline *picture;
+    const char *decision; /* of auto; "": none */
+    bool complete;        /* every task ended well: its time can be held against others' */
 };
 
 /*

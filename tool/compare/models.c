@@ -12,8 +12,8 @@
 struct models models_all(void)
 {
     return (struct models){
-        .count = OVL_MODEL_COUNT,
-        .list = {OVL_SYNC, OVL_THREADS, OVL_ASYNC, OVL_PROCESSES},
+        .count = MODELS_MOST,
+        .list = {OVL_SYNC, OVL_THREADS, OVL_ASYNC, OVL_PROCESSES, OVL_AUTO},
     };
 }
 
@@ -27,11 +27,13 @@ bool models_have(const struct models *models, enum ovl_model model)
 
 static int complain_unknown(const char *name)
 {
-    static const char *const names[] = {"sync",        "threads",   "async",   "processes",
-                                        "synchronous", "threading", "asyncio", "multiprocessing"};
+    static const char *const names[] = {"sync",      "threads",         "async",
+                                        "processes", "synchronous",     "threading",
+                                        "asyncio",   "multiprocessing", "auto"};
     char hint[NEAREST_HINT_BYTES];
     nearest_hint(name, names, sizeof names / sizeof *names, hint);
-    console_error("unknown model '%s'%s; there are sync, threads, async and processes", name, hint);
+    console_error("unknown model '%s'%s; there are sync, threads, async, processes and auto", name,
+                  hint);
     return -1;
 }
 
@@ -73,7 +75,7 @@ unsigned models_workers(enum ovl_model model, const struct program *program, uns
         return 1;
     if (asked)
         return asked;
-    if (model == OVL_ASYNC) {
+    if (model == OVL_ASYNC || model == OVL_AUTO) {
         size_t most = program->workers_most ? program->workers_most : OVL_COROUTINES_MAX;
         return (unsigned)(program->count < most ? program->count : most);
     }

@@ -6,9 +6,12 @@
 
 #include <stddef.h>
 
+/* Those that there are to choose among, and auto. */
+#define MODELS_MOST (OVL_MODEL_COUNT + 1)
+
 struct models {
     size_t count;
-    enum ovl_model list[OVL_MODEL_COUNT];
+    enum ovl_model list[MODELS_MOST];
 };
 
 /* All of them, in the order in which they are explained. */

@@ -11,6 +11,7 @@ static const struct table_column columns[] = {
     {.title = "workers", .right = true, .rank = 1},
     {.title = "time", .right = true},
     {.title = "speed-up", .right = true},
+    {.title = "predicted", .right = true, .rank = 3},
     {.title = "CPU time", .right = true, .rank = 2},
     {.title = "done", .right = true},
     {.title = "failed", .right = true},
@@ -82,16 +83,17 @@ static struct table_row make_row(const struct comparison_view *view, size_t n,
     write_count(row.cells[1], measure->workers);
     write_seconds(row.cells[2], measure->wall_ns, scale);
     write_speedup(row.cells[3], view->speedups[n], scale);
-    write_seconds(row.cells[4], measure->cpu_ns, scale);
-    write_count(row.cells[5], measure->done);
-    write_count(row.cells[6], measure->failed);
-    write_count(row.cells[7], measure->not_started);
+    write_seconds(row.cells[4], measure->predicted_ns, scale);
+    write_seconds(row.cells[5], measure->cpu_ns, scale);
+    write_count(row.cells[6], measure->done);
+    write_count(row.cells[7], measure->failed);
+    write_count(row.cells[8], measure->not_started);
     return row;
 }
 
 static void print_table(const struct comparison_view *view, const struct terminal *terminal)
 {
-    struct table_row rows[OVL_MODEL_COUNT];
+    struct table_row rows[MODELS_MOST];
     struct scale scale = find_scale(view, terminal->utf8);
     for (size_t n = 0; n < view->count; n++)
         rows[n] = make_row(view, n, &scale);
@@ -120,6 +122,17 @@ static void print_verdict(const struct comparison_view *view, const struct termi
     table_print_text(stdout, text, terminal);
 }
 
+static void print_decision(const struct comparison_view *view, const struct terminal *terminal)
+{
+    for (size_t n = 0; n < view->count; n++) {
+        if (!view->measures[n].decision[0])
+            continue;
+        char text[256];
+        snprintf(text, sizeof text, "auto came to %s.", view->measures[n].decision);
+        table_print_text(stdout, text, terminal);
+    }
+}
+
 static void print_comparison(const struct comparison_view *view, const struct terminal *terminal)
 {
     char title[256];
@@ -133,6 +146,7 @@ static void print_comparison(const struct comparison_view *view, const struct te
     print_table(view, terminal);
     putchar('\n');
     print_verdict(view, terminal);
+    print_decision(view, terminal);
 }
 
 void summary_print(const struct comparison_view *views, size_t count,
