@@ -20,6 +20,7 @@
 #include <overlap/auto.h>
 #include <overlap/bytes.h>
 #include <overlap/channel.h>
+#include <overlap/cluster.h>
 #include <overlap/coroutine.h>
 #include <overlap/error.h>
 #include <overlap/executor.h>

@@ -29,9 +29,11 @@ check_packages='
     groff-base
     jq
     libcmocka-dev
+    libopenmpi-dev
     libpng-dev
     libpq-dev
     nginx-light|nginx
+    openmpi-bin
     openssl
     postgresql
     python3

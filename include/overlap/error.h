@@ -25,7 +25,10 @@ OVL_BEGIN_DECLS
     X(OVL_ERESULTSIZE, -20010, "the task's result has another size than the map's results")        \
     X(OVL_ELOOKUP, -20011, "there is no such host or service")                                     \
     X(OVL_EENDED, -20012, "the stream ended in the middle")                                        \
-    X(OVL_EMEMORY, -20013, "the worker took more memory than it may")
+    X(OVL_EMEMORY, -20013, "the worker took more memory than it may")                              \
+    X(OVL_EPLUGIN, -20014, "Open MPI or liboverlap-mpi.so is missing (Debian: openmpi-bin)")       \
+    X(OVL_EALONE, -20015, "the cluster has no other ranks: start the program with mpirun")         \
+    X(OVL_EFUNCTION, -20016, "the task's function is in no module that the worker has")
 
 #define OVL_ERROR_ENUM(name, number, message) name = (number),
 enum ovl_error { OVL_ERROR_MAP(OVL_ERROR_ENUM) };

@@ -22,6 +22,7 @@ struct row {
 };
 
 static const struct row automatic = {"auto", "auto", &ovl__model_auto};
+static const struct row clustered = {"cluster", "mpi", &ovl__model_cluster};
 
 static const struct row models[OVL_MODEL_COUNT] = {
     [OVL_SYNC] = {"sync", "synchronous", &ovl__model_sync},
@@ -35,6 +36,8 @@ static const struct row *row_of(enum ovl_model model)
 {
     if (model == OVL_AUTO)
         return &automatic;
+    if (model == OVL_CLUSTER)
+        return &clustered;
     return (unsigned)model < OVL_MODEL_COUNT ? &models[model] : NULL;
 }
 
@@ -51,9 +54,12 @@ int ovl_model_parse(const char *name, enum ovl_model *ret_model)
             return 0;
         }
     }
-    if (strcmp(name, automatic.name))
+    if (!strcmp(name, automatic.name))
+        *ret_model = OVL_AUTO;
+    else if (!strcmp(name, clustered.name))
+        *ret_model = OVL_CLUSTER;
+    else
         return OVL_EMODEL;
-    *ret_model = OVL_AUTO;
     return 0;
 }
 
@@ -69,6 +75,8 @@ unsigned ovl_model_default_workers(enum ovl_model model)
         return 10000;
     case OVL_PROCESSES:
         return ovl__processors();
+    case OVL_CLUSTER:
+        return ovl__cluster_workers();
     }
     return 1;
 }
@@ -183,6 +191,10 @@ int ovl_executor_close(struct ovl_executor *executor, ovl_time deadline)
 {
     if (!executor)
         return 0;
+    if (executor->ops->is_copy && executor->ops->is_copy(executor)) {
+        ovl__executor_drop(executor); /* what it waits for, its parent waits for */
+        return 0;
+    }
     const struct ovl__core *core = executor->ops->core;
     core->begin_close(executor);
     bool quiet = core->await_quiet(executor, deadline);

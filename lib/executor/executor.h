@@ -189,6 +189,12 @@ struct ovl__model_ops {
      */
     int (*map)(struct ovl_executor *executor, const struct ovl__map *map);
 
+    /*
+     * Whether this process is a child that the program forked, and the workers are its parent's;
+     * NULL: nobody else's. Without the lock.
+     */
+    bool (*is_copy)(const struct ovl_executor *executor);
+
     /* The core of one queue only: tells running tasks from those that the model has only handed on;
      * NULL: it hands on none. Locked. */
     void (*count)(struct ovl_executor *executor, struct ovl_counts *counts);
@@ -210,6 +216,10 @@ extern const struct ovl__model_ops ovl__model_threads;
 extern const struct ovl__model_ops ovl__model_async;
 extern const struct ovl__model_ops ovl__model_processes;
 extern const struct ovl__model_ops ovl__model_auto;
+extern const struct ovl__model_ops ovl__model_cluster;
+
+/* How many ranks work where this process is one of a cluster; otherwise 1. */
+unsigned ovl__cluster_workers(void);
 
 /*
  * One mutex per executor guards all that changes and is not said to be otherwise. It is held for

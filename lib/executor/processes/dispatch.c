@@ -45,9 +45,6 @@
 /* While lanes hold tasks in advance they are looked at so often. */
 #define TICK_NS OVL_MILLISECOND
 
-/* How long after its deadline a task may still notice by itself. */
-#define GRACE_NS (50 * OVL_MILLISECOND)
-
 static uint32_t in_flight(const struct ovl__process *process)
 {
     return process->posted - process->collected;
@@ -109,6 +106,7 @@ static void copy_items(struct ovl__processes *processes, struct ovl__process *pr
     if (takes_long) {
         process->held = true;
         list(processes, process);
+        processes->pauses++;
         pthread_mutex_unlock(&processes->executor->lock);
     }
     for (size_t i = 0; i < count; i++)
@@ -165,7 +163,7 @@ static void post(struct ovl__processes *processes, struct ovl__process *process,
         return;
     }
     errand.posted = is_recorded(processes) ? ovl_now() : 0;
-    errand.deadline = request.deadline < OVL_FOREVER - GRACE_NS;
+    errand.deadline = request.deadline < OVL_FOREVER - OVL__GRACE_NS;
     slot->request = request;
     atomic_store_explicit(&slot->ended, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->progress, ovl__progress(0, count), memory_order_relaxed);
@@ -174,7 +172,9 @@ static void post(struct ovl__processes *processes, struct ovl__process *process,
     atomic_store_explicit(&process->lane->quiet, false, memory_order_relaxed);
     process->given += count;
     if (errand.deadline)
-        ovl__processes_set_due(processes, process, request.deadline + GRACE_NS);
+        ovl__processes_set_due(processes, process, request.deadline + OVL__GRACE_NS);
+    if (processes->executor->options.worker_memory)
+        ovl__processes_set_due(processes, process, ovl_after(OVL__MEMORY_TICK_NS));
     list(processes, process);
     atomic_store(&process->lane->head->posted, process->posted);
     wake_worker(process->lane->head);
@@ -347,12 +347,17 @@ static bool is_deep(const struct ovl__process *process)
 static void feed_busy(struct ovl__processes *processes)
 {
     size_t rounds = processes->alive;
+    unsigned pauses = processes->pauses;
     for (struct ovl__link *link = processes->busy.next; rounds-- && link != &processes->busy;) {
         struct ovl__process *process = ovl__of(link, struct ovl__process, link);
         link = link->next;
         bool fed = false;
         while (feed(processes, process))
             fed = true;
+        if (processes->pauses != pauses) { /* the list may be another one by now */
+            start_ticking(processes);
+            return;
+        }
         if (fed || is_deep(process))
             start_ticking(processes);
         else if (!is_there_work(processes))
@@ -619,7 +624,6 @@ void ovl__collect_all(struct ovl__processes *processes)
             !ovl__slot_complete(slot_of(process, process->collected)))
             continue;
         any |= ovl__collect(processes, process);
-        feed(processes, process);
     }
     if (any || is_there_work(processes))
         ovl__dispatch(processes);

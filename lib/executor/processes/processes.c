@@ -198,6 +198,11 @@ static void processes_queued(struct ovl_executor *executor, struct ovl_future *f
     processes_queued_many(executor);
 }
 
+static bool processes_is_copy(const struct ovl_executor *executor)
+{
+    return is_copy(executor->own);
+}
+
 /* A worker runs one of the tasks it was given; the others are as good as queued. */
 static void processes_count(struct ovl_executor *executor, struct ovl_counts *counts)
 {
@@ -277,8 +282,6 @@ static bool end_supervisor(struct ovl__processes *processes, bool abandon)
 static void processes_close(struct ovl_executor *executor, bool abandon)
 {
     struct ovl__processes *processes = executor->own;
-    if (is_copy(processes))
-        return;
     if (!end_supervisor(processes, abandon))
         return;
     pthread_join(processes->thread, NULL);
@@ -297,6 +300,7 @@ const struct ovl__model_ops ovl__model_processes = {
     .close = processes_close,
     .cancel_all = processes_cancel_all,
     .map = ovl__processes_map,
+    .is_copy = processes_is_copy,
     .count = processes_count,
     .help = processes_help,
 };

@@ -23,6 +23,12 @@
 #define OVL__BELL   UINT32_MAX
 #define OVL__HELPER (UINT32_MAX - 1)
 
+/* How long after its deadline a task may still notice by itself. */
+#define OVL__GRACE_NS (50 * OVL_MILLISECOND)
+
+/* How often the memory of workers that are busy is looked at, where it is limited. */
+#define OVL__MEMORY_TICK_NS (10 * OVL_MILLISECOND)
+
 /*
  * Who is to be told of replies. Whoever waits for them writes its name here and then looks at the
  * lanes once more; a worker that has replied takes the name out, and wakes whose it is.
@@ -83,6 +89,7 @@ struct ovl__processes {
     unsigned working;         /* of these, that have requests */
     ovl_time task_ns;         /* how long tasks by themselves take lately; 0: not known */
     bool returning;           /* requests are being taken back: what is queued is not handed out */
+    unsigned pauses;          /* how often the lock was let go while something was posted */
 
     ovl_time due;      /* the earliest of the workers', or earlier */
     ovl_time tick;     /* when lanes with several requests are looked at, or OVL_FOREVER */

@@ -17,12 +17,6 @@
 /* How often the helper's death is looked for where the system has no pidfds. */
 #define HELPER_TICK_NS (200 * OVL_MILLISECOND)
 
-/* How often the memory of workers that are busy is looked at, where it is limited. */
-#define MEMORY_TICK_NS (10 * OVL_MILLISECOND)
-
-/* How long after its deadline a task may still notice by itself. */
-#define GRACE_NS (50 * OVL_MILLISECOND)
-
 static void lock(struct ovl__processes *processes)
 {
     pthread_mutex_lock(&processes->executor->lock);
@@ -252,11 +246,11 @@ static ovl_time next_due(const struct ovl__processes *processes, const struct ov
     ovl_time due = OVL_FOREVER;
     for (uint32_t r = process->collected; r != process->posted; r++)
         if (process->errands[r % OVL__SLOTS].deadline) {
-            ovl_time deadline = ovl__lane_slot(process->lane, r)->request.deadline + GRACE_NS;
+            ovl_time deadline = ovl__lane_slot(process->lane, r)->request.deadline + OVL__GRACE_NS;
             due = deadline < due ? deadline : due;
         }
     if (processes->executor->options.worker_memory && process->posted != process->collected) {
-        ovl_time look = ovl_after(MEMORY_TICK_NS);
+        ovl_time look = ovl_after(OVL__MEMORY_TICK_NS);
         due = look < due ? look : due;
     }
     return due;
@@ -267,7 +261,7 @@ static bool is_late(const struct ovl__process *process)
     const struct ovl__slot *slot = ovl__lane_slot(process->lane, process->collected);
     return process->posted != process->collected &&
            process->errands[process->collected % OVL__SLOTS].deadline &&
-           ovl_now() >= slot->request.deadline + GRACE_NS && ovl__is_running(process);
+           ovl_now() >= slot->request.deadline + OVL__GRACE_NS && ovl__is_running(process);
 }
 
 static void look_at_tasks(struct ovl__processes *processes, struct ovl__process *process)

@@ -5,11 +5,11 @@
 #include "base/processor.h"
 #include "base/system.h"
 #include "coroutine/coroutine.h"
+#include "executor/nested.h"
 #include "executor/processes/processes.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/futex.h>
 #include <overlap/error.h>
 #include <sched.h>
@@ -48,60 +48,6 @@ struct running {
     size_t room;             /* bytes of it */
     bool chunk;
 };
-
-/* --- tasks that the worker's own tasks submit: each runs at once, in this process --- */
-
-/* A thread that a task started is no task: what it submits runs beside the worker's own sessions.
- */
-static void nested_queued(struct ovl_executor *executor, struct ovl_future *future)
-{
-    struct ovl_task *outer = ovl__task_here(executor);
-    struct ovl__worker *own = executor->own;
-    struct ovl__worker guest = {.executor = executor, .number = own->number};
-    if (!ovl__future_try_take(future))
-        return;
-    pthread_mutex_unlock(&executor->lock);
-    ovl__worker_run(outer ? outer->worker : &guest, future);
-    ovl__worker_release(&guest);
-    pthread_mutex_lock(&executor->lock);
-    ovl__future_finish(future);
-}
-
-static void nested_close(struct ovl_executor *executor, bool abandon)
-{
-    (void)executor;
-    (void)abandon;
-}
-
-static const struct ovl__model_ops in_worker = {
-    .model = OVL_PROCESSES,
-    .workers_max = OVL_WORKERS_MAX,
-    .core = &ovl__core_queue,
-    .queued = nested_queued,
-    .close = nested_close,
-};
-
-/*
- * The executor that the parent opened is the same object here, so that tasks find it where they
- * remember it. The parent's tasks, waiters and counts are not in this process, nor is its ledger.
- */
-static void make_executor_own(struct ovl_executor *executor, struct ovl__worker *worker)
-{
-    executor->ops = &in_worker;
-    executor->own = worker;
-    executor->counts = (struct ovl_counts){0};
-    executor->active = 0;
-    atomic_store(&executor->limit, UINT_MAX);
-    executor->closing = false;
-    executor->ledger = NULL;
-    atomic_fetch_add(&executor->references, 1);
-    pthread_mutex_init(&executor->lock, NULL);
-    ovl__list_init(&executor->queue);
-    ovl__list_init(&executor->running);
-    ovl__wait_list_init(&executor->work);
-    ovl__wait_list_init(&executor->room);
-    ovl__wait_list_init(&executor->quiet);
-}
 
 /* --- becoming a worker --- */
 
@@ -434,7 +380,7 @@ _Noreturn void ovl__process_main(struct ovl__processes *processes, struct ovl__p
         .lane = self->lane,
     };
     become_worker(processes, self, helper);
-    make_executor_own(processes->executor, &server.worker);
+    ovl__nest(processes->executor, &server.worker);
     server.next = atomic_load(&self->lane->head->next);
     size_t limit = processes->executor->options.worker_memory;
     size_t footprint = limit ? ovl__process_size(getpid()) : 0;

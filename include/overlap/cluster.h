@@ -1,0 +1,52 @@
+/*
+ * Clusters: OVL_CLUSTER runs tasks on the ranks of an MPI job, on one machine or on many.
+ *
+ *     mpirun -n 4 program
+ *
+ * starts the program four times. All four open the cluster alike. Rank 0 goes on: it is the program
+ * that one thinks of, submits tasks, and has results and output. The others run tasks from there
+ * on, inside of ovl_executor_open, which does not return on them: when rank 0 exits, so do they,
+ * with 0. What a program does before it opens the cluster, every rank does.
+ *
+ * - Task functions, and those of sessions, are found by their place in the program or in a library
+ *   that it has loaded, whatever the addresses. Memory is separate: a task has its item, and its
+ *   rank's globals as main left them when it opened the cluster.
+ * - Sessions are a rank's. The session context is the rank's own: what it gave to its own
+ *   ovl_executor_open.
+ * - A task's error, deadline and result are as in every model. One that runs is not told of being
+ *   cancelled, other than by its deadline.
+ * - One executor of this model at a time is open; several may follow each other.
+ * - A task that crashes ends its rank, and mpirun then ends the whole job, with an exit code other
+ *   than 0. What the program has put on disk by then is there: to go on from that is the program's
+ *   affair. Where a crash must cost one task alone, a task may open OVL_PROCESSES inside of itself.
+ * - The transport is a shared object beside the library, liboverlap-mpi.so, and is loaded only when
+ * a cluster is asked for. The program itself needs no MPI, and may be started without mpirun:
+ *   ovl_executor_open then fails with OVL_EALONE.
+ */
+#ifndef OVERLAP_CLUSTER_H
+#define OVERLAP_CLUSTER_H
+
+#include <overlap/export.h>
+
+OVL_BEGIN_DECLS
+
+/*
+ * Joins the cluster early, at the top of main: the other ranks serve from here on, and do nothing
+ * else that the program does. On rank 0, and in a process that mpirun has not started, it returns.
+ *
+ * Sessions then see NULL as their context on the other ranks.
+ *
+ * Threads: the main one. Errors: OVL_EPLUGIN, OVL_EALONE (mpirun has started one rank alone).
+ */
+OVL_EXPORT int ovl_cluster_join(void);
+
+/*
+ * Why OVL_EPLUGIN or OVL_EALONE came, in words, with what is to be done; "" where neither did.
+ *
+ * Ownership: a constant string. Threads: any, after the call that failed. Errors: none.
+ */
+OVL_EXPORT const char *ovl_cluster_problem(void);
+
+OVL_END_DECLS
+
+#endif

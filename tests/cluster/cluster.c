@@ -1,0 +1,350 @@
+/*
+ * Proves what a cluster promises, as a program that mpirun starts: rank 0 checks, and says so in
+ * its last line; the other ranks never come past the open.
+ *
+ *     cluster MODEL           all of it
+ *     cluster crash FILE      writes to FILE what is done, until a task crashes its rank
+ */
+#include "../support/pattern.h"
+#include <errno.h>
+#include <overlap.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Its own, not cmocka's: a rank has no case to fail. */
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition);          \
+            _exit(1);                                                                              \
+        }                                                                                          \
+    } while (0)
+
+static int square(struct ovl_task *task, struct ovl_bytes item)
+{
+    int number = *(const int *)item.data;
+    if (number % 10 == 7)
+        return 100 + number % 100;
+    number *= number;
+    return ovl_task_return(task, &number, sizeof number);
+}
+
+static struct ovl_executor *open_cluster(const struct ovl_options *options)
+{
+    struct ovl_executor *executor = NULL;
+    int error = ovl_executor_open(OVL_CLUSTER, options, &executor);
+    if (error)
+        fprintf(stderr, "%s\n", ovl_cluster_problem());
+    CHECK(!error);
+    return executor;
+}
+
+static void close_cluster(struct ovl_executor *executor)
+{
+    struct ovl_counts counts;
+    ovl_executor_counts(executor, &counts);
+    CHECK(counts.queued == 0 && counts.running == 0);
+    CHECK(counts.submitted == counts.done + counts.failed + counts.cancelled);
+    CHECK(ovl_executor_close(executor, OVL_FOREVER) == 0);
+}
+
+static struct ovl_future *submit(struct ovl_executor *executor, ovl_task_fn *fn, const void *data,
+                                 size_t size, const struct ovl_submit_options *options)
+{
+    struct ovl_future *future = NULL;
+    struct ovl_bytes item = {data, size};
+    CHECK(ovl_submit_with(executor, fn, item, options, &future) == 0);
+    return future;
+}
+
+/* --- each task its own result, or its own error --- */
+
+static void maps(void)
+{
+    enum { ITEMS = 5000 };
+    static int items[ITEMS], results[ITEMS];
+    static struct ovl_outcome outcomes[ITEMS];
+    struct ovl_executor *executor = open_cluster(NULL);
+    CHECK(ovl_executor_workers(executor) == 2);
+    CHECK(ovl_executor_model(executor) == OVL_CLUSTER);
+    for (int i = 0; i < ITEMS; i++)
+        items[i] = i;
+    CHECK(ovl_map(executor, square, items, sizeof(int), results, sizeof(int), ITEMS, outcomes) ==
+          OVL_ETASKS);
+    bool seen[2] = {false, false};
+    for (int i = 0; i < ITEMS; i++) {
+        CHECK(outcomes[i].error == (i % 10 == 7 ? 100 + i % 100 : 0));
+        CHECK(results[i] == (i % 10 == 7 ? 0 : i * i));
+        CHECK(outcomes[i].worker < 2);
+        seen[outcomes[i].worker] = true;
+    }
+    CHECK(seen[0] && seen[1]);
+    close_cluster(executor);
+}
+
+/* --- sizes --- */
+
+static int echo_large(struct ovl_task *task, struct ovl_bytes item)
+{
+    size_t size;
+    memcpy(&size, item.data, sizeof size);
+    char *result = ovl_task_result(task, size);
+    if (!result)
+        return -ENOMEM;
+    pattern_fill((uint8_t *)result, 0, size, (unsigned)item.size);
+    result[size - 1] = ((const char *)item.data)[item.size - 1];
+    return 0;
+}
+
+static void one_size(struct ovl_executor *executor, size_t item_size, size_t result_size)
+{
+    char *item = calloc(1, item_size);
+    uint8_t *expected = malloc(result_size);
+    memcpy(item, &result_size, sizeof result_size);
+    item[item_size - 1] = (char)(item_size > 8 ? 'x' : item[item_size - 1]);
+    pattern_fill(expected, 0, result_size, (unsigned)item_size);
+    expected[result_size - 1] = (uint8_t)item[item_size - 1];
+    struct ovl_future *future = submit(executor, echo_large, item, item_size, NULL);
+    struct ovl_bytes result;
+    CHECK(ovl_future_result(future, &result) == 0);
+    CHECK(result.size == result_size && !memcmp(result.data, expected, result_size));
+    ovl_future_free(future);
+    free(item);
+    free(expected);
+}
+
+static void sizes(void)
+{
+    static const size_t some[] = {9, 100, 65535, 65536, 65537, 1 << 20, 20 << 20};
+    struct ovl_executor *executor = open_cluster(NULL);
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++)
+        for (size_t j = 0; j < sizeof some / sizeof *some; j++)
+            one_size(executor, some[i], some[j]);
+    one_size(executor, 9, (size_t)100 << 20);
+    one_size(executor, (size_t)100 << 20, 9);
+    close_cluster(executor);
+}
+
+/* --- sessions: each rank its own, closed at the end, and the context is the rank's own --- */
+
+static int context_value;
+
+struct session {
+    pid_t process;
+    int uses;
+};
+
+static int open_session(void *context, void **ret_session)
+{
+    struct session *session = calloc(1, sizeof *session);
+    if (!session || *(int *)context != 5)
+        return -ENOMEM;
+    session->process = getpid();
+    *ret_session = session;
+    return 0;
+}
+
+static void close_session(void *context, void *session)
+{
+    (void)context;
+    free(session);
+}
+
+static int use_session(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)item;
+    struct session *session = ovl_task_session(task);
+    session->uses++;
+    return session->process == getpid() ? ovl_task_return(task, session, sizeof *session) : 1;
+}
+
+static void sessions(void)
+{
+    enum { TASKS = 100 };
+    struct ovl_executor *executor =
+        open_cluster(&(struct ovl_options){.session_open = open_session,
+                                           .session_close = close_session,
+                                           .session_context = &context_value});
+    struct ovl_future *futures[TASKS];
+    pid_t processes[2] = {0, 0};
+    int most[2] = {0, 0};
+    for (int i = 0; i < TASKS; i++)
+        futures[i] = submit(executor, use_session, NULL, 0, NULL);
+    for (int i = 0; i < TASKS; i++) {
+        struct ovl_bytes result;
+        CHECK(ovl_future_result(futures[i], &result) == 0);
+        const struct session *session = result.data;
+        unsigned worker = ovl_future_outcome(futures[i]).worker;
+        CHECK(!processes[worker] || processes[worker] == session->process);
+        processes[worker] = session->process;
+        most[worker] = session->uses > most[worker] ? session->uses : most[worker];
+        ovl_future_free(futures[i]);
+    }
+    CHECK(processes[0] != processes[1] && processes[0] != getpid());
+    CHECK(most[0] + most[1] == TASKS);
+    close_cluster(executor);
+}
+
+/* --- deadlines, cancelling, nested tasks --- */
+
+static int until_told(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)item;
+    while (!ovl_task_cancelled(task))
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    return -EINTR;
+}
+
+static int pause_for(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    return nanosleep(&(struct timespec){.tv_nsec = *(const long *)item.data}, NULL);
+}
+
+static int sum_inside(struct ovl_task *task, struct ovl_bytes item)
+{
+    int items[] = {1, 2, 3, 4};
+    int results[4];
+    (void)item;
+    int error =
+        ovl_map(ovl_task_executor(task), square, items, sizeof(int), results, sizeof(int), 4, NULL);
+    int sum = results[0] + results[1] + results[2] + results[3];
+    return error ? error : ovl_task_return(task, &sum, sizeof sum);
+}
+
+static void ends(void)
+{
+    struct ovl_executor *executor = open_cluster(NULL);
+    struct ovl_submit_options soon = {.deadline = ovl_after(300 * OVL_MILLISECOND)};
+    struct ovl_future *late = submit(executor, until_told, NULL, 0, &soon);
+    CHECK(ovl_future_result(late, NULL) == OVL_ETIMEDOUT);
+    ovl_future_free(late);
+    struct ovl_submit_options over = {.deadline = ovl_now() - 1};
+    struct ovl_future *never = submit(executor, square, &(int){1}, sizeof(int), &over);
+    CHECK(ovl_future_result(never, NULL) == OVL_ETIMEDOUT);
+    CHECK(ovl_future_outcome(never).attempts == 0);
+    ovl_future_free(never);
+    struct ovl_future *inside = submit(executor, sum_inside, NULL, 0, NULL);
+    struct ovl_bytes result;
+    CHECK(ovl_future_result(inside, &result) == 0 && *(const int *)result.data == 30);
+    ovl_future_free(inside);
+    enum { QUEUED = 200 };
+    struct ovl_future *futures[QUEUED];
+    for (int i = 0; i < QUEUED; i++)
+        futures[i] = submit(executor, pause_for, &(long){20 * OVL_MILLISECOND}, sizeof(long), NULL);
+    ovl_executor_cancel(executor);
+    int cancelled = 0;
+    for (int i = 0; i < QUEUED; i++) {
+        int error = ovl_future_result(futures[i], NULL);
+        CHECK(error == 0 || error == OVL_ECANCELED);
+        cancelled += error != 0;
+        ovl_future_free(futures[i]);
+    }
+    CHECK(cancelled > 0);
+    close_cluster(executor);
+}
+
+/* --- balance: one rank runs a long task, the other all the short ones --- */
+
+static void balance(void)
+{
+    enum { SHORT = 20 };
+    struct ovl_executor *executor = open_cluster(NULL);
+    long length = 900 * OVL_MILLISECOND;
+    struct ovl_future *slow = submit(executor, pause_for, &length, sizeof length, NULL);
+    length = 5 * OVL_MILLISECOND;
+    struct ovl_future *futures[SHORT];
+    for (int i = 0; i < SHORT; i++)
+        futures[i] = submit(executor, pause_for, &length, sizeof length, NULL);
+    for (int i = 0; i < SHORT; i++) {
+        CHECK(ovl_future_result(futures[i], NULL) == 0);
+        ovl_future_free(futures[i]);
+    }
+    CHECK(!ovl_future_done(slow));
+    CHECK(ovl_future_result(slow, NULL) == 0);
+    ovl_future_free(slow);
+    close_cluster(executor);
+}
+
+/* --- the ledger --- */
+
+static void ledger(void)
+{
+    struct ovl_ledger *book;
+    struct ovl_ledger_sum sum;
+    CHECK(ovl_ledger_open(0, &book) == 0);
+    struct ovl_executor *executor = open_cluster(&(struct ovl_options){.ledger = book});
+    ovl_time before = ovl_now();
+    for (int i = 0; i < 10; i++) {
+        struct ovl_future *future =
+            submit(executor, pause_for, &(long){10 * OVL_MILLISECOND}, sizeof(long), NULL);
+        CHECK(ovl_future_result(future, NULL) == 0);
+        ovl_future_free(future);
+    }
+    close_cluster(executor);
+    ovl_ledger_sum(book, &sum);
+    CHECK(sum.tasks == 10 && sum.failed == 0);
+    CHECK(sum.wait_ns[OVL_WAIT_SLEEP] >= 100 * OVL_MILLISECOND);
+    struct ovl_record record;
+    CHECK(ovl_ledger_read(book, 0, &record) == 0);
+    CHECK(record.start >= before - OVL_MILLISECOND && record.end <= ovl_now() + OVL_MILLISECOND);
+    ovl_ledger_close(book);
+}
+
+/* --- opening --- */
+
+static void one_at_a_time(void)
+{
+    struct ovl_executor *executor = open_cluster(&(struct ovl_options){.workers = 1});
+    struct ovl_executor *other = NULL;
+    CHECK(ovl_executor_workers(executor) == 1);
+    CHECK(ovl_executor_open(OVL_CLUSTER, NULL, &other) == -EBUSY);
+    close_cluster(executor);
+}
+
+/* --- a rank that dies --- */
+
+static int note_and_die(struct ovl_task *task, struct ovl_bytes item)
+{
+    int number = *(const int *)item.data;
+    if (number == 50)
+        raise(SIGKILL);
+    return ovl_task_return(task, &number, sizeof number);
+}
+
+static int crash(const char *path)
+{
+    struct ovl_executor *executor = open_cluster(NULL);
+    FILE *file = fopen(path, "w");
+    CHECK(file);
+    for (int i = 0; i <= 50; i++) {
+        struct ovl_future *future = submit(executor, note_and_die, &i, sizeof i, NULL);
+        if (ovl_future_result(future, NULL))
+            return 1;
+        fprintf(file, "%d\n", i);
+        CHECK(fflush(file) == 0);
+        ovl_future_free(future);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    context_value = 5; /* every rank's own */
+    if (argc == 3 && !strcmp(argv[1], "crash"))
+        return crash(argv[2]);
+    sessions();
+    maps();
+    sizes();
+    ends();
+    balance();
+    ledger();
+    one_at_a_time();
+    puts("all of it holds");
+    return 0;
+}

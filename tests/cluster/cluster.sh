@@ -1,0 +1,44 @@
+#!/bin/sh
+# Proves that a program works as the ranks of an MPI job, that what is missing is named, and what a rank's
+# death does. Usage: cluster.sh PROGRAM LIBRARY-FOLDER
+set -eu
+program=$1
+library=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail()
+{
+    echo "cluster.sh: $*" >&2
+    sed 's/^/    /' "$work"/*.out >&2
+    exit 1
+}
+
+# As root, on as many processors as there are, without a network.
+run()
+{
+    timeout 120 env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 HWLOC_COMPONENTS=-gl \
+        mpirun --oversubscribe --mca btl self,vader --mca plm isolated "$@"
+}
+
+run -n 3 "$program" >"$work/all.out" 2>&1 || fail "exit $? of all of it"
+[ "$(grep -c 'all of it holds' "$work/all.out")" -eq 1 ] || fail 'rank 0 did not say that all holds, once'
+
+# A rank that is killed: the job ends, not with 0, and what was written is there and whole.
+if run -n 3 "$program" crash "$work/done" >"$work/crash.out" 2>&1; then
+    fail 'a killed rank left the exit code 0'
+fi
+[ "$(wc -l <"$work/done")" -eq 50 ] || fail 'not all that was done is written'
+[ "$(tail -n 1 "$work/done")" = 49 ] || fail 'the last line is not the last task that was done'
+
+# What is missing is named, with what to do.
+if "$program" >"$work/alone.out" 2>&1; then fail 'a cluster without mpirun was opened'; fi
+grep -q 'mpirun -n 3' "$work/alone.out" || fail 'without mpirun, it is not said how to start'
+if run -n 1 "$program" >"$work/one.out" 2>&1; then fail 'a cluster of one rank was opened'; fi
+grep -q 'mpirun -n 3' "$work/one.out" || fail 'with one rank, it is not said that it takes more'
+mkdir "$work/lib"
+cp "$library"/liboverlap.so* "$work/lib/"
+if OMPI_COMM_WORLD_SIZE=3 LD_LIBRARY_PATH=$work/lib "$program" >"$work/plugin.out" 2>&1; then
+    fail 'a cluster without its plug-in was opened'
+fi
+grep -q 'openmpi-bin' "$work/plugin.out" || fail 'without the plug-in, the package is not named'

@@ -1,0 +1,618 @@
+/*
+ * Proves that a pool of processes keeps its promises where others' pools hang, break or leave
+ * something behind: done + failed + not started = asked for, every time.
+ */
+#include "../support/cases.h"
+#include "../support/pattern.h"
+#include "../support/wire.h"
+#include <errno.h>
+#include <overlap.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct ovl_executor *open_with(const struct ovl_options *options)
+{
+    struct ovl_executor *executor = NULL;
+    assert_int_equal(ovl_executor_open(OVL_PROCESSES, options, &executor), 0);
+    return executor;
+}
+
+static struct ovl_executor *open_workers(unsigned workers)
+{
+    return open_with(&(struct ovl_options){.workers = workers});
+}
+
+static void check_counts(struct ovl_executor *executor)
+{
+    struct ovl_counts counts;
+    ovl_executor_counts(executor, &counts);
+    assert_int_equal(counts.submitted, counts.done + counts.failed + counts.cancelled +
+                                           counts.queued + counts.running);
+}
+
+static void close_all(struct ovl_executor *executor)
+{
+    check_counts(executor);
+    assert_int_equal(ovl_executor_close(executor, ovl_after(PATIENCE_NS)), 0);
+}
+
+static struct ovl_future *submit(struct ovl_executor *executor, ovl_task_fn *fn, const void *item,
+                                 size_t size)
+{
+    struct ovl_future *future = NULL;
+    assert_int_equal(
+        ovl_submit(executor, fn, (struct ovl_bytes){.data = item, .size = size}, &future), 0);
+    return future;
+}
+
+static void pause_ns(long length)
+{
+    nanosleep(&(struct timespec){.tv_nsec = length}, NULL);
+}
+
+/* --- the crash matrix: every way to end, in every part of a task's life --- */
+
+enum way { ABORTS, EXITS, ERRS, HANGS, IS_KILLED, WAYS };
+enum part { BEFORE, READING, RUNNING, WRITING, OPENING, CLOSING, PARTS };
+
+static void end_in_a_way(enum way way)
+{
+    switch (way) {
+    case ABORTS:
+        abort();
+    case EXITS:
+        _exit(9);
+    case HANGS:
+        for (;;)
+            pause();
+    case IS_KILLED:
+        kill(getpid(), SIGKILL);
+        break;
+    default:
+        break;
+    }
+}
+
+struct doom {
+    enum way way;
+    enum part part;
+    char rest[];
+};
+
+#define DOOM_BYTES ((size_t)3 << 20)
+
+/* Large, so that there is a time between the first and the last byte that is read or written. */
+static int doomed(struct ovl_task *task, struct ovl_bytes item)
+{
+    const struct doom *doom = item.data;
+    unsigned sum = 0;
+    if (doom->part == BEFORE)
+        end_in_a_way(doom->way);
+    for (size_t i = 0; i < item.size - sizeof *doom; i++) {
+        sum += (unsigned char)doom->rest[i];
+        if (i == item.size / 2 && doom->part == READING)
+            end_in_a_way(doom->way);
+    }
+    if (doom->part == RUNNING)
+        end_in_a_way(doom->way);
+    char *result = ovl_task_result(task, DOOM_BYTES);
+    if (!result)
+        return -ENOMEM;
+    memset(result, 1, DOOM_BYTES / 2);
+    if (doom->part == WRITING)
+        end_in_a_way(doom->way);
+    memset(result + DOOM_BYTES / 2, 1, DOOM_BYTES / 2);
+    return doom->way == ERRS ? 55 : (int)(sum & 0);
+}
+
+static int add_one(struct ovl_task *task, struct ovl_bytes item)
+{
+    int number = *(const int *)item.data + 1;
+    return ovl_task_return(task, &number, sizeof number);
+}
+
+static void expect_end(struct ovl_future *future, enum way way)
+{
+    static const struct ovl_outcome expected[WAYS] = {
+        [ABORTS] = {.error = OVL_ESIGNALED, .detail = SIGABRT},
+        [EXITS] = {.error = OVL_EEXITED, .detail = 9},
+        [ERRS] = {.error = 55},
+        [HANGS] = {.error = OVL_ETIMEDOUT},
+        [IS_KILLED] = {.error = OVL_ESIGNALED, .detail = SIGKILL},
+    };
+    struct ovl_outcome outcome = ovl_future_outcome(future);
+    assert_int_equal(outcome.error, expected[way].error);
+    assert_int_equal(outcome.detail, expected[way].detail);
+    ovl_future_free(future);
+}
+
+/* One doomed task among short ones, which are given in advance and end well. */
+static void doom_one(struct ovl_executor *executor, struct doom *doom)
+{
+    enum { OTHERS = 60 };
+    struct ovl_future *others[OTHERS];
+    struct ovl_submit_options options = {0};
+    if (doom->way == HANGS)
+        options.deadline = ovl_after(300 * OVL_MILLISECOND);
+    for (int i = 0; i < OTHERS / 2; i++)
+        others[i] = submit(executor, add_one, &i, sizeof i);
+    struct ovl_future *future = NULL;
+    struct ovl_bytes item = {.data = doom, .size = DOOM_BYTES};
+    assert_int_equal(ovl_submit_with(executor, doomed, item, &options, &future), 0);
+    for (int i = OTHERS / 2; i < OTHERS; i++)
+        others[i] = submit(executor, add_one, &i, sizeof i);
+    expect_end(future, doom->way);
+    for (int i = 0; i < OTHERS; i++) {
+        struct ovl_bytes result;
+        assert_int_equal(ovl_future_result(others[i], &result), 0);
+        assert_int_equal(*(const int *)result.data, i + 1);
+        ovl_future_free(others[i]);
+    }
+}
+
+static void crash_matrix_of_tasks(void)
+{
+    struct doom *doom = calloc(1, DOOM_BYTES);
+    struct ovl_executor *executor = open_workers(2);
+    for (enum part part = BEFORE; part <= WRITING; part++)
+        for (enum way way = ABORTS; way < WAYS; way++) {
+            *doom = (struct doom){.way = way, .part = part};
+            doom_one(executor, doom);
+        }
+    close_all(executor);
+    free(doom);
+}
+
+/* What the session's functions are to do: the first time only, for the open. */
+static int doomed_open(void *context, void **ret_session)
+{
+    (void)ret_session;
+    enum way way = *(const enum way *)context;
+    if (atomic_fetch_add(&board->number[0], 1))
+        return 0;
+    end_in_a_way(way);
+    return -EPERM;
+}
+
+static void doomed_close(void *context, void *session)
+{
+    (void)session;
+    atomic_fetch_add(&board->number[1], 1);
+    end_in_a_way(*(const enum way *)context);
+}
+
+static int open_well(void *context, void **ret_session)
+{
+    (void)context;
+    (void)ret_session;
+    return 0;
+}
+
+static void crash_matrix_of_sessions(void)
+{
+    for (enum way way = ABORTS; way < WAYS; way++) {
+        atomic_store(&board->number[0], 0);
+        struct ovl_executor *executor = open_with(&(struct ovl_options){
+            .workers = 1, .session_open = doomed_open, .session_context = &way});
+        struct ovl_submit_options soon = {.deadline = ovl_after(300 * OVL_MILLISECOND)};
+        struct ovl_future *first = NULL;
+        struct ovl_bytes item = {.data = &(int){1}, .size = sizeof(int)};
+        assert_int_equal(
+            ovl_submit_with(executor, add_one, item, way == HANGS ? &soon : NULL, &first), 0);
+        assert_int_not_equal(ovl_future_result(first, NULL), 0);
+        ovl_future_free(first);
+        struct ovl_future *second = submit(executor, add_one, &(int){1}, sizeof(int));
+        assert_int_equal(ovl_future_result(second, NULL), 0);
+        ovl_future_free(second);
+        close_all(executor);
+        if (way == HANGS)
+            continue; /* tried elsewhere: it takes the five seconds that a close may take */
+        executor = open_with(&(struct ovl_options){.workers = 1,
+                                                   .session_open = open_well,
+                                                   .session_close = doomed_close,
+                                                   .session_context = &way});
+        struct ovl_future *only = submit(executor, add_one, &(int){1}, sizeof(int));
+        assert_int_equal(ovl_future_result(only, NULL), 0);
+        ovl_future_free(only);
+        close_all(executor);
+        assert_int_equal(atomic_exchange(&board->number[1], 0), 1);
+    }
+}
+
+/* --- maps: of many chunks, exactly those fail that die --- */
+
+static int add_one_or_die(struct ovl_task *task, struct ovl_bytes item)
+{
+    int number = *(const int *)item.data;
+    if (number % 1000 == 777)
+        kill(getpid(), SIGKILL);
+    if (number % 1000 == 333)
+        return 3;
+    return add_one(task, item);
+}
+
+static void map_loses_only_what_dies(void)
+{
+    enum { ITEMS = SCALE(20000, 4000) };
+    int *items = malloc(ITEMS * sizeof(int));
+    int *results = malloc(ITEMS * sizeof(int));
+    struct ovl_outcome *outcomes = malloc(ITEMS * sizeof *outcomes);
+    struct ovl_executor *executor = open_workers(2);
+    for (int i = 0; i < ITEMS; i++)
+        items[i] = i;
+    assert_int_equal(ovl_map(executor, add_one_or_die, items, sizeof(int), results, sizeof(int),
+                             ITEMS, outcomes),
+                     OVL_ETASKS);
+    for (int i = 0; i < ITEMS; i++) {
+        int expected = i % 1000 == 777 ? OVL_ESIGNALED : i % 1000 == 333 ? 3 : 0;
+        assert_int_equal(outcomes[i].error, expected);
+        assert_int_equal(results[i], expected ? 0 : i + 1);
+    }
+    close_all(executor);
+    free(items);
+    free(results);
+    free(outcomes);
+}
+
+static int nap(struct ovl_task *task, struct ovl_bytes item)
+{
+    long length = *(const long *)item.data;
+    pause_ns(length);
+    return ovl_task_return(task, &length, sizeof length);
+}
+
+/* A chunk of tasks that were short, with one in it that is not: the rest of it goes elsewhere. */
+static void nothing_waits_behind_a_long_task(void)
+{
+    enum { ITEMS = 4000 };
+    static long items[ITEMS], results[ITEMS];
+    struct ovl_executor *executor = open_workers(2);
+    for (int i = 0; i < ITEMS; i++)
+        items[i] = i == 3000 ? 900 * OVL_MILLISECOND : 0;
+    ovl_time began = ovl_now();
+    assert_int_equal(
+        ovl_map(executor, nap, items, sizeof(long), results, sizeof(long), ITEMS, NULL), 0);
+    assert_true(ovl_now() - began >= 900 * OVL_MILLISECOND);
+    assert_memory_equal(items, results, sizeof items);
+    /* The same by futures: all the others are done while the long one runs. */
+    struct ovl_future *futures[1000];
+    for (int i = 0; i < 1000; i++)
+        futures[i] =
+            submit(executor, nap, &(long){i == 300 ? 999 * OVL_MILLISECOND : 0}, sizeof(long));
+    for (int i = 0; i < 1000; i++)
+        if (i != 300)
+            assert_int_equal(ovl_future_result(futures[i], NULL), 0);
+    assert_false(ovl_future_done(futures[300]));
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(ovl_future_result(futures[i], NULL), 0);
+        ovl_future_free(futures[i]);
+    }
+    close_all(executor);
+}
+
+/* --- workers that are replaced --- */
+
+static int own_process(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)item;
+    pid_t process = getpid();
+    return ovl_task_return(task, &process, sizeof process);
+}
+
+/* The deadlock on volume with a maximum of tasks per child. */
+static void worker_runs_so_many_tasks(void)
+{
+    enum { TASKS = SCALE(3000, 600), EACH = 50 };
+    pid_t *processes = malloc(TASKS * sizeof *processes);
+    struct ovl_executor *executor =
+        open_with(&(struct ovl_options){.workers = 2, .worker_tasks = EACH});
+    assert_int_equal(
+        ovl_map(executor, own_process, NULL, 0, processes, sizeof *processes, TASKS / 2, NULL), 0);
+    struct ovl_future *futures[TASKS / 2];
+    for (int i = 0; i < TASKS / 2; i++)
+        futures[i] = submit(executor, own_process, NULL, 0);
+    for (int i = 0; i < TASKS / 2; i++) {
+        struct ovl_bytes result;
+        assert_int_equal(ovl_future_result(futures[i], &result), 0);
+        processes[TASKS / 2 + i] = *(const pid_t *)result.data;
+        ovl_future_free(futures[i]);
+    }
+    for (int i = 0; i < TASKS; i += 97) {
+        int same = 0;
+        for (int j = 0; j < TASKS; j++)
+            same += processes[j] == processes[i];
+        assert_in_range(same, 1, EACH);
+    }
+    close_all(executor);
+    free(processes);
+}
+
+static int take_memory(struct ovl_task *task, struct ovl_bytes item)
+{
+    size_t size = *(const size_t *)item.data;
+    char *memory = malloc(size);
+    if (!memory)
+        return -ENOMEM;
+    for (size_t i = 0; i < size; i += 4096)
+        memory[i] = 1;
+    if (size > (size_t)100 << 20)
+        pause();                    /* kept, until somebody sees it */
+    return own_process(task, item); /* not freed: it has leaked */
+}
+
+static void worker_takes_so_much_memory(void)
+{
+    struct ovl_executor *executor =
+        open_with(&(struct ovl_options){.workers = 1, .worker_memory = (size_t)64 << 20});
+    size_t much = (size_t)150 << 20;
+    struct ovl_future *future = submit(executor, take_memory, &much, sizeof much);
+    assert_int_equal(ovl_future_result(future, NULL), OVL_EMEMORY);
+    ovl_future_free(future);
+    /* A leak beyond the limit is seen while its task runs, or when that has ended. */
+    size_t some = (size_t)80 << 20;
+    pid_t before = 0;
+    for (int i = 0; i < 5; i++) {
+        struct ovl_bytes result;
+        struct ovl_future *leak = submit(executor, take_memory, &some, sizeof some);
+        int error = ovl_future_result(leak, NULL);
+        assert_true(error == 0 || error == OVL_EMEMORY);
+        future = submit(executor, own_process, NULL, 0);
+        assert_int_equal(ovl_future_result(future, &result), 0);
+        assert_int_not_equal(*(const pid_t *)result.data, before);
+        before = *(const pid_t *)result.data;
+        ovl_future_free(leak);
+        ovl_future_free(future);
+    }
+    close_all(executor);
+}
+
+/* --- the helper is killed --- */
+
+static pid_t parent_of(pid_t process)
+{
+    char path[64];
+    char line[256] = "";
+    int parent = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
+    FILE *file = fopen(path, "r");
+    if (file && fgets(line, sizeof line, file))
+        sscanf(strrchr(line, ')') + 4, "%d", &parent);
+    if (file)
+        fclose(file);
+    return parent;
+}
+
+static void pool_outlives_its_helper(void)
+{
+    struct ovl_executor *executor = open_workers(2);
+    for (int round = 0; round < 5; round++) {
+        struct ovl_future *future = submit(executor, own_process, NULL, 0);
+        struct ovl_bytes result;
+        assert_int_equal(ovl_future_result(future, &result), 0);
+        pid_t helper = parent_of(*(const pid_t *)result.data);
+        ovl_future_free(future);
+        assert_int_not_equal(helper, getpid());
+        struct ovl_future *running =
+            submit(executor, nap, &(long){900 * OVL_MILLISECOND}, sizeof(long));
+        assert_int_equal(kill(helper, SIGKILL), 0);
+        int error = ovl_future_result(running, NULL);
+        assert_true(error == OVL_ESIGNALED || error == 0); /* 0: it had not begun, and ran later */
+        ovl_future_free(running);
+        future = submit(executor, add_one, &(int){4}, sizeof(int));
+        assert_int_equal(ovl_future_result(future, &result), 0);
+        assert_int_equal(*(const int *)result.data, 5);
+        ovl_future_free(future);
+    }
+    close_all(executor);
+}
+
+/* --- a fork of the program, with a live pool --- */
+
+static int use_copy(struct ovl_executor *executor, struct ovl_future *done)
+{
+    struct ovl_bytes result;
+    struct ovl_future *future = NULL;
+    int number = 1;
+    int error = ovl_submit(executor, add_one, (struct ovl_bytes){&number, sizeof number}, &future);
+    if (!error)
+        error = ovl_future_result(future, NULL);
+    if (error != OVL_ECLOSED)
+        return 1;
+    if (ovl_map(executor, add_one, &number, sizeof number, &number, sizeof number, 1, NULL) !=
+        OVL_ECLOSED)
+        return 2;
+    if (ovl_future_result(done, &result) || !pattern_holds(result.data, result.size, 8))
+        return 3;
+    ovl_future_free(done);
+    ovl_executor_close(executor, OVL_FOREVER);
+    return 0;
+}
+
+static int fill_pattern(struct ovl_task *task, struct ovl_bytes item)
+{
+    size_t size = *(const size_t *)item.data;
+    void *result = ovl_task_result(task, size);
+    if (!result)
+        return -ENOMEM;
+    pattern_fill(result, 0, size, 8);
+    return 0;
+}
+
+static void program_forks_with_a_live_pool(void)
+{
+    struct ovl_executor *executor = open_workers(2);
+    size_t size = 1 << 20;
+    struct ovl_future *done = submit(executor, fill_pattern, &size, sizeof size);
+    assert_int_equal(ovl_future_result(done, NULL), 0);
+    struct ovl_future *running = submit(executor, nap, &(long){OVL_MILLISECOND}, sizeof(long));
+    pid_t child = fork();
+    if (child == 0)
+        _exit(use_copy(executor, done));
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    struct ovl_bytes result;
+    assert_int_equal(ovl_future_result(done, &result), 0);
+    assert_true(pattern_holds(result.data, result.size, 8));
+    assert_int_equal(ovl_future_result(running, NULL), 0);
+    ovl_future_free(done);
+    ovl_future_free(running);
+    close_all(executor);
+}
+
+/* The program's own waits see its own children alone. */
+static void workers_are_not_the_programs_children(void)
+{
+    struct ovl_executor *executor = open_workers(2);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    int seen = 0;
+    pid_t pid;
+    while ((pid = waitpid(-1, NULL, WNOHANG)) >= 0 && seen < 1)
+        seen += pid == child;
+    struct ovl_future *future = submit(executor, own_process, NULL, 0);
+    struct ovl_bytes result;
+    assert_int_equal(ovl_future_result(future, &result), 0);
+    assert_int_not_equal(parent_of(*(const pid_t *)result.data), getpid());
+    ovl_future_free(future);
+    close_all(executor);
+}
+
+/* --- interrupted at random moments --- */
+
+static struct ovl_executor *interrupted;
+
+static void *interrupt_now_and_then(void *argument)
+{
+    uint64_t state = *(const uint64_t *)argument;
+    for (int i = 0; i < 20; i++) {
+        pause_ns((long)(pattern_random(&state) % (5 * OVL_MILLISECOND)));
+        ovl_executor_cancel(interrupted);
+    }
+    return NULL;
+}
+
+/* A cancel, as the command does it on Ctrl-C: every task has exactly one fate. */
+static void cancel_at_random_moments(void)
+{
+    enum { ITEMS = 2000 };
+    static long items[ITEMS], results[ITEMS];
+    static struct ovl_outcome outcomes[ITEMS];
+    uint64_t seed = (uint64_t)getpid();
+    print_message("seed %llu\n", (unsigned long long)seed);
+    interrupted = open_workers(2);
+    for (int i = 0; i < ITEMS; i++)
+        items[i] = i % 50 ? 1 : 300 * OVL_MICROSECOND;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, interrupt_now_and_then, &seed), 0);
+    size_t asked = 0;
+    for (int round = 0; round < 20; round++) {
+        ovl_map(interrupted, nap, items, sizeof(long), results, sizeof(long), ITEMS, outcomes);
+        for (int i = 0; i < ITEMS; i++) {
+            assert_true(outcomes[i].error == 0 || outcomes[i].error == OVL_ECANCELED);
+            assert_int_equal(results[i], outcomes[i].error ? 0 : items[i]);
+        }
+        asked += ITEMS;
+    }
+    pthread_join(thread, NULL);
+    struct ovl_counts counts;
+    ovl_executor_counts(interrupted, &counts);
+    assert_int_equal(counts.submitted, asked);
+    assert_int_equal(counts.done + counts.failed + counts.cancelled, asked);
+    close_all(interrupted);
+}
+
+/* --- random actions --- */
+
+struct action {
+    int kind;
+    int number;
+};
+
+static int act(struct ovl_task *task, struct ovl_bytes item)
+{
+    const struct action *action = item.data;
+    if (action->kind == 0)
+        kill(getpid(), SIGKILL);
+    if (action->kind == 1)
+        return 1 + action->number % 100;
+    if (action->kind == 2)
+        pause_ns(action->number % 200 * OVL_MICROSECOND);
+    return ovl_task_return(task, &action->number, sizeof action->number);
+}
+
+struct kept {
+    struct ovl_future *future;
+    struct action action;
+    bool cancelled;
+};
+
+static void settle(struct kept *kept)
+{
+    if (!kept->future)
+        return;
+    struct ovl_bytes result;
+    int error = ovl_future_result(kept->future, &result);
+    if (error == OVL_ECANCELED)
+        assert_true(kept->cancelled);
+    else if (kept->action.kind == 0)
+        assert_int_equal(error, OVL_ESIGNALED);
+    else if (kept->action.kind == 1)
+        assert_int_equal(error, 1 + kept->action.number % 100);
+    else
+        assert_true(!error && *(const int *)result.data == kept->action.number);
+    ovl_future_free(kept->future);
+    kept->future = NULL;
+}
+
+static void random_actions(void)
+{
+    enum { ACTIONS = SCALE(100000, 10000), KEPT = 300 };
+    static struct kept kept[KEPT];
+    const char *given = getenv("OVL_TEST_SEED");
+    uint64_t state = given ? strtoull(given, NULL, 10) : (uint64_t)ovl_now();
+    print_message("OVL_TEST_SEED=%llu\n", (unsigned long long)state);
+    struct ovl_executor *executor = open_workers(2);
+    for (int i = 0; i < ACTIONS; i++) {
+        uint64_t random = pattern_random(&state);
+        struct kept *one = &kept[random % KEPT];
+        settle(one);
+        int kind = (int)(random >> 20) % 1000;
+        one->action = (struct action){kind < 2 ? 0 : kind < 50 ? 1 : kind < 60 ? 2 : 3, i};
+        one->future = submit(executor, act, &one->action, sizeof one->action);
+        one->cancelled = (random >> 40) % 100 == 0;
+        if (one->cancelled)
+            ovl_future_cancel(one->future);
+        if (i % 1000 == 0)
+            check_counts(executor);
+    }
+    for (int i = 0; i < KEPT; i++)
+        settle(&kept[i]);
+    close_all(executor);
+}
+
+int main(int argc, char **argv)
+{
+    const struct test_case cases[] = {
+        {.name = "crash_matrix_of_tasks", .run = crash_matrix_of_tasks, .seconds = 60},
+        {.name = "crash_matrix_of_sessions", .run = crash_matrix_of_sessions, .seconds = 60},
+        TEST_CASE(map_loses_only_what_dies),
+        TEST_CASE(nothing_waits_behind_a_long_task),
+        TEST_CASE(worker_runs_so_many_tasks),
+        TEST_CASE(worker_takes_so_much_memory),
+        TEST_CASE(pool_outlives_its_helper),
+        TEST_CASE(program_forks_with_a_live_pool),
+        TEST_CASE(workers_are_not_the_programs_children),
+        TEST_CASE(cancel_at_random_moments),
+        {.name = "random_actions", .run = random_actions, .seconds = 120},
+    };
+    return run_cases("pool", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) != 0;
+}
