@@ -49,11 +49,22 @@ struct ovl_future *ovl__executor_take(struct ovl_executor *executor)
     return NULL;
 }
 
+/* Where it was: tasks begin in the order of their submits, whoever comes back in what order. */
+static struct ovl__link *place_in_queue(const struct ovl_future *future)
+{
+    struct ovl__link *queue = &future->executor->queue;
+    struct ovl__link *link = queue->next;
+    size_t task = future->more->meter.record.task;
+    while (link != queue && ovl__of(link, struct ovl_future, link)->more->meter.record.task < task)
+        link = link->next;
+    return link;
+}
+
 void ovl__future_requeue(struct ovl_future *future)
 {
     struct ovl_executor *executor = future->executor;
     ovl__list_remove(&future->link);
-    ovl__list_append(executor->queue.next, &future->link);
+    ovl__list_append(place_in_queue(future), &future->link);
     ovl__state_requeue(&future->state);
     executor->active -= future->counted;
     future->counted = false;
