@@ -2,10 +2,15 @@
 
 #include "command.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
+
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+
+#define ENDING_COUNT (sizeof ending / sizeof *ending)
 
 static _Atomic(atomic_bool *) asked;
 
@@ -18,9 +23,8 @@ static void ask(int number)
 
 void interrupt_watch(atomic_bool *flag)
 {
-    static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
     asked = flag;
-    for (size_t n = 0; n < sizeof ending / sizeof *ending; n++) {
+    for (size_t n = 0; n < ENDING_COUNT; n++) {
         struct sigaction now;
         if (ending[n] == SIGHUP && sigaction(SIGHUP, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
             continue;
@@ -28,4 +32,18 @@ void interrupt_watch(atomic_bool *flag)
     }
     /* A file that may not grow is an error of the write, which says so. */
     signal(SIGXFSZ, SIG_IGN);
+}
+
+void interrupt_hold(sigset_t *ret_before)
+{
+    sigset_t held;
+    sigemptyset(&held);
+    for (size_t n = 0; n < ENDING_COUNT; n++)
+        sigaddset(&held, ending[n]);
+    pthread_sigmask(SIG_BLOCK, &held, ret_before);
+}
+
+void interrupt_release(const sigset_t *before)
+{
+    pthread_sigmask(SIG_SETMASK, before, NULL);
 }

@@ -93,7 +93,10 @@ static int open_executor(struct run *run)
         .session_close = transfer_session_close,
         .session_context = &run->context,
     };
+    sigset_t before;
+    interrupt_hold(&before);
     int error = ovl_executor_open(run->context.model, &options, &run->executor);
+    interrupt_release(&before);
     if (!error) {
         run->most = ovl_executor_workers(run->executor);
         return 0;
