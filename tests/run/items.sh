@@ -50,6 +50,16 @@ prints 'a1b a2b a3b a4b a5b a6b a7b\n' -X echo 'a{}b'
 prints '1 2 3\n4 5 6\n7\n' -k -m -s 6 echo
 prints 'b1 a1\nb2 a1\nb1 a2\n' -k -n1 sh -c 'test {1}{2} = a2b2 || echo {2} {1}' ::: a1 a2 ::: b1 b2
 
+# Blocks of the input: all of it, cut where records end.
+seq 100000 >in
+"$OVERLAP" run --pipe --block 10k -k cat <in | cmp -s - in || fail '--pipe lost input'
+"$OVERLAP" run --pipe --block 10k -k -- sh -c 'tail -c 1 | od -An -c' <in | grep -qv '\\n' && fail '--pipe cut a line'
+[ "$("$OVERLAP" run --pipe -N 30000 -k wc -l <in | tr '\n' ' ')" = '30000 30000 30000 10000 ' ] || fail '--pipe -N'
+[ "$(printf 'a--b--c' | "$OVERLAP" run --pipe -N1 --recend -- -k -- sed 's/$/|/' | tr -d '\n')" = 'a--|b--|c|' ] ||
+    fail '--pipe --recend'
+: >in
+prints '' --pipe cat
+
 # A command a line, for a shell; and items that a shell must not read.
 printf 'echo one | tr a-z A-Z\nX=two; echo $X\n' >in
 prints 'ONE\ntwo\n' -k --shell

@@ -83,6 +83,14 @@ grep -q 'out put' out && fail "--json: a job's output is in the document"
 [ "$(wc -l <out)" -eq 3 ] || fail "--json-lines: $(cat out)"
 tail -n 1 out | grep -q '"done":2,"failed":0,"not_started":0' || fail "--json-lines: $(cat out)"
 
+# A report and a trace.
+expect 0 run --report report.html --trace trace.json -w2 -- sh -c 'sleep 0.0{}' ::: 1 2 3
+says report.html '<html'
+says report.html 'job slot 2'
+says trace.json '"traceEvents"\|"ph":"X"'
+expect 3 run --report nowhere/report.html true ::: a
+says err '--report nowhere/report.html'
+
 # Output that cannot be written: told, and nothing more begins.
 "$OVERLAP" run echo ::: a b >/dev/full 2>err
 [ $? -eq 3 ] || fail 'a full disk: not exit code 3'

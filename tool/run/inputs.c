@@ -3,6 +3,7 @@
 #include "report/console.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -267,8 +268,29 @@ static bool is_too_much(const struct inputs *inputs)
     return most && inputs->pending && inputs->builder.size + standing_size(inputs) > most;
 }
 
+/* A row whose input is a block; it is told of by its number. */
+static int next_block(struct inputs *inputs, bool wait, struct ovl_bytes *ret_row)
+{
+    struct ovl_bytes block;
+    char name[40];
+    int result =
+        source_next_block(inputs->groups[0].sources[0], inputs->options.blocks, wait, &block);
+    if (result != 1)
+        return result;
+    int size = snprintf(name, sizeof name, "block %llu", (unsigned long long)++inputs->given);
+    row_builder_clear(&inputs->builder);
+    if (row_builder_add(&inputs->builder, (struct ovl_bytes){name, (size_t)size}) ||
+        row_builder_finish_with(&inputs->builder, inputs->given, block, ret_row)) {
+        console_error("out of memory for a block; a smaller --block needs less");
+        return -1;
+    }
+    return 1;
+}
+
 int inputs_next(struct inputs *inputs, bool wait, struct ovl_bytes *ret_row)
 {
+    if (inputs->options.blocks)
+        return next_block(inputs, wait, ret_row);
     if (!inputs->pending)
         row_builder_clear(&inputs->builder);
     for (;;) {
@@ -317,7 +339,7 @@ long long inputs_total(const struct inputs *inputs)
     for (size_t n = 1; n < inputs->count && total >= 0; n++)
         if (__builtin_mul_overflow(total, (long long)inputs->groups[n].rows, &total))
             return -1;
-    if (total < 0 || inputs->options.bytes_per_job)
+    if (total < 0 || inputs->options.bytes_per_job || inputs->options.blocks)
         return -1;
     long long per_job = inputs->options.per_job ? (long long)inputs->options.per_job : 1;
     return (total + per_job - 1) / per_job;

@@ -13,10 +13,11 @@
 struct inputs;
 
 struct inputs_options {
-    const struct columns *columns; /* what records are split by; NULL: each is one field */
-    size_t per_job;                /* records a job, at most; 0: 1 */
-    size_t bytes_per_job;          /* their bytes together, at most; 0: no limit */
-    bool wrap;                     /* linked sources that are shorter begin again */
+    const struct columns *columns;      /* what records are split by; NULL: each is one field */
+    size_t per_job;                     /* records a job, at most; 0: 1 */
+    size_t bytes_per_job;               /* their bytes together, at most; 0: no limit */
+    const struct source_blocks *blocks; /* jobs are given blocks of the one source; NULL: items */
+    bool wrap;                          /* linked sources that are shorter begin again */
 };
 
 /* NULL: no memory. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -257,9 +258,42 @@ static bool find_program(struct attempt *attempt)
     return !error;
 }
 
+/* A file without a name that holds the job's input, to be read from its beginning. -errno. */
+static int hold_input(struct ovl_bytes input)
+{
+    int fd = memfd_create("input", MFD_CLOEXEC);
+    const char *bytes = input.data;
+    size_t at = 0;
+    while (fd >= 0 && at < input.size) {
+        ssize_t written = pwrite(fd, bytes + at, input.size - at, (off_t)at);
+        if (written < 0 && errno != EINTR) {
+            int error = errno;
+            close(fd);
+            return -error;
+        }
+        at += written > 0 ? (size_t)written : 0;
+    }
+    return fd < 0 ? -errno : fd;
+}
+
+static void attempt_with_input(struct attempt *attempt)
+{
+    struct ovl_bytes input = row_input(attempt->job->row);
+    int held = input.size ? hold_input(input) : -1;
+    if (input.size && held < 0) {
+        refuse(attempt->job, -held, "cannot hold its input");
+        return;
+    }
+    attempt->input = input.size ? held : attempt->shared->null;
+    if (find_program(attempt))
+        run_process(attempt);
+    if (held >= 0)
+        close(held);
+}
+
 static void attempt_once(struct job_shared *shared, struct job *job)
 {
-    struct attempt attempt = {.shared = shared, .job = job, .input = shared->null};
+    struct attempt attempt = {.shared = shared, .job = job};
     attempt.slot = guard_take(shared->guard);
     if (!attempt.slot) {
         refuse(job, EAGAIN, "too many jobs at once");
@@ -272,8 +306,8 @@ static void attempt_once(struct job_shared *shared, struct job *job)
         refuse(job, EINVAL, "the item has a zero byte, which no argument can have");
     else if (error || make_environment(shared, job, &attempt.arguments, &attempt.environment))
         refuse(job, ENOMEM, "out of memory for its arguments");
-    else if (find_program(&attempt))
-        run_process(&attempt);
+    else
+        attempt_with_input(&attempt);
     guard_give(shared->guard, attempt.slot);
     free(attempt.environment.list);
     free(attempt.path);

@@ -19,6 +19,11 @@ struct ovl_bytes row_field(const struct row *row, size_t n)
     return (struct ovl_bytes){bytes_of(row) + row->fields[n].start, row->fields[n].size};
 }
 
+struct ovl_bytes row_input(const struct row *row)
+{
+    return (struct ovl_bytes){bytes_of(row) + row->item_size, row->input_size};
+}
+
 void row_builder_clear(struct row_builder *builder)
 {
     builder->size = 0;
@@ -77,18 +82,30 @@ int row_builder_add(struct row_builder *builder, struct ovl_bytes field)
     return row_builder_mark(builder, (struct row_range){start, field.size});
 }
 
-int row_builder_finish(struct row_builder *builder, uint64_t number, struct ovl_bytes *ret_row)
+int row_builder_finish_with(struct row_builder *builder, uint64_t number, struct ovl_bytes input,
+                            struct ovl_bytes *ret_row)
 {
     size_t ranges = builder->count * sizeof(struct row_range);
-    size_t size = sizeof(struct row) + ranges + builder->size;
+    size_t size = sizeof(struct row) + ranges + builder->size + input.size;
     if (reserve(&builder->whole, &builder->whole_room, size))
         return -ENOMEM;
     struct row *row = (struct row *)(void *)builder->whole;
-    *row = (struct row){.number = number, .item_size = builder->size, .count = builder->count};
+    *row = (struct row){.number = number,
+                        .item_size = builder->size,
+                        .input_size = input.size,
+                        .count = builder->count};
+    char *bytes = (char *)(row->fields + row->count);
     if (ranges)
         memcpy(row->fields, builder->fields, ranges);
     if (builder->size)
-        memcpy(row->fields + row->count, builder->bytes, builder->size);
+        memcpy(bytes, builder->bytes, builder->size);
+    if (input.size)
+        memcpy(bytes + builder->size, input.data, input.size);
     *ret_row = (struct ovl_bytes){row, size};
     return 0;
+}
+
+int row_builder_finish(struct row_builder *builder, uint64_t number, struct ovl_bytes *ret_row)
+{
+    return row_builder_finish_with(builder, number, (struct ovl_bytes){0}, ret_row);
 }

@@ -19,13 +19,15 @@ struct row {
     uint64_t number;  /* of the job, from 1 */
     int64_t replaces; /* the journal's entry of it that failed; 0: none */
     size_t item_size;
-    size_t count; /* fields */
+    size_t input_size; /* of what is given on standard input; 0: nothing is */
+    size_t count;      /* fields */
     struct row_range fields[];
-    /* then the item's bytes */
+    /* then the item's bytes, then the input's */
 };
 
 struct ovl_bytes row_item(const struct row *row);
 struct ovl_bytes row_field(const struct row *row, size_t n);
+struct ovl_bytes row_input(const struct row *row);
 
 /* A row that grows. All zero is an empty one. */
 struct row_builder {
@@ -51,9 +53,11 @@ int row_builder_text(struct row_builder *builder, struct ovl_bytes text);
 /* Makes a part of what was appended a field. 0 or -ENOMEM. */
 int row_builder_mark(struct row_builder *builder, struct row_range field);
 
-/*
- * The row, of the builder's until it changes. -ENOMEM: *ret_row is untouched.
- */
+/* The row, the builder's until it changes. -ENOMEM: *ret_row is untouched. */
 int row_builder_finish(struct row_builder *builder, uint64_t number, struct ovl_bytes *ret_row);
+
+/* The same, with input for the job. */
+int row_builder_finish_with(struct row_builder *builder, uint64_t number, struct ovl_bytes input,
+                            struct ovl_bytes *ret_row);
 
 #endif

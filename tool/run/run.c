@@ -7,6 +7,7 @@
 #include "run/control.h"
 #include "run/inputs.h"
 #include "run/pace.h"
+#include "run/picture.h"
 #include "run/printer.h"
 #include "run/records.h"
 #include "run/setup.h"
@@ -42,6 +43,7 @@ struct run {
     struct control *control;
     struct printer *printer;
     struct status *status;
+    struct picture *picture;
     struct tally tally;
     ovl_time began;
     uint64_t given; /* rows that were given to workers */
@@ -155,6 +157,7 @@ static void end_job(struct run *run, struct job *job)
     }
     pace_ended(run->pace, job);
     status_add(run->status, job);
+    picture_add(run->picture, job);
     printer_add(run->printer, job);
     look_at_halt(run);
     look_at_output(run);
@@ -431,6 +434,8 @@ static int execute(struct run *run, const struct pace_plan *plan)
     tell_document(run, plan);
     look_at_output(run);
     tell_end(run);
+    if (picture_finish(run->picture, &run->tally, run->pace) < 0)
+        run->refused = true;
     int code = exit_code(run);
     control_stop(run->control);
     return code;
@@ -457,6 +462,8 @@ static int run_prepared(struct run *run)
         return code;
     if (run->choices.dry_run)
         return setup_dry_run(&run->setup);
+    if (picture_open(&run->choices, run->began, &run->picture) < 0)
+        return EXIT_REFUSED;
     run->pace = pace_new(&plan, run->choices.verbose);
     return run->pace ? execute(run, &plan) : EXIT_REFUSED;
 }
@@ -472,6 +479,7 @@ static int run_command_line(int argc, char **argv)
         int close_code = setup_close(&run.setup);
         code = close_code && code != EXIT_INTERRUPTED ? close_code : code;
         status_free(run.status);
+        picture_free(run.picture);
         pace_free(run.pace);
         text_release(&run.document);
     }

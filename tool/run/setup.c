@@ -176,7 +176,13 @@ static int make_inputs(struct setup *setup)
         code = make_columns(setup);
     if (code)
         return code;
+    setup->blocks = (struct source_blocks){
+        .bytes = choices->block_bytes,
+        .ending = {choices->record_end, strlen(choices->record_end)},
+        .records = choices->fields_per_job,
+    };
     const struct inputs_options options = {
+        .blocks = choices->pipe ? &setup->blocks : NULL,
         .columns = setup->columns,
         .per_job = choices->per_job ? choices->per_job
                    : choices->many  ? SIZE_MAX

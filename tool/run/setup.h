@@ -19,6 +19,7 @@ struct setup {
     struct guard *guard;
     struct spool *spool;
     struct records *records;
+    struct source_blocks blocks;
     double load;
     char *path;
     struct job_shared shared;

@@ -234,3 +234,48 @@ int source_next(struct source *source, bool wait, struct ovl_bytes *ret_record)
         return result;
     }
 }
+
+/* --- blocks --- */
+
+/* Where the block ends: behind the last ending, or the one that fills it. 0: there is none yet. */
+static size_t block_size(const struct source *source, const struct source_blocks *blocks)
+{
+    const char *bytes = source->buffer + source->start;
+    size_t size = source->end - source->start;
+    const struct ovl_bytes *ending = &blocks->ending;
+    if (!ending->size)
+        return size < blocks->bytes ? 0 : blocks->bytes;
+    size_t found = 0;
+    for (size_t records = 0; found < size; records++) {
+        if (records && (found >= blocks->bytes || records == blocks->records))
+            return found;
+        const char *next = memmem(bytes + found, size - found, ending->data, ending->size);
+        if (!next)
+            break;
+        size_t behind = (size_t)(next - bytes) + ending->size;
+        if (records && !blocks->records && behind > blocks->bytes)
+            return found;
+        found = behind;
+    }
+    return 0;
+}
+
+int source_next_block(struct source *source, const struct source_blocks *blocks, bool wait,
+                      struct ovl_bytes *ret_block)
+{
+    size_t size = 0;
+    for (;;) {
+        bool enough = source->end - source->start >= blocks->bytes || blocks->records;
+        size = enough || source->ended ? block_size(source, blocks) : 0;
+        if (!size && source->ended)
+            size = source->end - source->start;
+        if (size || source->ended)
+            break;
+        int more = fill(source, wait);
+        if (more != 1)
+            return more;
+    }
+    *ret_block = (struct ovl_bytes){source->buffer + source->start, size};
+    source->start += size;
+    return size > 0;
+}

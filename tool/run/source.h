@@ -35,6 +35,17 @@ void source_close(struct source *source);
  */
 int source_next(struct source *source, bool wait, struct ovl_bytes *ret_record);
 
+/* How a source is cut into blocks. */
+struct source_blocks {
+    size_t bytes;            /* about so many */
+    struct ovl_bytes ending; /* each block but the last ends with it; of no bytes: anywhere */
+    size_t records;          /* so many endings a block, at most; 0: as many as fit */
+};
+
+/* As source_next, a block of a file; a record that is longer than a block is one. */
+int source_next_block(struct source *source, const struct source_blocks *blocks, bool wait,
+                      struct ovl_bytes *ret_block);
+
 /* The descriptor that source_next waits for; -1: it never waits. */
 int source_descriptor(const struct source *source);
 
