@@ -1,0 +1,191 @@
+/*
+ * libcurl, loaded where it is first called. It and the libraries that it needs take longer to load
+ * than many a verb takes in all: those who call none of it do not wait for it.
+ *
+ * Each function here has the name of one of libcurl's and calls that. The library's own calls of
+ * libc find the hooks all the same: liboverlap is in the program, and the program comes first.
+ */
+#define CURL_DISABLE_TYPECHECK
+#define CURL_DISABLE_DEPRECATION
+
+#include "command.h"
+#include "report/console.h"
+
+#include <curl/curl.h>
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+    pthread_once_t once;
+    void *library;
+} loaded = {.once = PTHREAD_ONCE_INIT};
+
+__attribute__((noreturn)) static void refuse(void)
+{
+    console_error("cannot load libcurl: %s; install it again", dlerror());
+    exit(EXIT_REFUSED);
+}
+
+static void load(void)
+{
+    loaded.library = dlopen(LIBCURL_SONAME, RTLD_NOW | RTLD_LOCAL);
+    if (!loaded.library)
+        refuse();
+}
+
+static void *find(const char *name)
+{
+    pthread_once(&loaded.once, load);
+    void *function = dlsym(loaded.library, name);
+    if (!function)
+        refuse();
+    return function;
+}
+
+/* The real function of this name, looked for once. */
+#define REAL(name)                                                                                 \
+    __extension__({                                                                                \
+        static __typeof__(&(name)) real;                                                           \
+        __typeof__(&(name)) found = __atomic_load_n(&real, __ATOMIC_ACQUIRE);                      \
+        if (!found) {                                                                              \
+            void *address = find(#name);                                                           \
+            memcpy(&found, &address, sizeof found);                                                \
+            __atomic_store_n(&real, found, __ATOMIC_RELEASE);                                      \
+        }                                                                                          \
+        found;                                                                                     \
+    })
+
+/* What follows the options: one argument, a pointer, a long or a curl_off_t, of one size all. */
+_Static_assert(sizeof(long) == sizeof(void *) && sizeof(curl_off_t) == sizeof(void *),
+               "an option's argument fits into a pointer");
+
+#define PASS_ARGUMENT(name, handle, option)                                                        \
+    va_list arguments;                                                                             \
+    va_start(arguments, option);                                                                   \
+    void *argument = va_arg(arguments, void *);                                                    \
+    va_end(arguments);                                                                             \
+    return REAL(name)(handle, option, argument)
+
+CURLcode curl_easy_setopt(CURL *handle, CURLoption option, ...)
+{
+    PASS_ARGUMENT(curl_easy_setopt, handle, option);
+}
+
+CURLcode curl_easy_getinfo(CURL *handle, CURLINFO info, ...)
+{
+    PASS_ARGUMENT(curl_easy_getinfo, handle, info);
+}
+
+CURLSHcode curl_share_setopt(CURLSH *share, CURLSHoption option, ...)
+{
+    PASS_ARGUMENT(curl_share_setopt, share, option);
+}
+
+CURLcode curl_global_init(long flags)
+{
+    return REAL(curl_global_init)(flags);
+}
+
+void curl_global_cleanup(void)
+{
+    REAL(curl_global_cleanup)();
+}
+
+CURL *curl_easy_init(void)
+{
+    return REAL(curl_easy_init)();
+}
+
+void curl_easy_cleanup(CURL *handle)
+{
+    REAL(curl_easy_cleanup)(handle);
+}
+
+void curl_easy_reset(CURL *handle)
+{
+    REAL(curl_easy_reset)(handle);
+}
+
+CURLcode curl_easy_perform(CURL *handle)
+{
+    return REAL(curl_easy_perform)(handle);
+}
+
+const char *curl_easy_strerror(CURLcode code)
+{
+    return REAL(curl_easy_strerror)(code);
+}
+
+CURLHcode curl_easy_header(CURL *handle, const char *name, size_t index, unsigned origin,
+                           int request, struct curl_header **header)
+{
+    return REAL(curl_easy_header)(handle, name, index, origin, request, header);
+}
+
+void curl_free(void *memory)
+{
+    REAL(curl_free)(memory);
+}
+
+time_t curl_getdate(const char *text, const time_t *unused)
+{
+    return REAL(curl_getdate)(text, unused);
+}
+
+CURLSH *curl_share_init(void)
+{
+    return REAL(curl_share_init)();
+}
+
+CURLSHcode curl_share_cleanup(CURLSH *share)
+{
+    return REAL(curl_share_cleanup)(share);
+}
+
+struct curl_slist *curl_slist_append(struct curl_slist *list, const char *text)
+{
+    return REAL(curl_slist_append)(list, text);
+}
+
+void curl_slist_free_all(struct curl_slist *list)
+{
+    REAL(curl_slist_free_all)(list);
+}
+
+CURLU *curl_url(void)
+{
+    return REAL(curl_url)();
+}
+
+void curl_url_cleanup(CURLU *url)
+{
+    REAL(curl_url_cleanup)(url);
+}
+
+CURLUcode curl_url_get(CURLU *url, CURLUPart part, char **text, unsigned flags)
+{
+    return REAL(curl_url_get)(url, part, text, flags);
+}
+
+CURLUcode curl_url_set(CURLU *url, CURLUPart part, const char *text, unsigned flags)
+{
+    return REAL(curl_url_set)(url, part, text, flags);
+}
+
+const char *curl_url_strerror(CURLUcode code)
+{
+    return REAL(curl_url_strerror)(code);
+}
+
+curl_version_info_data *curl_version_info(CURLversion version)
+{
+    return REAL(curl_version_info)(version);
+}
+
+char *curl_version(void)
+{
+    return REAL(curl_version)();
+}
