@@ -35,6 +35,7 @@ check_packages='
     nginx-light|nginx
     openmpi-bin
     openssl
+    parallel
     postgresql
     python3
     scdoc

@@ -20,7 +20,7 @@
 #define GRACE_NS (5 * OVL_SECOND)
 
 /* By which the thread is woken to end. */
-#define WAKE SIGURG
+#define WAKE (SIGRTMIN + 5)
 
 struct control {
     struct control_options options;

@@ -113,6 +113,7 @@ static int keep(struct kept *kept, struct ovl_bytes record)
         return -ENOMEM;
     if (record.size)
         memcpy(copy, record.data, record.size);
+    copy[record.size] = '\0'; /* for regular expressions, which want one */
     kept->records[kept->count++] = (struct ovl_bytes){copy, record.size};
     return 0;
 }
