@@ -137,6 +137,7 @@ static void *run_control(void *argument)
             take_signal(control, number);
         look_at_machine(control);
         look_at_time(control);
+        pace_tick(control->options.pace, atomic_load(&control->options.shared->running));
     }
     return NULL;
 }

@@ -26,6 +26,18 @@
 #define THREADS_MOST 64
 #define THREADS_MORE 16
 
+/* How long no job ends before time speaks, and how often the machine is looked at. */
+#define QUIET_NS OVL_SECOND
+
+/* No more than this without a measure. */
+#define UNMEASURED_MOST 128
+
+/* Of all processors, since the machine's start. */
+struct processors {
+    unsigned long long all;
+    unsigned long long idle;
+};
+
 struct pace {
     bool verbose;
     bool automatic;
@@ -36,7 +48,11 @@ struct pace {
     pthread_mutex_t lock;    /* all below */
     struct ovl_tuner *tuner; /* NULL: the number is the caller's */
     unsigned workers;
-    size_t told; /* events of the tuner that were told */
+    size_t told;             /* events of the tuner that were told */
+    unsigned least;          /* workers that time has asked for; 0: none */
+    ovl_time last_end;       /* of a job */
+    ovl_time look_due;       /* at the machine */
+    struct processors usage; /* of the machine's processors, when it was looked at last */
 };
 
 /* --- what the machine allows --- */
@@ -120,6 +136,7 @@ struct pace *pace_new(const struct pace_plan *plan, bool verbose)
         pace->automatic = plan->automatic;
         pace->most = plan->most;
         pace->workers = plan->start;
+        pace->last_end = ovl_now();
         snprintf(pace->plan_reason, sizeof pace->plan_reason, "%s", plan->reason);
         pthread_mutex_init(&pace->lock, NULL);
     }
@@ -166,6 +183,17 @@ static void tell(struct pace *pace)
     }
 }
 
+/* The tuner's number, or what time has asked for. */
+static void set(struct pace *pace, unsigned workers)
+{
+    if (workers < pace->least)
+        workers = pace->least;
+    if (workers == pace->workers)
+        return;
+    pace->workers = workers;
+    apply(pace);
+}
+
 void pace_ended(struct pace *pace, const struct job *job)
 {
     if (!pace->tuner || job->remembered || job->state == JOB_NOT_STARTED || job->refusal)
@@ -179,12 +207,73 @@ void pace_ended(struct pace *pace, const struct job *job)
     };
     pthread_mutex_lock(&pace->lock);
     if (pace->tuner) {
-        unsigned workers = ovl_tuner_add(pace->tuner, &completion);
-        if (workers != pace->workers) {
-            pace->workers = workers;
-            apply(pace);
-        }
+        pace->last_end = completion.end;
+        set(pace, ovl_tuner_add(pace->tuner, &completion));
         tell(pace);
+    }
+    pthread_mutex_unlock(&pace->lock);
+}
+
+static struct processors read_usage(void)
+{
+    struct processors usage = {0};
+    unsigned long long kinds[8] = {0}; /* user nice system idle iowait irq softirq steal */
+    FILE *file = fopen("/proc/stat", "re");
+    if (file && fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &kinds[0], &kinds[1],
+                       &kinds[2], &kinds[3], &kinds[4], &kinds[5], &kinds[6], &kinds[7]) == 8) {
+        for (int n = 0; n < 8; n++)
+            usage.all += kinds[n];
+        usage.idle = kinds[3]; /* who waits for a disk is not helped by more */
+    }
+    if (file)
+        fclose(file);
+    return usage;
+}
+
+/* The share of the processors that was idle since the last look. */
+static double idle_share(struct pace *pace)
+{
+    struct processors now = read_usage();
+    struct processors before = pace->usage;
+    pace->usage = now;
+    return before.all && now.all > before.all
+               ? (double)(now.idle - before.idle) / (double)(now.all - before.all)
+               : 0;
+}
+
+/* Whether a quarter of the memory is free: jobs that need much were not measured either. */
+static bool has_memory(void)
+{
+    return sysconf(_SC_AVPHYS_PAGES) > sysconf(_SC_PHYS_PAGES) / 4;
+}
+
+static void grow(struct pace *pace)
+{
+    unsigned before = pace->workers;
+    unsigned most = pace->most < UNMEASURED_MOST ? pace->most : UNMEASURED_MOST;
+    if (before >= most || !has_memory())
+        return;
+    pace->least = before < most / 2 ? 2 * before : most;
+    set(pace, pace->least);
+    if (pace->verbose && pace->workers != before)
+        console_line(
+            "overlap run: workers: %u → %u: all wait, none has ended for a second, and the "
+            "processors are idle",
+            before, pace->workers);
+}
+
+void pace_tick(struct pace *pace, unsigned running)
+{
+    ovl_time now = ovl_now();
+    pthread_mutex_lock(&pace->lock);
+    if (pace->tuner && now >= pace->look_due) {
+        bool first = !pace->usage.all;
+        double idle = idle_share(pace);
+        pace->look_due = now + QUIET_NS;
+        if (idle < 0.2 && !first) /* they compute: the tuner's number counts */
+            pace->least = 0;
+        else if (idle > 0.5 && running >= pace->workers && now - pace->last_end >= QUIET_NS)
+            grow(pace);
     }
     pthread_mutex_unlock(&pace->lock);
 }

@@ -32,6 +32,13 @@ void pace_steer(struct pace *pace, struct ovl_executor *executor);
 /* Takes a job that has ended. */
 void pace_ended(struct pace *pace, const struct job *job);
 
+/*
+ * Time has passed, and so many jobs run. Where all workers wait, none has ended for a second, and
+ * the machine is idle, no measure will come soon: there are twice as many then, every second. To be
+ * called often. Threads: any.
+ */
+void pace_tick(struct pace *pace, unsigned running);
+
 /* One more, or one fewer, from now on. Threads: any. */
 void pace_change(struct pace *pace, int by);
 
