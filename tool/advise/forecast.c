@@ -22,7 +22,7 @@ static const struct ovl_costs python_costs = {
                              .submit_ns = 15e3,
                              .task_ns = 25e3,
                              .wait_ns = 15e3},
-            [OVL_ASYNC] = {.open_ns = 70e6,
+            [OVL_ASYNC] = {.open_ns = 85e6,
                            .worker_ns = 5e3,
                            .submit_ns = 10e3,
                            .task_ns = 40e3,
@@ -43,10 +43,13 @@ static const struct ovl_costs python_costs = {
 #define LIBRARY_IMPORT_NS (90 * OVL_MILLISECOND)
 
 /* After each wait, a thread has to get the GIL again, and often a processor. */
-#define GIL_AGAIN_NS (40 * OVL_MICROSECOND)
+#define GIL_AGAIN_NS (80 * OVL_MICROSECOND)
 
-/* Of one disk, so many at once get on as fast as one alone. */
-#define DISK_AT_ONCE 2
+/* How many waits for files overlap: short ones are a disk's own, which does one after the other;
+ * those that are longer than a disk takes are for something behind it. */
+#define DISK_AT_ONCE    1
+#define STORAGE_AT_ONCE 8
+#define STORAGE_NS      (3 * OVL_MILLISECOND)
 
 /* The work's resources, by number. */
 #define RESOURCE_GIL  1
@@ -142,6 +145,13 @@ static int make_tasks(struct forecast *forecast, const struct node *node)
     return forecast->count ? 0 : -ENODATA;
 }
 
+static unsigned disk_capacity(const struct spent *spent)
+{
+    bool long_waits =
+        spent->waits && spent->wait_ns[RECORD_DISK] / (ovl_time)spent->waits >= STORAGE_NS;
+    return long_waits ? STORAGE_AT_ONCE : DISK_AT_ONCE;
+}
+
 int forecast_init(struct forecast *forecast, const struct tree *tree, const struct unit *unit,
                   const struct forecast_setting *setting)
 {
@@ -161,7 +171,8 @@ int forecast_init(struct forecast *forecast, const struct tree *tree, const stru
         ovl_costs_get(&forecast->costs);
     forecast->resources[RESOURCE_GIL - 1] =
         (struct ovl_resource){.capacity = 1, .per_process = true};
-    forecast->resources[RESOURCE_DISK - 1] = (struct ovl_resource){.capacity = DISK_AT_ONCE};
+    forecast->resources[RESOURCE_DISK - 1] =
+        (struct ovl_resource){.capacity = disk_capacity(&unit->spent)};
     forecast->resources[RESOURCE_CORES - 1] = (struct ovl_resource){.capacity = setting->cores};
     forecast->work = (struct ovl_work){
         .tasks = forecast->tasks,
