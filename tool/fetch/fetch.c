@@ -46,11 +46,12 @@ static int fetch_command_line(int argc, char **argv)
     static struct settings settings;
     static struct run run; /* as long as the process: a signal's handler looks at it */
     int code = settings_parse(&settings, argc, argv);
-    if (code == OPTIONS_GO)
+    if (code == OPTIONS_GO) {
         code = run_open(&settings, &run);
-    if (code == 0)
-        code = report(&run, run_all(&run));
-    run_close(&run);
+        if (code == 0)
+            code = report(&run, run_all(&run));
+        run_close(&run);
+    }
     settings_release(&settings);
     return code;
 }
