@@ -260,8 +260,8 @@ static const struct workload workloads[] = {
     {.name = "disk", .doing = {.sync_file = true}, .count = 300, .most = 64},
     {.name = "sleep-10ms", .doing = {.sleep_ns = 10 * MS}, .count = 400, .most = 512},
     {.name = "lock", .doing = {.locked_ns = 2 * MS}, .count = 250, .most = 32},
-    {.name = "compute-1us", .doing = {.compute_ns = US}, .count = 400000, .most = 8},
-    {.name = "compute-1ms", .doing = {.compute_ns = MS}, .count = 2400, .most = 8},
+    {.name = "compute-1us", .doing = {.compute_ns = US}, .count = 200000, .most = 4},
+    {.name = "compute-1ms", .doing = {.compute_ns = MS}, .count = 1200, .most = 4},
     {.name = "compute-1s", .doing = {.compute_ns = OVL_SECOND}, .count = 4, .most = 4},
     {.name = "mixed-10-90",
      .doing = {.request = {9000, 0}, .compute_ns = MS},
@@ -275,7 +275,7 @@ static const struct workload workloads[] = {
      .doing = {.request = {1000, 0}, .compute_ns = 9 * MS},
      .count = 150,
      .most = 16},
-    {.name = "tiny", .doing = {0}, .count = 500000, .most = 8},
+    {.name = "tiny", .doing = {0}, .count = 300000, .most = 4},
     {.name = "burst",
      .doing = {.request = {10000, 0}},
      .then = {.compute_ns = MS},
@@ -376,7 +376,9 @@ static size_t list_plans(const struct workload *workload, struct measure *plans)
         plans[count++] = (struct measure){.model = OVL_THREADS, .workers = n};
     for (unsigned n = 2; n <= workload->most; n *= 4)
         plans[count++] = (struct measure){.model = OVL_ASYNC, .workers = n};
-    for (unsigned n = 2; n <= workload->most && n <= 8; n *= 2)
+    /* Of very many tasks processes are long in coming, and never the best. */
+    unsigned processes = workload->count > 10000 ? 0 : workload->most < 8 ? workload->most : 8;
+    for (unsigned n = 2; n <= processes; n *= 2)
         plans[count++] = (struct measure){.model = OVL_PROCESSES, .workers = n};
     return count;
 }

@@ -388,7 +388,7 @@ void ovl__worker_run(struct ovl__worker *worker, struct ovl_future *future)
         .cancel = &future->cancel,
         .deadline = future->deadline,
         .epoch = future->epoch,
-        .meter = worker->executor->metered ? &future->more->meter : NULL,
+        .meter = worker->executor->metered && !worker->unmetered ? &future->more->meter : NULL,
     };
     future->outcome.worker = worker->number;
     if (future->more)

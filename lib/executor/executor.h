@@ -80,6 +80,7 @@ struct ovl__worker {
     unsigned number;
     struct ovl__buffer sessions; /* open and not in use: of void *, the last one is taken first */
     size_t session_count;        /* open, in use or not */
+    bool unmetered; /* the task that it is about to run is not measured; the worker's own */
 };
 
 /*

@@ -20,6 +20,11 @@
 #define NAP_NS      (200 * OVL_MICROSECOND)
 #define SPIN_NS     (3 * OVL_MILLISECOND)
 
+/* A coroutine costs no less and no more to begin: what is measured beyond is the machine's doing.
+ */
+#define COROUTINE_LEAST_NS 500
+#define COROUTINE_MOST_NS  5000
+
 static int empty(struct ovl_task *task, struct ovl_bytes item)
 {
     (void)task;
@@ -151,7 +156,9 @@ static int measure_waits(enum ovl_model model, struct ovl_model_cost *cost)
     cost->wait_ns = at_least((spent.cpu - tasks) / (NAPPERS * NAPS), 0);
     if (model == OVL_ASYNC) { /* its workers began in the map */
         double beyond = spent.wall - NAPS * (double)NAP_NS - NAPPERS * NAPS * cost->wait_ns;
-        cost->worker_ns = at_least(at_least(beyond, 0) / NAPPERS / 4, 500);
+        double each = beyond / NAPPERS / 4;
+        cost->worker_ns =
+            each < COROUTINE_MOST_NS ? at_least(each, COROUTINE_LEAST_NS) : COROUTINE_MOST_NS;
     }
     return 0;
 }

@@ -95,6 +95,7 @@ struct ovl__auto {
     struct ovl__worker caller;
     bool has_caller; /* its number was taken */
     bool caller_busy;
+    size_t at_once; /* tasks that it has run */
 
     /* The judge's. */
     enum ovl__kind_of_work kind;

@@ -170,7 +170,7 @@ static void be_unseen(struct ovl__auto *own, unsigned threads)
 
 static void be_tiny(struct ovl__auto *own)
 {
-    own->tiny_ns = own->tally.duration / own->tally.count;
+    own->tiny_ns = own->tally.cpu / own->tally.count;
     decide(own, OVL_SYNC, 1,
            "a task takes %.1f us: handing it over costs more than it gains, so that maps run them "
            "at once",
@@ -211,7 +211,8 @@ static bool handing_over_loses(const struct ovl__auto *own, ovl_time now)
 static enum ovl__kind_of_work look(const struct ovl__auto *own, ovl_time now)
 {
     const struct ovl__tally *tally = &own->tally;
-    double mean = tally->duration / tally->count;
+    double mean =
+        (tally->cpu + tally->waits) / tally->count; /* what it lost to others is not its own */
     if (share_of(tally->unseen, tally) >= UNSEEN_SHARE)
         return OVL__UNSEEN_WORK;
     if (computing_share(tally) < COMPUTING_SHARE && tally->waits > 0)
@@ -320,7 +321,7 @@ static bool is_time_to_judge(const struct ovl__auto *own)
 static bool tiny_has_grown(const struct ovl__auto *own, const struct ovl_record *record)
 {
     return own->kind == OVL__TINY_WORK &&
-           (double)(record->end - record->start) > GROWN * own->tiny_ns + (double)TINY_NS;
+           (double)record->cpu_ns > GROWN * own->tiny_ns + (double)TINY_NS;
 }
 
 void ovl__auto_judge(struct ovl__auto *own, struct ovl__place *place, struct ovl_future *future)
@@ -338,8 +339,6 @@ void ovl__auto_judge(struct ovl__auto *own, struct ovl__place *place, struct ovl
         return;
     own->judged = own->ended;
     enum ovl__kind_of_work kind = look(own, record->end);
-    if (tiny_has_grown(own, record) && kind == OVL__TINY_WORK)
-        own->tally = (struct ovl__tally){0};
     if (kind != own->kind)
         become(own, kind);
     else if (kind == OVL__WAITING_WORK)
