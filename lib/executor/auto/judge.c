@@ -318,10 +318,13 @@ static bool is_time_to_judge(const struct ovl__auto *own)
     return since >= TALLY / 2 || own->ended <= 4 || (own->ended & (own->ended - 1)) == 0;
 }
 
+/* What a task lost to others is not its own. */
 static bool tiny_has_grown(const struct ovl__auto *own, const struct ovl_record *record)
 {
-    return own->kind == OVL__TINY_WORK &&
-           (double)record->cpu_ns > GROWN * own->tiny_ns + (double)TINY_NS;
+    ovl_time length = record->cpu_ns;
+    for (int i = 0; i < OVL_WAIT_COUNT; i++)
+        length += record->wait_ns[i];
+    return own->kind == OVL__TINY_WORK && (double)length > GROWN * own->tiny_ns + (double)TINY_NS;
 }
 
 void ovl__auto_judge(struct ovl__auto *own, struct ovl__place *place, struct ovl_future *future)
@@ -338,6 +341,10 @@ void ovl__auto_judge(struct ovl__auto *own, struct ovl__place *place, struct ovl
     if (!is_time_to_judge(own) && !tiny_has_grown(own, record))
         return;
     own->judged = own->ended;
+    if (tiny_has_grown(own, record))
+        own->tally = (struct ovl__tally){0};
+    if (!own->tally.count)
+        add(&own->tally, &future->more->meter);
     enum ovl__kind_of_work kind = look(own, record->end);
     if (kind != own->kind)
         become(own, kind);
