@@ -207,8 +207,9 @@ OVL__HOOK ssize_t pread(int fd, void *data, size_t size, off_t offset)
     if (!ovl__in_task())
         return ovl__sys.pread(fd, data, size, offset);
     if (!ovl__current->coroutine)
-        return OVL__METERED(ssize_t, fd, 0, ovl__sys.pread(fd, data, size, offset));
-    return yielding_preadv(fd, &(struct iovec){.iov_base = data, .iov_len = size}, 1, offset);
+        return ovl__took(OVL__METERED(ssize_t, fd, 0, ovl__sys.pread(fd, data, size, offset)));
+    return ovl__took(
+        yielding_preadv(fd, &(struct iovec){.iov_base = data, .iov_len = size}, 1, offset));
 }
 OVL__HOOK_ALIAS(pread, pread64)
 
@@ -217,9 +218,9 @@ OVL__HOOK ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
     if (!ovl__in_task())
         return ovl__sys.pwrite(fd, data, size, offset);
     if (!ovl__current->coroutine)
-        return OVL__METERED(ssize_t, fd, 0, ovl__sys.pwrite(fd, data, size, offset));
+        return ovl__gave(OVL__METERED(ssize_t, fd, 0, ovl__sys.pwrite(fd, data, size, offset)));
     struct iovec part = {.iov_base = (void *)data, .iov_len = size};
-    return yielding_pwritev(fd, &part, 1, offset);
+    return ovl__gave(yielding_pwritev(fd, &part, 1, offset));
 }
 OVL__HOOK_ALIAS(pwrite, pwrite64)
 
@@ -228,8 +229,8 @@ OVL__HOOK ssize_t preadv(int fd, const struct iovec *parts, int count, off_t off
     if (!ovl__in_task())
         return ovl__sys.preadv(fd, parts, count, offset);
     if (!ovl__current->coroutine || count <= 0)
-        return OVL__METERED(ssize_t, fd, 0, ovl__sys.preadv(fd, parts, count, offset));
-    return yielding_preadv(fd, parts, count, offset);
+        return ovl__took(OVL__METERED(ssize_t, fd, 0, ovl__sys.preadv(fd, parts, count, offset)));
+    return ovl__took(yielding_preadv(fd, parts, count, offset));
 }
 OVL__HOOK_ALIAS(preadv, preadv64)
 
@@ -238,8 +239,8 @@ OVL__HOOK ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t of
     if (!ovl__in_task())
         return ovl__sys.pwritev(fd, parts, count, offset);
     if (!ovl__current->coroutine || count <= 0)
-        return OVL__METERED(ssize_t, fd, 0, ovl__sys.pwritev(fd, parts, count, offset));
-    return yielding_pwritev(fd, parts, count, offset);
+        return ovl__gave(OVL__METERED(ssize_t, fd, 0, ovl__sys.pwritev(fd, parts, count, offset)));
+    return ovl__gave(yielding_pwritev(fd, parts, count, offset));
 }
 OVL__HOOK_ALIAS(pwritev, pwritev64)
 

@@ -66,6 +66,21 @@ void ovl__metered_end(ovl_time began, int fd, enum ovl_wait kind);
         value_;                                                                                    \
     })
 
+/* A call of a task has moved so many bytes, which its ledger is told; returns `size`. */
+static inline ssize_t ovl__took(ssize_t size)
+{
+    if (size > 0 && ovl__current->meter)
+        ovl__meter_read(ovl__current->meter, (uint64_t)size);
+    return size;
+}
+
+static inline ssize_t ovl__gave(ssize_t size)
+{
+    if (size > 0 && ovl__current->meter)
+        ovl__meter_wrote(ovl__current->meter, (uint64_t)size);
+    return size;
+}
+
 /* What a descriptor is waited for as. */
 enum ovl_wait ovl__wait_kind(int fd);
 

@@ -276,8 +276,8 @@ OVL__HOOK ssize_t read(int fd, void *data, size_t size)
     if (!ovl__in_task())
         return ovl__sys.read(fd, data, size);
     if (!ovl__current->coroutine)
-        return OVL__METERED(ssize_t, fd, 0, ovl__sys.read(fd, data, size));
-    return yielding_readv(fd, &(struct iovec){.iov_base = data, .iov_len = size}, 1);
+        return ovl__took(OVL__METERED(ssize_t, fd, 0, ovl__sys.read(fd, data, size)));
+    return ovl__took(yielding_readv(fd, &(struct iovec){.iov_base = data, .iov_len = size}, 1));
 }
 
 OVL__HOOK ssize_t readv(int fd, const struct iovec *parts, int count)
@@ -285,8 +285,8 @@ OVL__HOOK ssize_t readv(int fd, const struct iovec *parts, int count)
     if (!ovl__in_task())
         return ovl__sys.readv(fd, parts, count);
     if (!ovl__current->coroutine)
-        return OVL__METERED(ssize_t, fd, 0, ovl__sys.readv(fd, parts, count));
-    return yielding_readv(fd, parts, count);
+        return ovl__took(OVL__METERED(ssize_t, fd, 0, ovl__sys.readv(fd, parts, count)));
+    return ovl__took(yielding_readv(fd, parts, count));
 }
 
 OVL__HOOK ssize_t write(int fd, const void *data, size_t size)
@@ -294,8 +294,9 @@ OVL__HOOK ssize_t write(int fd, const void *data, size_t size)
     if (!ovl__in_task())
         return ovl__sys.write(fd, data, size);
     if (!ovl__current->coroutine)
-        return OVL__METERED(ssize_t, fd, 0, ovl__sys.write(fd, data, size));
-    return yielding_writev(fd, &(struct iovec){.iov_base = (void *)data, .iov_len = size}, 1);
+        return ovl__gave(OVL__METERED(ssize_t, fd, 0, ovl__sys.write(fd, data, size)));
+    return ovl__gave(
+        yielding_writev(fd, &(struct iovec){.iov_base = (void *)data, .iov_len = size}, 1));
 }
 
 OVL__HOOK ssize_t writev(int fd, const struct iovec *parts, int count)
@@ -303,10 +304,10 @@ OVL__HOOK ssize_t writev(int fd, const struct iovec *parts, int count)
     if (!ovl__in_task())
         return ovl__sys.writev(fd, parts, count);
     if (!ovl__current->coroutine)
-        return OVL__METERED(ssize_t, fd, 0, ovl__sys.writev(fd, parts, count));
+        return ovl__gave(OVL__METERED(ssize_t, fd, 0, ovl__sys.writev(fd, parts, count)));
     if (count < 0 || count > IOV_MAX)
-        return ovl__sys.writev(fd, parts, count);
-    return yielding_writev(fd, parts, count);
+        return ovl__gave(ovl__sys.writev(fd, parts, count));
+    return ovl__gave(yielding_writev(fd, parts, count));
 }
 
 OVL__HOOK ssize_t recvmsg(int fd, struct msghdr *message, int flags)
@@ -314,17 +315,16 @@ OVL__HOOK ssize_t recvmsg(int fd, struct msghdr *message, int flags)
     if (!ovl__in_task())
         return ovl__sys.recvmsg(fd, message, flags);
     if (!ovl__current->coroutine)
-        return OVL__METERED(ssize_t, -1, OVL_WAIT_NETWORK, ovl__sys.recvmsg(fd, message, flags));
+        return ovl__took(
+            OVL__METERED(ssize_t, -1, OVL_WAIT_NETWORK, ovl__sys.recvmsg(fd, message, flags)));
     if (flags & MSG_DONTWAIT)
-        return ovl__sys.recvmsg(fd, message, flags);
-    return yielding_recvmsg(fd, message, flags);
+        return ovl__took(ovl__sys.recvmsg(fd, message, flags));
+    return ovl__took(yielding_recvmsg(fd, message, flags));
 }
 
-OVL__HOOK ssize_t recvfrom(int fd, void *restrict data, size_t size, int flags,
-                           struct sockaddr *restrict address, socklen_t *restrict length)
+static ssize_t receive_from(int fd, void *restrict data, size_t size, int flags,
+                            struct sockaddr *restrict address, socklen_t *restrict length)
 {
-    if (!ovl__in_task())
-        return ovl__sys.recvfrom(fd, data, size, flags, address, length);
     if (!ovl__current->coroutine)
         return OVL__METERED(ssize_t, -1, OVL_WAIT_NETWORK,
                             ovl__sys.recvfrom(fd, data, size, flags, address, length));
@@ -350,6 +350,14 @@ OVL__HOOK ssize_t recvfrom(int fd, void *restrict data, size_t size, int flags,
     }
 }
 
+OVL__HOOK ssize_t recvfrom(int fd, void *restrict data, size_t size, int flags,
+                           struct sockaddr *restrict address, socklen_t *restrict length)
+{
+    if (!ovl__in_task())
+        return ovl__sys.recvfrom(fd, data, size, flags, address, length);
+    return ovl__took(receive_from(fd, data, size, flags, address, length));
+}
+
 OVL__HOOK ssize_t recv(int fd, void *data, size_t size, int flags)
 {
     if (!ovl__in_task())
@@ -362,17 +370,16 @@ OVL__HOOK ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     if (!ovl__in_task())
         return ovl__sys.sendmsg(fd, message, flags);
     if (!ovl__current->coroutine)
-        return OVL__METERED(ssize_t, -1, OVL_WAIT_NETWORK, ovl__sys.sendmsg(fd, message, flags));
+        return ovl__gave(
+            OVL__METERED(ssize_t, -1, OVL_WAIT_NETWORK, ovl__sys.sendmsg(fd, message, flags)));
     if (flags & MSG_DONTWAIT)
-        return ovl__sys.sendmsg(fd, message, flags);
-    return yielding_sendmsg(fd, message, flags);
+        return ovl__gave(ovl__sys.sendmsg(fd, message, flags));
+    return ovl__gave(yielding_sendmsg(fd, message, flags));
 }
 
-OVL__HOOK ssize_t sendto(int fd, const void *data, size_t size, int flags,
-                         const struct sockaddr *address, socklen_t length)
+static ssize_t send_to(int fd, const void *data, size_t size, int flags,
+                       const struct sockaddr *address, socklen_t length)
 {
-    if (!ovl__in_task())
-        return ovl__sys.sendto(fd, data, size, flags, address, length);
     if (!ovl__current->coroutine)
         return OVL__METERED(ssize_t, -1, OVL_WAIT_NETWORK,
                             ovl__sys.sendto(fd, data, size, flags, address, length));
@@ -392,6 +399,14 @@ OVL__HOOK ssize_t sendto(int fd, const void *data, size_t size, int flags,
     if (more < 0)
         return done ? (ssize_t)done : -1;
     return (ssize_t)done + more;
+}
+
+OVL__HOOK ssize_t sendto(int fd, const void *data, size_t size, int flags,
+                         const struct sockaddr *address, socklen_t length)
+{
+    if (!ovl__in_task())
+        return ovl__sys.sendto(fd, data, size, flags, address, length);
+    return ovl__gave(send_to(fd, data, size, flags, address, length));
 }
 
 OVL__HOOK ssize_t send(int fd, const void *data, size_t size, int flags)

@@ -4,6 +4,7 @@
 #include "base/system.h"
 #include "coroutine/coroutine.h"
 
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -134,25 +135,48 @@ static bool comes_back(const void *lock)
     }
 }
 
-static void tell(const char *what, const void *lock)
+/* By its name, or by its number where it was given none. */
+static const char *name_of(const struct ovl__coroutine *coroutine, char *buffer, size_t size)
 {
-    char line[160];
-    int length =
-        snprintf(line, sizeof line,
-                 "overlap: deadlock: a coroutine locks %p, which %s; the call fails with EDEADLK\n",
-                 lock, what);
+    if (*coroutine->name)
+        snprintf(buffer, size, "\"%s\"", coroutine->name);
+    else
+        snprintf(buffer, size, "%" PRIu64, coroutine->number);
+    return buffer;
+}
+
+static void tell(const struct ovl__coroutine *holder, const void *lock)
+{
+    char line[320];
+    char self_name[OVL__NAME_BYTES + 3];
+    char holder_name[OVL__NAME_BYTES + 3];
+    const struct ovl__coroutine *self = ovl__current->coroutine;
+    name_of(self, self_name, sizeof self_name);
+    name_of(holder, holder_name, sizeof holder_name);
+    int length;
+    if (holder == self)
+        length = snprintf(line, sizeof line,
+                          "overlap: deadlock: coroutine %s locks the lock at %p, which it holds "
+                          "itself: the call fails with EDEADLK\n",
+                          self_name, lock);
+    else
+        length =
+            snprintf(line, sizeof line,
+                     "overlap: deadlock: coroutine %s locks the lock at %p, which coroutine %s "
+                     "holds, and that waits for one of the first: the call fails with EDEADLK\n",
+                     self_name, lock, holder_name);
     (void)!ovl__sys.write(STDERR_FILENO, line, (size_t)length);
 }
 
 void ovl__tell_relock(const void *lock)
 {
-    tell("it holds itself", lock);
+    tell(ovl__current->coroutine, lock);
 }
 
 bool ovl__lock_wait_begin(struct ovl__lock_wait *wait, const void *lock)
 {
     if (comes_back(lock)) {
-        tell("is held by one that waits for what the first one holds", lock);
+        tell(ovl__owner_of(lock), lock);
         return false;
     }
     *wait = (struct ovl__lock_wait){

@@ -35,23 +35,38 @@ static void note_with_info(int number, siginfo_t *info, void *context)
         atomic_fetch_add(&came, 1);
 }
 
-/* Another thread signals the one that waits, and then gives it what it waits for. */
+/*
+ * Another thread signals the one that waits: again and again until the call has ended, where it is
+ * to be interrupted, since the first may come before the call has begun to wait. Where it is to go
+ * on, it then gets what it waits for.
+ */
 struct signaller {
     pthread_t thread;
-    int fd; /* to write to once the handler has run; -1: nothing */
+    int fd; /* to write to once the handler has run; -1: the call is to be interrupted */
+    atomic_bool over;
 };
 
 static void send_signal(void *argument)
 {
-    const struct signaller *signaller = argument;
+    struct signaller *signaller = argument;
     int before = atomic_load(&came);
-    pthread_kill(signaller->thread, SIGUSR1);
+    do {
+        pthread_kill(signaller->thread, SIGUSR1);
+        nanosleep(&(struct timespec){.tv_nsec = 5 * MS}, NULL);
+    } while (signaller->fd < 0 && !atomic_load(&signaller->over));
     while (atomic_load(&came) == before)
         nanosleep(&(struct timespec){.tv_nsec = MS}, NULL);
-    /* Whoever goes on after the handler is given time to be seen waiting again. */
-    nanosleep(&(struct timespec){.tv_nsec = 5 * MS}, NULL);
     if (signaller->fd >= 0 && write(signaller->fd, "hello", 5) != 5)
         abort();
+}
+
+/* The call has ended. Keeps errno. */
+static void signaller_end(struct signaller *signaller, struct later *later)
+{
+    int error = errno;
+    atomic_store(&signaller->over, true);
+    later_end(later);
+    errno = error;
 }
 
 static void install(struct record *record, int flags)
@@ -83,14 +98,15 @@ static void interrupt_reads(struct record *record, int flags)
         if (kind == 3)
             setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
         install(record, flags);
-        struct signaller signaller = {.thread = pthread_self(), .fd = fds[1]};
+        bool goes_on = flags & SA_RESTART && kind != 3;
+        struct signaller signaller = {.thread = pthread_self(), .fd = goes_on ? fds[1] : -1};
         struct later later;
         later_begin(&later, record, send_signal, &signaller);
         if (kind < 2)
             CALL(record, read(fds[0], bytes, 16));
         else
             CALL(record, recv(fds[0], bytes, 16, 0));
-        later_end(&later);
+        signaller_end(&signaller, &later);
         restore(record);
         close(fds[0]);
         close(fds[1]);
@@ -141,7 +157,7 @@ static void some_calls_are_always_interrupted(struct record *record)
         else
             CALL(record, pause());
         FACT(record, rest.tv_sec >= 30);
-        later_end(&later);
+        signaller_end(&signaller, &later);
         restore(record);
         close(epoll_fd);
         close(fds[0]);
@@ -166,12 +182,12 @@ static void waits_for_children_are_interrupted(struct record *record)
     struct later later;
     later_begin(&later, record, send_signal, &signaller);
     CALL(record, waitpid(child, &status, 0));
-    later_end(&later);
+    signaller_end(&signaller, &later);
     install(record, SA_RESTART);
     signaller.fd = fds[1];
     later_begin(&later, record, send_signal, &signaller);
     FACT(record, waitpid(child, &status, 0) == child);
-    later_end(&later);
+    signaller_end(&signaller, &later);
     restore(record);
     close(fds[0]);
     close(fds[1]);
@@ -189,7 +205,7 @@ static void waits_for_file_locks_are_interrupted(struct record *record)
     struct later later;
     later_begin(&later, record, send_signal, &signaller);
     CALL(record, flock(fd, LOCK_EX));
-    later_end(&later);
+    signaller_end(&signaller, &later);
     restore(record);
     close(fd);
     close(other);
