@@ -190,6 +190,11 @@ static void threads_and_coroutines_share_a_mutex(void)
     }
 }
 
+/*
+ * ThreadSanitizer has a pthread_once of its own, and looks up libc's condition variables by their
+ * version, past the hooks: there a wait for either stops the loop.
+ */
+#ifndef __SANITIZE_THREAD__
 /* --- queues of threads --- */
 
 /* A bounded buffer as it is in every book; each number goes through once. */
@@ -288,6 +293,7 @@ static void conditions_pass_between_threads_and_coroutines(void)
         assert_int_equal(buffer.sum, (long)buffer.wanted * (buffer.wanted + 1) / 2);
     }
 }
+#endif
 
 /* --- semaphores --- */
 
@@ -361,6 +367,7 @@ static void thousand_wait_for_one_semaphore(void)
     sem_destroy(&semaphore);
 }
 
+#ifndef __SANITIZE_THREAD__
 /* --- once --- */
 
 static pthread_once_t once_control = PTHREAD_ONCE_INIT;
@@ -424,6 +431,7 @@ static void waits_are_called_off(void)
 {
     run(call_off, NULL);
 }
+#endif
 
 /* --- deadlocks --- */
 
@@ -508,12 +516,14 @@ int main(void)
         TEST_CASE(recursive_mutexes_belong_to_one_coroutine),
         TEST_CASE(writers_are_alone),
         TEST_CASE(threads_and_coroutines_share_a_mutex),
-        TEST_CASE(conditions_pass_between_threads_and_coroutines),
         TEST_CASE(semaphores_go_there_and_back),
         TEST_CASE(thousand_wait_for_one_semaphore),
+        TEST_CASE(deadlocks_are_found_and_told),
+#ifndef __SANITIZE_THREAD__
+        TEST_CASE(conditions_pass_between_threads_and_coroutines),
         TEST_CASE(what_is_done_once_may_give_way),
         TEST_CASE(waits_are_called_off),
-        TEST_CASE(deadlocks_are_found_and_told),
+#endif
     };
     return run_cases("locks", cases, COUNT_OF(cases), NULL) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
