@@ -204,7 +204,8 @@ static void files_reach_the_disk(struct record *record)
 
 /* --- opening and asking --- */
 
-static const char *volatile no_path;
+/* Nothing is there. */
+static const char *volatile no_path = (const char *)1;
 
 static void files_are_opened(struct record *record)
 {
