@@ -191,13 +191,11 @@ static void call_stat(void *argument)
     call->error = errno;
 }
 
-/* An empty path asks about a descriptor. */
 static int yielding_stat(struct stat_call call)
 {
     int before = errno;
     int follow = call.flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0;
-    bool at_once = !call.path || (!*call.path && call.flags & AT_EMPTY_PATH) ||
-                   look_at(call.folder, call.path, follow, false) != MAY_WAIT;
+    bool at_once = look_at(call.folder, call.path, follow, false) != MAY_WAIT;
     errno = before;
     if (at_once)
         call_stat(&call);

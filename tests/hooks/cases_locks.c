@@ -169,14 +169,14 @@ static void mutexes_time_out(struct record *record)
         CALL(record, pthread_mutex_timedlock(&mutex, &never));
         CALL(record, pthread_mutex_unlock(&mutex));
         holder_begin(&holder, record);
-        struct timespec time = time_in(CLOCK_REALTIME, 20 * MS);
         struct stretch stretch = stretch_begin();
+        struct timespec time = time_in(CLOCK_REALTIME, 20 * MS);
         CALL(record, pthread_mutex_timedlock(&mutex, &time));
         stretch_end(&stretch, record, 19 * MS);
         CALL(record, pthread_mutex_timedlock(&mutex, &time));
         if (!kinds[i].protocol) { /* which libc has for the other clock only */
-            time = time_in(CLOCK_MONOTONIC, 20 * MS);
             stretch = stretch_begin();
+            time = time_in(CLOCK_MONOTONIC, 20 * MS);
             CALL(record, pthread_mutex_clocklock(&mutex, CLOCK_MONOTONIC, &time));
             stretch_end(&stretch, record, 19 * MS);
             CALL(record, pthread_mutex_timedlock(&mutex, &never));
@@ -298,8 +298,8 @@ static void conditions_time_out(struct record *record)
         struct event event;
         event_open(record, &event, named ? CLOCK_REALTIME : clock, 0);
         pthread_mutex_lock(&event.mutex);
-        struct timespec time = time_in(clock, 20 * MS);
         struct stretch stretch = stretch_begin();
+        struct timespec time = time_in(clock, 20 * MS);
         CALL(record, wait_until(&event, clock, &time, named));
         stretch_end(&stretch, record, 19 * MS);
         CALL(record, wait_until(&event, clock, &time, named));
@@ -399,12 +399,12 @@ static void semaphores_time_out(struct record *record)
     time = time_in(CLOCK_REALTIME, -20 * MS);
     CALL(record, sem_timedwait(&semaphore, &time));
     CALL(record, sem_timedwait(&semaphore, &time));
-    time = time_in(CLOCK_REALTIME, 20 * MS);
     struct stretch stretch = stretch_begin();
+    time = time_in(CLOCK_REALTIME, 20 * MS);
     CALL(record, sem_timedwait(&semaphore, &time));
     stretch_end(&stretch, record, 19 * MS);
-    time = time_in(CLOCK_MONOTONIC, 20 * MS);
     stretch = stretch_begin();
+    time = time_in(CLOCK_MONOTONIC, 20 * MS);
     CALL(record, sem_clockwait(&semaphore, CLOCK_MONOTONIC, &time));
     stretch_end(&stretch, record, 19 * MS);
     CALL(record, sem_clockwait(&semaphore, CLOCK_TAI, &time));
@@ -446,8 +446,8 @@ static void rwlocks_are_waited_for(struct record *record)
         CALL(record, pthread_rwlock_tryrdlock(&lock));
         if (held_for_reading)
             CALL(record, pthread_rwlock_unlock(&lock));
-        struct timespec time = time_in(CLOCK_REALTIME, 20 * MS);
         struct stretch stretch = stretch_begin();
+        struct timespec time = time_in(CLOCK_REALTIME, 20 * MS);
         CALL(record, pthread_rwlock_timedwrlock(&lock, &time));
         stretch_end(&stretch, record, 19 * MS);
         struct later later;
@@ -524,12 +524,12 @@ static void joins_time_out(struct record *record)
     NEED(record, pipe2(fds, O_CLOEXEC) == 0);
     NEED(record, pthread_create(&thread, NULL, await_byte, fds) == 0);
     CALL(record, pthread_tryjoin_np(thread, &value));
-    struct timespec time = time_in(CLOCK_REALTIME, 20 * MS);
     struct stretch stretch = stretch_begin();
+    struct timespec time = time_in(CLOCK_REALTIME, 20 * MS);
     CALL(record, pthread_timedjoin_np(thread, &value, &time));
     stretch_end(&stretch, record, 19 * MS);
-    time = time_in(CLOCK_MONOTONIC, 20 * MS);
     stretch = stretch_begin();
+    time = time_in(CLOCK_MONOTONIC, 20 * MS);
     CALL(record, pthread_clockjoin_np(thread, &value, CLOCK_MONOTONIC, &time));
     stretch_end(&stretch, record, 19 * MS);
     time = time_in(CLOCK_REALTIME, 60000 * MS);
