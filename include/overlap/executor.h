@@ -73,7 +73,8 @@ struct ovl_options {
  * Ownership: ovl_executor_close ends it. Options are copied; the ledger and the session context
  * must outlive the executor. On failure *ret_executor is untouched. Threads: any. Errors:
  * OVL_EMODEL, -EINVAL (too many workers), -ENOMEM, -EAGAIN (no thread or process to be had),
- *   -EMFILE and -ENFILE.
+ *   -EMFILE and -ENFILE; under `cluster` OVL_EPLUGIN, OVL_EALONE (ovl_cluster_problem tells more),
+ * and -EBUSY (one is open already).
  */
 OVL_EXPORT int ovl_executor_open(enum ovl_model model, const struct ovl_options *options,
                                  struct ovl_executor **ret_executor);
