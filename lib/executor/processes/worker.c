@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <overlap/error.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
@@ -354,7 +353,6 @@ static bool spin(const struct server *server)
                 return true;
             ovl__processor_pause();
         }
-        sched_yield();
     } while (ovl_now() < until);
     return false;
 }
