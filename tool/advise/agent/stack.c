@@ -161,8 +161,9 @@ static uint32_t add_place(const struct record_place *place, const char *file, co
 static uint32_t python_place_of(uint64_t code, uint32_t instruction, int32_t first_line)
 {
     uint32_t *slot = slot_of(code, instruction);
-    if (*slot && agent_record->places[*slot].first_line == first_line)
-        return *slot;
+    uint32_t known = *slot;
+    if (known && agent_record->places[known].first_line == first_line)
+        return known;
     struct python_place found;
     if (!python_place(&python.reader, code, instruction, &found))
         return 0;
@@ -180,8 +181,9 @@ static uint32_t python_place_of(uint64_t code, uint32_t instruction, int32_t fir
 static uint32_t native_place_of(uint64_t address)
 {
     uint32_t *slot = slot_of(address, RECORD_ADDRESS);
-    if (*slot)
-        return *slot;
+    uint32_t known = *slot;
+    if (known)
+        return known;
     struct record_place place = {.code = address, .instruction = RECORD_ADDRESS};
     return *slot = add_place(&place, "", "");
 }
