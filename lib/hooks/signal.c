@@ -50,7 +50,7 @@ static bool is_number(int number)
 }
 
 /* The action as the kernel is to have it; its handler is kept here. */
-__attribute__((unused)) static struct sigaction wrapped(int number, const struct sigaction *action)
+static struct sigaction wrapped(int number, const struct sigaction *action)
 {
     struct sigaction inner = *action;
     if (action->sa_handler == SIG_DFL || action->sa_handler == SIG_IGN)
@@ -67,8 +67,7 @@ __attribute__((unused)) static struct sigaction wrapped(int number, const struct
 }
 
 /* The other way round; `plain` and `info` are what was kept. */
-__attribute__((unused)) static void unwrap(struct sigaction *action, plain_handler *plain,
-                                           info_handler *info)
+static void unwrap(struct sigaction *action, plain_handler *plain, info_handler *info)
 {
     if (action->sa_flags & SA_SIGINFO && action->sa_sigaction == on_info)
         action->sa_sigaction = info;
@@ -76,9 +75,6 @@ __attribute__((unused)) static void unwrap(struct sigaction *action, plain_handl
         action->sa_handler = plain;
 }
 
-/* ThreadSanitizer's own start calls it, before its threads have a state that instrumented code
- * could use. */
-#ifndef __SANITIZE_THREAD__
 OVL__HOOK int sigaction(int number, const struct sigaction *restrict action,
                         struct sigaction *restrict ret_before)
 {
@@ -94,7 +90,6 @@ OVL__HOOK int sigaction(int number, const struct sigaction *restrict action,
         unwrap(ret_before, plain, info);
     return error;
 }
-#endif
 
 /* Which signals siginterrupt has been asked to make interrupt. */
 static atomic_bool interrupts[NSIG];
