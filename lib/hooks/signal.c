@@ -13,10 +13,6 @@
 
 OVL__HOOK_FILE(signal);
 
-#ifndef OVL__TSAN
-/* ThreadSanitizer sets its own handlers before anything of ours may run, by these very names, and
- * keeps everybody's: under it a handler interrupts the wait of the thread alone, and no
- * coroutine's. */
 typedef void plain_handler(int number);
 typedef void info_handler(int number, siginfo_t *info, void *context);
 
@@ -117,8 +113,6 @@ OVL__HOOK int siginterrupt(int number, int whether)
     }
     return error;
 }
-
-#endif
 
 /* --- waiting for signals --- */
 
