@@ -37,6 +37,7 @@
 #include <overlap/process.h>
 #include <overlap/scope.h>
 #include <overlap/task.h>
+#include <overlap/testing.h>
 #include <overlap/time.h>
 #include <overlap/tuner.h>
 #include <overlap/verdict.h>

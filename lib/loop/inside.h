@@ -8,6 +8,7 @@
 #include "coroutine/coroutine.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
+#include "loop/trial.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -25,6 +26,8 @@ struct ovl__loop {
     unsigned switches;            /* left until the next look at epoll */
     struct ovl__fiber fiber;      /* the thread's own stack, where the loop sleeps */
 
+    struct ovl__trial *trial; /* NULL: it is no test */
+    size_t outside;           /* coroutines for which helper threads work */
     size_t coroutines;
     uint64_t spawned;
     bool stopping;

@@ -1,5 +1,6 @@
 #include "loop/loop.h"
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/memory.h"
 #include "base/system.h"
@@ -31,6 +32,7 @@ static void leave_loop(void)
 {
     ovl__current = NULL;
     ovl__here = NULL;
+    ovl__clock = NULL;
 }
 
 __attribute__((constructor)) static void watch_forks(void)
@@ -41,6 +43,12 @@ __attribute__((constructor)) static void watch_forks(void)
 struct ovl__timers *ovl__loop_timers(struct ovl__loop *loop)
 {
     return &loop->timers;
+}
+
+void ovl__loop_outside(int change)
+{
+    if (ovl__here)
+        ovl__here->outside += (size_t)change;
 }
 
 size_t ovl__loop_coroutines(const struct ovl__loop *loop)
@@ -103,15 +111,22 @@ static ovl_time sleep_ns(struct ovl__loop *loop)
     return next > now ? next - now : 0;
 }
 
+static int ask_epoll(struct ovl__loop *loop, struct epoll_event *events, ovl_time wait_ns)
+{
+    if (loop->trial)
+        return ovl__trial_wait(loop, events, EVENTS_PER_LOOK, wait_ns);
+    return ovl__sys.epoll_wait_ns(loop->epoll_fd, events, EVENTS_PER_LOOK, wait_ns);
+}
+
 static int wait_for_events(struct ovl__loop *loop, struct epoll_event *events)
 {
     ovl_time wait_ns = sleep_ns(loop);
     if (!wait_ns)
-        return ovl__sys.epoll_wait_ns(loop->epoll_fd, events, EVENTS_PER_LOOK, 0);
+        return ask_epoll(loop, events, 0);
     atomic_store(&loop->asleep, true);
     if (atomic_load(&loop->inbox))
         wait_ns = 0;
-    int count = ovl__sys.epoll_wait_ns(loop->epoll_fd, events, EVENTS_PER_LOOK, wait_ns);
+    int count = ask_epoll(loop, events, wait_ns);
     atomic_store(&loop->asleep, false);
     return count;
 }

@@ -52,6 +52,9 @@ int ovl__loop_spawn_coroutine(struct ovl__loop *loop, void (*fn)(void *argument)
 /* The loop's timers, for what is due in its thread. */
 struct ovl__timers *ovl__loop_timers(struct ovl__loop *loop);
 
+/* One more (1), or one less (-1), of the loop's coroutines waits for something outside of it. */
+void ovl__loop_outside(int change);
+
 /* How many coroutines have begun and not ended. */
 size_t ovl__loop_coroutines(const struct ovl__loop *loop);
 

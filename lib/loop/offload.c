@@ -1,6 +1,7 @@
 #include "loop/offload.h"
 
 #include "base/system.h"
+#include "loop/loop.h"
 
 /* A name look-up that stalls must not hold up the next: threads are added up to this many. */
 #define THREADS_MAX 512
@@ -114,8 +115,10 @@ static int offload(struct ovl__offload *call, wait_fn *wait)
     }
     ovl__list_append(&pool.calls, &call->link);
     int error = 0;
+    ovl__loop_outside(1);
     while (!call->done && !error)
         error = wait(&call->waiter, &pool.lock, OVL_FOREVER);
+    ovl__loop_outside(-1);
     call->abandoned = !call->done;
     error = call->abandoned ? error : 0;
     unlock_pool();

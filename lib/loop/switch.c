@@ -46,6 +46,8 @@ static inline struct ovl__fiber *next_fiber(struct ovl__loop *loop)
 void ovl__run_ready(struct ovl__loop *loop)
 {
     loop->switches = SWITCHES_PER_LOOK;
+    if (loop->trial && loop->trial->shuffles) /* those, and then the next ones are shuffled */
+        loop->switches = (unsigned)ovl__trial_shuffle(loop);
     struct ovl__fiber *next = next_fiber(loop);
     if (next != &loop->fiber)
         ovl__fiber_switch(&loop->fiber, next);
