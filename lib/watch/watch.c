@@ -3,6 +3,7 @@
 #include "base/system.h"
 #include "ledger/meter.h"
 #include "loop/inside.h"
+#include "loop/park.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -23,7 +24,7 @@ enum { RUNS, WANTED, STOPPED };
 /* One for the process. */
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* a watch came or went, or its handler has returned */
+    struct ovl__wait_list changed; /* a watch came or went, or its handler has returned */
     struct ovl__link watches;
     unsigned loops;    /* that there ever were */
     unsigned limited;  /* watches with a limit */
@@ -31,15 +32,15 @@ static struct {
 } registry = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+static void prepare(void);
 static struct sigaction former_action;
 
 static _Thread_local struct ovl__watch *own_watch;
 
 struct ovl__link *ovl__watches_lock(void)
 {
+    pthread_once(&prepared, prepare);
     pthread_mutex_lock(&registry.lock);
-    if (!registry.watches.next)
-        ovl__list_init(&registry.watches);
     return &registry.watches;
 }
 
@@ -157,7 +158,7 @@ static void report(struct ovl__watch *watch, ovl_time now)
     tell(watch, &copy, now - watch->seen_at);
     ovl__watches_lock();
     watch->is_telling = false;
-    pthread_cond_broadcast(&registry.changed);
+    ovl__wake_all(&registry.changed);
 }
 
 /* Looks at one loop. Returns whether it was, and the lock let go meanwhile. */
@@ -205,9 +206,7 @@ static void *watchdog_main(void *unused)
     pthread_setname_np(pthread_self(), "ovl-watchdog");
     ovl__watches_lock();
     while (registry.limited) {
-        ovl_time until = ovl_after(tick_ns());
-        struct timespec time = {.tv_sec = until / OVL_SECOND, .tv_nsec = until % OVL_SECOND};
-        pthread_cond_timedwait(&registry.changed, &registry.lock, &time);
+        ovl__wait(&registry.changed, &registry.lock, ovl_after(tick_ns()));
         check_all();
     }
     registry.has_watchdog = false;
@@ -231,13 +230,14 @@ static void start_watchdog(void)
 
 static void lock_registry(void)
 {
-    ovl__watches_lock();
+    pthread_mutex_lock(&registry.lock);
 }
 
 /* In a child of fork no loop goes on, and there is no watchdog. */
 static void start_anew(void)
 {
     ovl__list_init(&registry.watches);
+    ovl__wait_list_init(&registry.changed);
     registry.limited = 0;
     registry.has_watchdog = false;
     own_watch = NULL;
@@ -246,11 +246,8 @@ static void start_anew(void)
 
 static void prepare(void)
 {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&registry.changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    ovl__list_init(&registry.watches);
+    ovl__wait_list_init(&registry.changed);
     pthread_atfork(lock_registry, ovl__watches_unlock, start_anew);
     struct sigaction action = {.sa_sigaction = on_stop,
                                .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
@@ -290,7 +287,6 @@ static void unblock_stop(void)
 void ovl__watch_begin(struct ovl__watch *watch, struct ovl__loop *loop,
                       const struct ovl__watch_options *options)
 {
-    pthread_once(&prepared, prepare);
     ovl__overflow_watch();
     *watch = (struct ovl__watch){
         .loop = loop,
@@ -321,10 +317,10 @@ void ovl__watch_end(struct ovl__watch *watch)
 {
     ovl__watches_lock();
     while (watch->is_telling)
-        pthread_cond_wait(&registry.changed, &registry.lock);
+        ovl__wait(&registry.changed, &registry.lock, OVL_FOREVER);
     ovl__list_remove(&watch->link);
     if (watch->options.stall_ns < OVL_FOREVER && !--registry.limited)
-        pthread_cond_broadcast(&registry.changed);
+        ovl__wake_all(&registry.changed);
     ovl__watches_unlock();
     own_watch = NULL;
     take_signal_stack(watch->signal_stack);

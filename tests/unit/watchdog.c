@@ -83,7 +83,8 @@ static void a_stall_is_reported_while_it_lasts(void)
     check_told(&told);
     assert_string_equal(told.name, "the slow one");
     assert_true(told.task == OVL_NO_TASK);
-    assert_non_null(strstr(told.functions, "stall."));
+    if (!strstr(told.functions, "stall."))
+        fail_msg("the backtrace is: %s", told.functions);
     assert_non_null(strstr(told.file, "watchdog.c"));
 }
 
@@ -399,6 +400,7 @@ static void the_programs_handler_is_called_after_it(void)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 77);
 }
 
+#ifndef __SANITIZE_THREAD__
 /* The watchdog, its signals and its locks do not come along into a child, which may run a loop
  * itself. */
 static int fork_and_run(void *argument)
@@ -422,6 +424,7 @@ static void children_have_watchdogs_of_their_own(void)
     struct ovl_run_options options = {.stalled = note_stall, .stall_context = &told};
     assert_int_equal(ovl_run(fork_and_run, NULL, &options), 0);
 }
+#endif
 
 int main(int argc, char *argv[])
 {
@@ -434,7 +437,9 @@ int main(int argc, char *argv[])
         TEST_CASE(a_signal_dumps_where_asked_for),
         TEST_CASE(an_overflow_is_told_by_name),
         TEST_CASE(the_programs_handler_is_called_after_it),
+#ifndef __SANITIZE_THREAD__ /* which has no threads after a fork of a process with threads */
         TEST_CASE(children_have_watchdogs_of_their_own),
+#endif
     };
     return run_cases("watchdog", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) ? EXIT_FAILURE
                                                                                     : EXIT_SUCCESS;
