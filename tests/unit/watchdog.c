@@ -29,20 +29,32 @@ struct told {
     ovl_time length_ns;
 };
 
+static void add_function(char *text, size_t size, const char *function)
+{
+    size_t used = strlen(text);
+    snprintf(text + used, size - used, "%s.", function ? function : "?");
+}
+
+/* A machine that gives the loop no processor holds it up too: that is a stall, and not the test's.
+ */
 static void note_stall(void *context, const struct ovl_stall *stall)
 {
     struct told *told = context;
-    told->task = stall->task;
-    snprintf(told->name, sizeof told->name, "%s", stall->name);
-    told->length_ns = stall->length_ns;
+    char functions[sizeof told->functions] = "";
+    const char *file = NULL;
     for (size_t i = 0; i < stall->frame_count; i++) {
         const struct ovl_frame *frame = &stall->frames[i];
-        size_t used = strlen(told->functions);
-        snprintf(told->functions + used, sizeof told->functions - used, "%s.",
-                 frame->function ? frame->function : "?");
-        if (frame->function && !strcmp(frame->function, "keep_the_loop") && frame->file)
-            snprintf(told->file, sizeof told->file, "%s", frame->file);
+        add_function(functions, sizeof functions, frame->function);
+        if (frame->function && !strcmp(frame->function, "keep_the_loop"))
+            file = frame->file;
     }
+    if (!strstr(functions, "keep_the_loop."))
+        return;
+    told->task = stall->task;
+    told->length_ns = stall->length_ns;
+    snprintf(told->name, sizeof told->name, "%s", stall->name);
+    snprintf(told->functions, sizeof told->functions, "%s", functions);
+    snprintf(told->file, sizeof told->file, "%s", file ? file : "");
     atomic_fetch_add(&told->count, 1);
     atomic_store(&told->go_on, true);
 }
@@ -115,7 +127,7 @@ static void a_stall_is_counted_in_the_ledger(void)
     assert_true(told.length_ns >= OVL_STALL_NS);
     assert_int_equal(told.task, 0);
     assert_int_equal(ovl_ledger_read(ledger, 0, &record), 0);
-    assert_int_equal(record.stalls, 1);
+    assert_true(record.stalls >= 1);
     ovl_ledger_close(ledger);
 }
 
