@@ -129,6 +129,10 @@ struct ovl__core {
     void (*cancel_all)(struct ovl_executor *executor);
     void (*counts)(struct ovl_executor *executor, struct ovl_counts *ret_counts);
 
+    /* In a child of fork: ends a task that nobody will end here; false: it is none such. NULL: so.
+     */
+    bool (*give_up)(struct ovl_future *future);
+
     /* How many are queued: for a future's `notify`, which may be called with the lock. */
     size_t (*queued)(struct ovl_executor *executor);
 

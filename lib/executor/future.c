@@ -242,6 +242,8 @@ static bool done_soon(struct ovl_future *future)
 
 static int sleep_until_done(struct ovl_future *future, bool may_run, ovl_time deadline)
 {
+    if (future->is_apart && ovl__core_pool.give_up(future))
+        return 0;
     if (done_soon(future))
         return 0;
     pthread_mutex_t *mutex = ovl__future_mutex(future);

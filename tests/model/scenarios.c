@@ -18,6 +18,7 @@
 #include <string.h>
 
 struct ovl__system ovl__sys;
+unsigned ovl__forks;
 
 /* --- the deque: what is pushed is had by one, and one only --- */
 

@@ -59,6 +59,6 @@ int main(int argc, char **argv)
         }
         std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
         if (round)
-            printf("%.9f\n", spent.count() / calls);
+            printf("%.12f\n", spent.count() / calls);
     }
 }

@@ -1,5 +1,7 @@
 #include "executor/threads/idle.h"
 
+#include "base/fork.h"
+
 #include <stddef.h>
 
 /* Whoever is taken out searches from here on. The lock is held. */
@@ -33,6 +35,8 @@ static void wake(struct ovl__sleeper *sleeper)
 
 bool ovl__idle_wake_one(struct ovl__idle *idle)
 {
+    if (idle->forks != ovl__forks)
+        return false;
     ovl__lock(&idle->lock);
     struct ovl__sleeper *sleeper = take_first(idle);
     if (!sleeper)

@@ -35,6 +35,7 @@ struct ovl__idle {
     struct ovl__lock lock;
     struct ovl__sleeper *sleepers; /* who fell asleep last is first: its memory is warm */
     struct ovl__sleeper *napper;   /* or NULL; under the lock */
+    unsigned forks;                /* as ovl__forks when it was made: in a child nobody sleeps */
 };
 
 /* One worker more in the counts. */

@@ -1,5 +1,7 @@
 #include "executor/threads/pool.h"
 
+#include "base/fork.h"
+
 #include <errno.h>
 #include <overlap/error.h>
 #include <sched.h>
@@ -116,6 +118,27 @@ static void complete(struct ovl_future *future, bool drop)
         if (drop)
             ovl__future_drop(future);
     }
+}
+
+bool ovl__pool_is_copy(const struct ovl__pool *pool)
+{
+    return pool->idle.forks != ovl__forks;
+}
+
+static void end_in_copy(struct ovl_future *future, int error)
+{
+    future->outcome.error = error;
+    ovl__state_claim(&future->state);
+    complete(future, false);
+}
+
+/* The executor lives: its workers, who are not here, keep it. */
+static bool pool_give_up(struct ovl_future *future)
+{
+    bool copy = !ovl_future_done(future) && ovl__pool_is_copy(pool_of(future->executor));
+    if (copy)
+        end_in_copy(future, OVL_ECLOSED);
+    return copy;
 }
 
 /* Ends a claimed task that will not begin. The executor may be gone once it is counted. */
@@ -353,6 +376,8 @@ static int pool_submit(struct ovl_future *future, const struct ovl_submit_option
     struct ovl_task *outer = ovl__task_here(future->executor);
     ovl_time deadline = 0;
     int taken;
+    if (ovl__pool_is_copy(pool))
+        return OVL_ECLOSED;
     while ((taken = try_take_in(pool, future, outer)) == FULL) {
         int error = wait_for_room(pool, options, &deadline);
         if (error)
@@ -372,10 +397,12 @@ static int pool_submit(struct ovl_future *future, const struct ovl_submit_option
 /* A claimed task was QUEUED, and its executor lives until it is counted. */
 static void pool_cancel(struct ovl_future *future)
 {
-    if (ovl__state_claim(&future->state))
-        refuse(pool_of(future->executor), future, OVL_ECANCELED);
-    else
+    if (!ovl__state_claim(&future->state))
         atomic_store(&future->cancel, OVL_ECANCELED);
+    else if (ovl__pool_is_copy(pool_of(future->executor)))
+        end_in_copy(future, OVL_ECANCELED);
+    else
+        refuse(pool_of(future->executor), future, OVL_ECANCELED);
 }
 
 static void refuse_injected(struct ovl__pool *pool, size_t count)
@@ -412,6 +439,8 @@ static void refuse_stolen(struct ovl__pool *pool, struct ovl__thread *victim)
 static void pool_cancel_all(struct ovl_executor *executor)
 {
     struct ovl__pool *pool = pool_of(executor);
+    if (ovl__pool_is_copy(pool))
+        return;
     ovl__lock(&pool->injector.lock);
     atomic_fetch_add(&executor->epoch, 1);
     size_t queued = ovl__injector_size(&pool->injector);
@@ -646,6 +675,8 @@ void ovl__pool_work(struct ovl__thread *self)
 static void pool_begin_close(struct ovl_executor *executor)
 {
     struct ovl__pool *pool = pool_of(executor);
+    if (ovl__pool_is_copy(pool))
+        return;
     ovl__lock(&pool->injector.lock);
     ovl__store(&pool->closing, true, seq_cst);
     ovl__unlock(&pool->injector.lock);
@@ -659,6 +690,8 @@ static void pool_begin_close(struct ovl_executor *executor)
 static bool pool_await_quiet(struct ovl_executor *executor, ovl_time deadline)
 {
     struct ovl__pool *pool = pool_of(executor);
+    if (ovl__pool_is_copy(pool))
+        return true;
     pthread_mutex_lock(&executor->lock);
     while (!is_quiet(pool) && !ovl__wait(&executor->quiet, &executor->lock, deadline))
         ;
@@ -692,6 +725,7 @@ const struct ovl__core ovl__core_pool = {
     .announce = pool_announce,
     .run_inside = pool_run_inside,
     .cancel = pool_cancel,
+    .give_up = pool_give_up,
     .cancel_all = pool_cancel_all,
     .counts = pool_counts,
     .queued = pool_queued,

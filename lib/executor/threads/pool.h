@@ -77,6 +77,12 @@ static inline void *ovl__entry_object(ovl__entry entry)
     return (void *)(entry - entry % OVL__ENTRY_KINDS);
 }
 
+/*
+ * Whether this process is a child that was forked with the pool open: there are no workers here,
+ * nothing is taken, what had not ended fails with OVL_ECLOSED, and no lock of it may be taken.
+ */
+bool ovl__pool_is_copy(const struct ovl__pool *pool);
+
 /* A worker's life, until the pool ends. */
 void ovl__pool_work(struct ovl__thread *self);
 

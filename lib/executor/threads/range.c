@@ -417,6 +417,8 @@ static void number(struct ovl__range *range)
 static int begin(struct ovl__range *range, unsigned entries, bool nested)
 {
     struct ovl__pool *pool = range->pool;
+    if (ovl__pool_is_copy(pool))
+        return OVL_ECLOSED;
     ovl__lock(&pool->injector.lock);
     int error = ovl__load(&pool->closing, relaxed) && !nested ? OVL_ECLOSED : 0;
     if (!error) {

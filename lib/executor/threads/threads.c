@@ -1,4 +1,5 @@
 /* Pre-emptive: a pool of threads, between which the operating system switches. */
+#include "base/fork.h"
 #include "base/system.h"
 #include "executor/threads/pool.h"
 
@@ -67,6 +68,7 @@ static int pool_new(struct ovl_executor *executor, struct ovl__pool **ret_pool)
     if (!pool)
         return -ENOMEM;
     pool->executor = executor;
+    pool->idle.forks = ovl__forks;
     pool->threads = ovl__lines_zalloc(executor->workers * sizeof *pool->threads);
     int error = pool->threads ? ovl__injector_init(&pool->injector) : -ENOMEM;
     if (!error)
@@ -137,6 +139,8 @@ static bool claim_end(struct ovl_executor *executor, struct ovl__thread *thread,
 static void threads_close(struct ovl_executor *executor, bool abandon)
 {
     struct ovl__pool *pool = executor->own;
+    if (ovl__pool_is_copy(pool))
+        return;
     ovl__store(&pool->ending, true, seq_cst);
     ovl__fence_heavy();
     ovl__idle_wake_all(&pool->idle);
