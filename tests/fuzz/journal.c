@@ -39,7 +39,7 @@ static struct journal_entry entry_of(const char *item)
 static void make_sound(void)
 {
     struct journal *journal;
-    char item[16];
+    char item[24];
     int fd = mkstemp(path);
     close(fd);
     if (journal_open(&options, &journal))
