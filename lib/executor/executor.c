@@ -390,7 +390,9 @@ void ovl__worker_run(struct ovl__worker *worker, struct ovl_future *future)
         .epoch = future->epoch,
         .meter = worker->executor->metered && !worker->unmetered ? &future->more->meter : NULL,
     };
-    future->outcome.worker = worker->number;
+    /* Where the model has told it under its lock, others may be reading it. */
+    if (future->outcome.worker != worker->number)
+        future->outcome.worker = worker->number;
     if (future->more)
         future->more->meter.record.worker = worker->number;
     int error = ovl__worker_open_session(worker, &task.session);

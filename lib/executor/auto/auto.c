@@ -83,7 +83,9 @@ static int auto_open(struct ovl_executor *executor)
     executor->own = own;
     ovl__executor_hold(executor);
     ovl__auto_begin(own);
+    pthread_mutex_lock(&executor->lock); /* the loop's thread looks at what there is */
     int error = ovl__auto_start_loop(own);
+    pthread_mutex_unlock(&executor->lock);
     if (error)
         ovl__auto_drop(own);
     return error;
