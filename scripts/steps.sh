@@ -137,7 +137,7 @@ run_ctest()
     # An allocation that is too large fails, as it does without them, and is no error of its own.
     # shellcheck disable=SC2086 # $launcher is empty or two words
     ASAN_OPTIONS="allocator_may_return_null=1:${ASAN_OPTIONS-}" \
-        TSAN_OPTIONS="allocator_may_return_null=1:${TSAN_OPTIONS-}" \
+        TSAN_OPTIONS="allocator_may_return_null=1:suppressions=$root/tests/tsan.supp:${TSAN_OPTIONS-}" \
         $launcher ctest --test-dir "$root/build/$preset" -j 2 --timeout "$test_limit_seconds" \
         --output-on-failure --no-tests=error "$@" >"$log" 2>&1 </dev/null
 }

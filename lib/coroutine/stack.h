@@ -15,8 +15,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Enough for a TLS handshake, getaddrinfo or libpq; only pages that are touched take memory. */
+/*
+ * Enough for a TLS handshake, getaddrinfo or libpq; only pages that are touched take memory. What
+ * AddressSanitizer makes of a function takes several times its room.
+ */
+#ifdef __SANITIZE_ADDRESS__
+#define OVL__STACK_BYTES ((size_t)1024 * 1024)
+#else
 #define OVL__STACK_BYTES ((size_t)256 * 1024)
+#endif
 
 /* Many stacks, one above the other. */
 struct ovl__slab {

@@ -239,7 +239,7 @@ static size_t slab_count(void)
 }
 
 /* Nobody overlaps, the mappings are few, and what many needed is given back when few are left. */
-static void many_stacks_take_few_mappings(void)
+__attribute__((unused)) static void many_stacks_take_few_mappings(void)
 {
     enum { COUNT = 20000 };
     static struct ovl__stack stacks[COUNT];
@@ -324,7 +324,9 @@ int main(void)
         TEST_CASE(stacks_are_aligned),
         TEST_CASE(one_that_never_began_may_be_freed),
         TEST_CASE(stacks_are_used_again),
+#ifndef __SANITIZE_THREAD__ /* which has mappings of its own for every stack */
         TEST_CASE(many_stacks_take_few_mappings),
+#endif
         TEST_CASE(stacks_are_as_large_as_asked),
         TEST_CASE(overflow_faults),
     };

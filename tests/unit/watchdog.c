@@ -379,7 +379,7 @@ static void run_overflow(void)
     ovl_run(overflow_beside_others, NULL, NULL);
 }
 
-static void an_overflow_is_told_by_name(void)
+__attribute__((unused)) static void an_overflow_is_told_by_name(void)
 {
     int status = run_in_child(run_overflow, NULL, dump_text, sizeof dump_text);
     assert_non_null(strstr(dump_text, "\"deep one\", has overflowed its stack of 256 KiB"));
@@ -447,7 +447,10 @@ int main(int argc, char *argv[])
         TEST_CASE(a_dump_tells_where_each_waits),
         TEST_CASE(a_loop_that_is_busy_is_dumped_too),
         TEST_CASE(a_signal_dumps_where_asked_for),
+#ifndef __SANITIZE_ADDRESS__ /* whose report of the same fault then runs, and may not end on this  \
+                                stack */
         TEST_CASE(an_overflow_is_told_by_name),
+#endif
         TEST_CASE(the_programs_handler_is_called_after_it),
 #ifndef __SANITIZE_THREAD__ /* which has no threads after a fork of a process with threads */
         TEST_CASE(children_have_watchdogs_of_their_own),
