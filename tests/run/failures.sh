@@ -1,6 +1,7 @@
 #!/bin/sh
 # Jobs that fail, hang, or cannot be run; and when the whole stops early.
 # shellcheck source=tests/tool/lib.sh
+# shellcheck disable=SC2016,SC3045 # single quotes: for the shells of the jobs; dash has ulimit -n
 . "$(dirname "$0")/../tool/lib.sh"
 
 # counts DONE FAILED NOT_STARTED: what the document in ./out says, which must add up.

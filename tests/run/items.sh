@@ -1,6 +1,7 @@
 #!/bin/sh
 # Where items come from, and what is made of them.
 # shellcheck source=tests/tool/lib.sh
+# shellcheck disable=SC2016,SC2094,SC1003 # quotes as hostile as they can be; cmp only reads
 . "$(dirname "$0")/../tool/lib.sh"
 
 # prints WANTED ARGUMENT...: what `overlap run` prints, its input from ./in where that is there.

@@ -1,5 +1,6 @@
 #!/bin/sh
 # parallel.sh CASES OVERLAP: prints a table of what GNU parallel and `overlap run` do in each case, as Markdown.
+# shellcheck disable=SC2016,SC2094 # a page in Markdown; two files of one name in two folders
 set -u
 cases=$1
 overlap=$2

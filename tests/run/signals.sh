@@ -1,6 +1,7 @@
 #!/bin/sh
 # Interrupts, and that no job outlives overlap.
 # shellcheck source=tests/tool/lib.sh
+# shellcheck disable=SC2015,SC2016 # what stands in single quotes is for the shells of the jobs
 . "$(dirname "$0")/../tool/lib.sh"
 
 # begin ARGUMENT...: `overlap run` in the background, its number in $pid.
