@@ -88,7 +88,7 @@ static int pass_on(struct ovl_task *task, struct ovl_bytes item)
     return write(fds[1], &byte, 1) == 1 ? 0 : -EIO;
 }
 
-static void coroutines_pass_a_byte_along(void)
+__attribute__((unused)) static void coroutines_pass_a_byte_along(void)
 {
     enum { LINKS = 200 };
     struct ovl_executor *executor = open_workers(LINKS);
