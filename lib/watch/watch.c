@@ -302,7 +302,12 @@ void ovl__watch_begin(struct ovl__watch *watch, struct ovl__loop *loop,
             watch->options.stall_ns = 0;
     }
     if (!watch->options.stall_ns)
+#ifdef __SANITIZE_THREAD__ /* all takes so long that most would be stalls: only where it is asked  \
+                              for */
+        watch->options.stall_ns = OVL_FOREVER;
+#else
         watch->options.stall_ns = OVL_STALL_NS;
+#endif
     unblock_stop();
     own_watch = watch;
     struct ovl__link *watches = ovl__watches_lock();
