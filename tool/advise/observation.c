@@ -358,6 +358,16 @@ static size_t levels_of(struct observation *observed, struct process *process,
     return count;
 }
 
+/*
+ * What the main thread computed before it was seen for the first time is the program's start: the
+ * stack that it is in then had no part in that. On a machine that is busy with other things the
+ * first look comes late, and the start would be the first task's.
+ */
+static bool is_start(const struct process *process, const struct watched_thread *thread)
+{
+    return thread->id == process->pid && !thread->path.seen_ns;
+}
+
 static void take_wait(struct observation *observed, struct process *process,
                       const struct record_wait *wait)
 {
@@ -374,12 +384,10 @@ static void take_wait(struct observation *observed, struct process *process,
         thread->seen_ns = (ovl_time)atomic_load(&process->record->threads[wait->thread].start_ns);
     if (!(wait->flags & RECORD_NATIVE))
         thread->python = true;
-    if (cpu_ns > 0) {
-        computed(observed, process, thread, levels, count, (ovl_time)wait->start_ns, cpu_ns, false);
+    if (cpu_ns > 0)
         thread->cpu_ns = (ovl_time)wait->cpu_ns;
-    } else {
-        computed(observed, process, thread, levels, count, (ovl_time)wait->start_ns, 0, false);
-    }
+    computed(observed, process, thread, levels, is_start(process, thread) ? 0 : count,
+             (ovl_time)wait->start_ns, cpu_ns > 0 ? cpu_ns : 0, false);
     waited(observed, process, thread, levels, count, wait);
     thread->open_wait_ns = 0;
 }
@@ -464,7 +472,8 @@ static void sample_thread(struct observation *observed, struct process *process,
     thread->python = true;
     thread->cpu_ns = total_ns;
     observed->samples++;
-    computed(observed, process, thread, levels, count, now_ns, cpu_ns, free_of_gil);
+    computed(observed, process, thread, levels, is_start(process, thread) ? 0 : count, now_ns,
+             cpu_ns, free_of_gil);
 }
 
 static void sample(struct observation *observed, struct process *process)
