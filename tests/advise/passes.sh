@@ -57,6 +57,14 @@ code=$?
 [ "$code" -eq 125 ] || fail "an output that cannot be written: exit code $code"
 [ ! -e ran ] || fail 'the program ran although its document cannot be written'
 
+# Installed where the path has what LD_PRELOAD splits at.
+mkdir -p 'a b:c/bin' 'a b:c/lib/overlap'
+cp "$OVERLAP" 'a b:c/bin/overlap'
+cp "$AGENT" 'a b:c/lib/overlap/'
+LD_LIBRARY_PATH=$LIBRARY_FOLDER './a b:c/bin/overlap' advise --output document -- "$python" -c 'import time
+time.sleep(0.1)' >out 2>err </dev/null || fail "in a folder with a space and a colon: $(cat err)"
+holds '.waits.sleep >= 0.09'
+
 # Nothing is left behind.
 for left in /dev/shm/overlap-advise-*; do
     [ ! -e "$left" ] || [ "$(find "$left" -maxdepth 0 -mmin +5)" = '' ] || fail "left behind: $left"

@@ -48,7 +48,7 @@ in_fish() {
     for word in "$@"; do
         line="$line $word"
     done
-    fish --no-config -c "source $completions/overlap.fish; complete -C '$line'" | cut -f 1
+    fish --no-config -c "source '$completions/overlap.fish'; complete -C '$line'" | cut -f 1
 }
 
 # offers WORD WORDS...: whether the word is among what the shell offers behind WORDS.

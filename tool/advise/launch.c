@@ -34,10 +34,28 @@ static sigset_t passed_on(void)
 
 /* --- the child's side --- */
 
+/*
+ * The agent under a name that LD_PRELOAD can hold: ld.so takes spaces and colons for the ends of
+ * names. A link in the folder stands for one that has them; that goes with the folder.
+ */
+static const char *preloadable(const char *agent, const char *folder, char *link, size_t size)
+{
+    if (!strpbrk(agent, " :"))
+        return agent;
+    int length = snprintf(link, size, "%s/.agent.so", folder);
+    if (length < 0 || (size_t)length >= size || symlink(agent, link) != 0)
+        return NULL;
+    return link;
+}
+
 static int prepare_environment(const char *agent, const char *folder)
 {
     if (!agent || !folder)
         return 0;
+    char link[256];
+    agent = preloadable(agent, folder, link, sizeof link);
+    if (!agent)
+        return -1;
     const char *before = getenv("LD_PRELOAD");
     size_t size = strlen(agent) + (before ? strlen(before) : 0) + 2;
     char *preload = malloc(size);

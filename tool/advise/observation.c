@@ -67,10 +67,8 @@ static void remove_folder(const char *folder)
     DIR *entries = opendir(folder);
     if (entries) {
         for (struct dirent *entry; (entry = readdir(entries));) {
-            if (entry->d_name[0] == '.')
-                continue;
             snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-            unlink(path);
+            unlink(path); /* refuses "." and ".." */
         }
         closedir(entries);
     }
