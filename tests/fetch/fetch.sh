@@ -106,6 +106,18 @@ if [ -e /dev/full ]; then
     [ $? -eq 3 ] || fail "a full standard output: $(cat err)"
 fi
 
+# A reader that goes away ends it, and it says why.
+mkfifo pipe
+head -c 20 <pipe >taken &
+exec 5>pipe
+"$OVERLAP" fetch -o - "$site/good/3?size=300000" "$site/good/4" >&5 2>err </dev/null
+code=$?
+exec 5>&-
+wait $!
+[ "$code" -eq 3 ] || fail "a reader that goes away: exit code $code: $(cat err)"
+says err 'cannot write to standard output: Broken pipe; its reader went away'
+[ "$(grep -c 'cannot write' err)" -eq 1 ] || fail "it is told more than once: $(cat err)"
+
 # Globs, on request.
 expect 0 fetch --globs "$site/good/{x,y}[08-10]" -d globs
 for n in x08 x09 x10 y08 y10; do holds "/good/$n" "globs/$n"; done

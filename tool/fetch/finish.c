@@ -90,8 +90,8 @@ static void emit(struct run *run, struct item *item)
     }
     if (item->part)
         unlink(item->part);
-    if (fflush(stdout) != 0)
-        run_stop(run, output_finish(EXIT_REFUSED));
+    if (output_finish(EXIT_DONE) != EXIT_DONE)
+        run_stop(run, EXIT_REFUSED);
 }
 
 static void count(struct run *run, const struct item *item)

@@ -4,8 +4,11 @@
 #include "report/console.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *remedy(int error)
 {
@@ -21,15 +24,25 @@ static const char *remedy(int error)
     }
 }
 
+/* Why a write of before failed: stdio does not keep it, but a reader that went away is still away.
+ */
+static int former_error(void)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO};
+    return poll(&output, 1, 0) > 0 && output.revents & POLLERR ? EPIPE : EIO;
+}
+
 int output_finish(int code)
 {
+    static bool told;
     errno = 0;
-    int failed = fflush(stdout);
-    int error = errno;
-    if (!failed && !ferror(stdout))
+    int error = fflush(stdout) ? errno : 0;
+    if (!error && !ferror(stdout))
         return code;
     if (!error)
-        error = EIO;
-    console_error("cannot write to standard output: %s; %s", strerror(error), remedy(error));
+        error = former_error();
+    if (!told)
+        console_error("cannot write to standard output: %s; %s", strerror(error), remedy(error));
+    told = true;
     return EXIT_REFUSED;
 }

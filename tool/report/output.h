@@ -4,7 +4,7 @@
 
 /*
  * Writes out what is buffered. Returns `code`, or EXIT_REFUSED where standard output could not be
- * written, now or before, once it has said so.
+ * written, now or before, once it has said so: the first time only.
  */
 int output_finish(int code);
 
