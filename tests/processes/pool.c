@@ -2,11 +2,10 @@
  * Proves that a pool of processes keeps its promises where others' pools hang, break or leave
  * something behind: done + failed + not started = asked for, every time.
  */
-#include "../support/cases.h"
 #include "../support/pattern.h"
 #include "../support/wire.h"
+#include "workers.h"
 #include <errno.h>
-#include <overlap.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,41 +14,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-static struct ovl_executor *open_with(const struct ovl_options *options)
-{
-    struct ovl_executor *executor = NULL;
-    assert_int_equal(ovl_executor_open(OVL_PROCESSES, options, &executor), 0);
-    return executor;
-}
-
-static struct ovl_executor *open_workers(unsigned workers)
-{
-    return open_with(&(struct ovl_options){.workers = workers});
-}
-
-static void check_counts(struct ovl_executor *executor)
-{
-    struct ovl_counts counts;
-    ovl_executor_counts(executor, &counts);
-    assert_int_equal(counts.submitted, counts.done + counts.failed + counts.cancelled +
-                                           counts.queued + counts.running);
-}
-
-static void close_all(struct ovl_executor *executor)
-{
-    check_counts(executor);
-    assert_int_equal(ovl_executor_close(executor, ovl_after(PATIENCE_NS)), 0);
-}
-
-static struct ovl_future *submit(struct ovl_executor *executor, ovl_task_fn *fn, const void *item,
-                                 size_t size)
-{
-    struct ovl_future *future = NULL;
-    assert_int_equal(
-        ovl_submit(executor, fn, (struct ovl_bytes){.data = item, .size = size}, &future), 0);
-    return future;
-}
 
 static void pause_ns(long length)
 {
@@ -141,12 +105,12 @@ static void doom_one(struct ovl_executor *executor, struct doom *doom)
     if (doom->way == HANGS)
         options.deadline = ovl_after(300 * OVL_MILLISECOND);
     for (int i = 0; i < OTHERS / 2; i++)
-        others[i] = submit(executor, add_one, &i, sizeof i);
+        others[i] = submit(executor, add_one, &i, sizeof i, NULL);
     struct ovl_future *future = NULL;
     struct ovl_bytes item = {.data = doom, .size = DOOM_BYTES};
     assert_int_equal(ovl_submit_with(executor, doomed, item, &options, &future), 0);
     for (int i = OTHERS / 2; i < OTHERS; i++)
-        others[i] = submit(executor, add_one, &i, sizeof i);
+        others[i] = submit(executor, add_one, &i, sizeof i, NULL);
     expect_end(future, doom->way);
     for (int i = 0; i < OTHERS; i++) {
         struct ovl_bytes result;
@@ -207,7 +171,7 @@ static void crash_matrix_of_sessions(void)
             ovl_submit_with(executor, add_one, item, way == HANGS ? &soon : NULL, &first), 0);
         assert_int_not_equal(ovl_future_result(first, NULL), 0);
         ovl_future_free(first);
-        struct ovl_future *second = submit(executor, add_one, &(int){1}, sizeof(int));
+        struct ovl_future *second = submit(executor, add_one, &(int){1}, sizeof(int), NULL);
         assert_int_equal(ovl_future_result(second, NULL), 0);
         ovl_future_free(second);
         close_all(executor);
@@ -217,7 +181,7 @@ static void crash_matrix_of_sessions(void)
                                                    .session_open = open_well,
                                                    .session_close = doomed_close,
                                                    .session_context = &way});
-        struct ovl_future *only = submit(executor, add_one, &(int){1}, sizeof(int));
+        struct ovl_future *only = submit(executor, add_one, &(int){1}, sizeof(int), NULL);
         assert_int_equal(ovl_future_result(only, NULL), 0);
         ovl_future_free(only);
         close_all(executor);
@@ -283,8 +247,8 @@ static void nothing_waits_behind_a_long_task(void)
     /* The same by futures: all the others are done while the long one runs. */
     struct ovl_future *futures[1000];
     for (int i = 0; i < 1000; i++)
-        futures[i] =
-            submit(executor, nap, &(long){i == 300 ? 999 * OVL_MILLISECOND : 0}, sizeof(long));
+        futures[i] = submit(executor, nap, &(long){i == 300 ? 999 * OVL_MILLISECOND : 0},
+                            sizeof(long), NULL);
     for (int i = 0; i < 1000; i++)
         if (i != 300)
             assert_int_equal(ovl_future_result(futures[i], NULL), 0);
@@ -316,7 +280,7 @@ static void worker_runs_so_many_tasks(void)
         ovl_map(executor, own_process, NULL, 0, processes, sizeof *processes, TASKS / 2, NULL), 0);
     struct ovl_future *futures[TASKS / 2];
     for (int i = 0; i < TASKS / 2; i++)
-        futures[i] = submit(executor, own_process, NULL, 0);
+        futures[i] = submit(executor, own_process, NULL, 0, NULL);
     for (int i = 0; i < TASKS / 2; i++) {
         struct ovl_bytes result;
         assert_int_equal(ovl_future_result(futures[i], &result), 0);
@@ -351,7 +315,7 @@ static void worker_takes_so_much_memory(void)
     struct ovl_executor *executor =
         open_with(&(struct ovl_options){.workers = 1, .worker_memory = (size_t)64 << 20});
     size_t much = (size_t)150 << 20;
-    struct ovl_future *future = submit(executor, take_memory, &much, sizeof much);
+    struct ovl_future *future = submit(executor, take_memory, &much, sizeof much, NULL);
     assert_int_equal(ovl_future_result(future, NULL), OVL_EMEMORY);
     ovl_future_free(future);
     /* A leak beyond the limit is seen while its task runs, or when that has ended. */
@@ -359,10 +323,10 @@ static void worker_takes_so_much_memory(void)
     pid_t before = 0;
     for (int i = 0; i < 5; i++) {
         struct ovl_bytes result;
-        struct ovl_future *leak = submit(executor, take_memory, &some, sizeof some);
+        struct ovl_future *leak = submit(executor, take_memory, &some, sizeof some, NULL);
         int error = ovl_future_result(leak, NULL);
         assert_true(error == 0 || error == OVL_EMEMORY);
-        future = submit(executor, own_process, NULL, 0);
+        future = submit(executor, own_process, NULL, 0, NULL);
         assert_int_equal(ovl_future_result(future, &result), 0);
         assert_int_not_equal(*(const pid_t *)result.data, before);
         before = *(const pid_t *)result.data;
@@ -392,19 +356,19 @@ static void pool_outlives_its_helper(void)
 {
     struct ovl_executor *executor = open_workers(2);
     for (int round = 0; round < 5; round++) {
-        struct ovl_future *future = submit(executor, own_process, NULL, 0);
+        struct ovl_future *future = submit(executor, own_process, NULL, 0, NULL);
         struct ovl_bytes result;
         assert_int_equal(ovl_future_result(future, &result), 0);
         pid_t helper = parent_of(*(const pid_t *)result.data);
         ovl_future_free(future);
         assert_int_not_equal(helper, getpid());
         struct ovl_future *running =
-            submit(executor, nap, &(long){900 * OVL_MILLISECOND}, sizeof(long));
+            submit(executor, nap, &(long){900 * OVL_MILLISECOND}, sizeof(long), NULL);
         assert_int_equal(kill(helper, SIGKILL), 0);
         int error = ovl_future_result(running, NULL);
         assert_true(error == OVL_ESIGNALED || error == 0); /* 0: it had not begun, and ran later */
         ovl_future_free(running);
-        future = submit(executor, add_one, &(int){4}, sizeof(int));
+        future = submit(executor, add_one, &(int){4}, sizeof(int), NULL);
         assert_int_equal(ovl_future_result(future, &result), 0);
         assert_int_equal(*(const int *)result.data, 5);
         ovl_future_free(future);
@@ -448,9 +412,10 @@ static void program_forks_with_a_live_pool(void)
 {
     struct ovl_executor *executor = open_workers(2);
     size_t size = 1 << 20;
-    struct ovl_future *done = submit(executor, fill_pattern, &size, sizeof size);
+    struct ovl_future *done = submit(executor, fill_pattern, &size, sizeof size, NULL);
     assert_int_equal(ovl_future_result(done, NULL), 0);
-    struct ovl_future *running = submit(executor, nap, &(long){OVL_MILLISECOND}, sizeof(long));
+    struct ovl_future *running =
+        submit(executor, nap, &(long){OVL_MILLISECOND}, sizeof(long), NULL);
     pid_t child = fork();
     if (child == 0)
         _exit(use_copy(executor, done));
@@ -478,7 +443,7 @@ static void workers_are_not_the_programs_children(void)
     pid_t pid;
     while ((pid = waitpid(-1, NULL, WNOHANG)) >= 0 && seen < 1)
         seen += pid == child;
-    struct ovl_future *future = submit(executor, own_process, NULL, 0);
+    struct ovl_future *future = submit(executor, own_process, NULL, 0, NULL);
     struct ovl_bytes result;
     assert_int_equal(ovl_future_result(future, &result), 0);
     assert_int_not_equal(parent_of(*(const pid_t *)result.data), getpid());
@@ -528,6 +493,51 @@ static void cancel_at_random_moments(void)
     assert_int_equal(counts.submitted, asked);
     assert_int_equal(counts.done + counts.failed + counts.cancelled, asked);
     close_all(interrupted);
+}
+
+/* --- an item that takes long to copy --- */
+
+enum { LONG_ITEM = 64 << 20 };
+
+static int hang(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    while (pause() < 0)
+        ;
+    return 0;
+}
+
+static void *cancel_once_it_runs(void *argument)
+{
+    struct ovl_executor *executor = argument;
+    struct ovl_counts counts;
+    do
+        ovl_executor_counts(executor, &counts);
+    while (!counts.running);
+    ovl_executor_cancel(executor);
+    return NULL;
+}
+
+/* The worker has nothing yet that it could be killed for, and is not to get it any more. */
+static void cancel_reaches_a_task_whose_item_is_being_copied(void)
+{
+    struct ovl_executor *executor = open_workers(1);
+    char *item = calloc(1, LONG_ITEM);
+    struct ovl_outcome outcome;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, cancel_once_it_runs, executor), 0);
+    assert_int_equal(ovl_map(executor, hang, item, LONG_ITEM, NULL, 0, 1, &outcome), OVL_ETASKS);
+    assert_int_equal(outcome.error, OVL_ECANCELED);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    pthread_t again;
+    assert_int_equal(pthread_create(&again, NULL, cancel_once_it_runs, executor), 0);
+    struct ovl_future *future = submit(executor, hang, item, LONG_ITEM, NULL);
+    assert_int_equal(ovl_future_result(future, NULL), OVL_ECANCELED);
+    ovl_future_free(future);
+    assert_int_equal(pthread_join(again, NULL), 0);
+    free(item);
+    close_all(executor);
 }
 
 /* --- random actions --- */
@@ -587,7 +597,7 @@ static void random_actions(void)
         settle(one);
         int kind = (int)(random >> 20) % 1000;
         one->action = (struct action){kind < 2 ? 0 : kind < 50 ? 1 : kind < 60 ? 2 : 3, i};
-        one->future = submit(executor, act, &one->action, sizeof one->action);
+        one->future = submit(executor, act, &one->action, sizeof one->action, NULL);
         one->cancelled = (random >> 40) % 100 == 0;
         if (one->cancelled)
             ovl_future_cancel(one->future);
@@ -612,6 +622,7 @@ int main(int argc, char **argv)
         TEST_CASE(program_forks_with_a_live_pool),
         TEST_CASE(workers_are_not_the_programs_children),
         TEST_CASE(cancel_at_random_moments),
+        TEST_CASE(cancel_reaches_a_task_whose_item_is_being_copied),
         {.name = "random_actions", .run = random_actions, .seconds = 120},
     };
     return run_cases("pool", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) != 0;

@@ -1,9 +1,8 @@
 /* Proves that worker processes live, die and are replaced without a trace beyond their one task. */
-#include "../support/cases.h"
 #include "../support/pattern.h"
 #include "../support/wire.h"
+#include "workers.h"
 #include <errno.h>
-#include <overlap.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,36 +12,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static struct ovl_executor *open_with(const struct ovl_options *options)
-{
-    struct ovl_executor *executor = NULL;
-    assert_int_equal(ovl_executor_open(OVL_PROCESSES, options, &executor), 0);
-    return executor;
-}
-
-static struct ovl_executor *open_workers(unsigned workers)
-{
-    return open_with(&(struct ovl_options){.workers = workers});
-}
-
-static void close_all(struct ovl_executor *executor)
-{
-    struct ovl_counts counts;
-    ovl_executor_counts(executor, &counts);
-    assert_int_equal(counts.submitted, counts.done + counts.failed + counts.cancelled +
-                                           counts.queued + counts.running);
-    assert_int_equal(ovl_executor_close(executor, ovl_after(PATIENCE_NS)), 0);
-}
-
-static struct ovl_future *submit(struct ovl_executor *executor, ovl_task_fn *fn, const void *item,
-                                 size_t size, const struct ovl_submit_options *options)
-{
-    struct ovl_future *future = NULL;
-    struct ovl_bytes bytes = {.data = item, .size = size};
-    assert_int_equal(ovl_submit_with(executor, fn, bytes, options, &future), 0);
-    return future;
-}
 
 /* --- deaths --- */
 

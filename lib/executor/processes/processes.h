@@ -3,9 +3,9 @@
  *
  * - One thread of the parent, the supervisor, lives as long as the executor. It forks the helper
  *   (helper.h), hears of workers that start and die, looks at deadlines, and ends all at the close.
- * - Requests are posted and replies collected (dispatch.c) by whatever thread of the parent has
- *   something to do with them: one that submits, one that waits, one that maps, the supervisor
- * where no other does.
+ * - Requests are handed out (dispatch.c, post.c) and replies collected (collect.c) by whatever
+ *   thread of the parent has something to do with them: one that submits, one that waits, one that
+ *   maps, the supervisor where no other does.
  *
  * All of the parent's side is guarded by the executor's lock, other than what is said to be atomic.
  */
@@ -157,10 +157,59 @@ void ovl__processes_wake_supervisor(struct ovl__processes *processes);
 void ovl__processes_set_due(struct ovl__processes *processes, struct ovl__process *process,
                             ovl_time at);
 
-/* --- handing out and collecting (dispatch.c) --- */
+/* Whether tasks are measured. */
+static inline bool ovl__is_recorded(const struct ovl__processes *processes)
+{
+    return processes->executor->metered;
+}
+
+/* --- a worker's requests --- */
+
+static inline uint32_t ovl__in_flight(const struct ovl__process *process)
+{
+    return process->posted - process->collected;
+}
+
+static inline struct ovl__errand *ovl__errand_of(struct ovl__process *process, uint32_t request)
+{
+    return &process->errands[request % OVL__SLOTS];
+}
+
+static inline struct ovl__slot *ovl__slot_of(const struct ovl__process *process, uint32_t request)
+{
+    return ovl__lane_slot(process->lane, request);
+}
+
+/* --- handing out (dispatch.c) --- */
 
 /* Hands out what is queued, as far as workers are to have it now; any thread. */
 void ovl__dispatch(struct ovl__processes *processes);
+
+bool ovl__is_there_work(const struct ovl__processes *processes);
+
+/* How many tasks the worker may still be given before it is replaced. */
+uint64_t ovl__allowance(const struct ovl__processes *processes, const struct ovl__process *process);
+
+/* Looks at lanes with more than one task: what waits behind one that takes long goes elsewhere. */
+void ovl__tick(struct ovl__processes *processes);
+
+/* --- posting (post.c) --- */
+
+/* Lists the process among the idle or the busy, as it is now. */
+void ovl__process_list(struct ovl__processes *processes, struct ovl__process *process);
+
+void ovl__wake_worker(struct ovl__lane_head *head);
+
+/*
+ * Posts the oldest task that is queued, or up to `most` tasks of a spread; false: there is none.
+ * `ring`: whoever listens is to be told when it has ended, even if the worker has more to do. The
+ * lock may be let go, while large items are copied: the lists may be others then (`pauses`).
+ */
+bool ovl__post_future(struct ovl__processes *processes, struct ovl__process *process, bool ring);
+bool ovl__post_chunk(struct ovl__processes *processes, struct ovl__process *process,
+                     struct ovl__spread *spread, size_t most);
+
+/* --- collecting (collect.c) --- */
 
 /* Collects what the worker has replied; returns whether there was something. */
 bool ovl__collect(struct ovl__processes *processes, struct ovl__process *process);
@@ -171,8 +220,8 @@ void ovl__collect_all(struct ovl__processes *processes);
 /* Whether some worker has replied to what it was asked. */
 bool ovl__any_reply(const struct ovl__processes *processes);
 
-/* Takes back what the worker has not begun. */
-void ovl__withdraw(struct ovl__processes *processes, struct ovl__process *process);
+/* Has a worker with nothing to do close its sessions and end. */
+void ovl__end_worker(struct ovl__process *process);
 
 /* The worker is dead: settles what it leaves. Returns whether it had begun a task. */
 struct ovl__death {
@@ -182,21 +231,30 @@ struct ovl__death {
 bool ovl__settle_death(struct ovl__processes *processes, struct ovl__process *process,
                        struct ovl__death death);
 
-/* Looks at lanes with more than one task: what waits behind one that takes long goes elsewhere. */
-void ovl__tick(struct ovl__processes *processes);
+/* --- taking back (retract.c) --- */
+
+/* Takes back what the worker has not begun. */
+void ovl__withdraw(struct ovl__processes *processes, struct ovl__process *process);
+
+/* Tasks that were taken and are not begun are queued again, or the spread's again; an errand's
+ * future is NULL then. Nothing is handed out. */
+void ovl__give_back(struct ovl__processes *processes, struct ovl__errand *errand, size_t count);
+
+/* The same of one future; what is queued is handed out unless `returning`. */
+void ovl__return_future(struct ovl_future *future);
 
 /* Kills a worker that runs a task; the task's outcome is `verdict` unless it ends first. */
 void ovl__processes_kill(struct ovl__processes *processes, struct ovl__process *process,
                          int verdict);
-
-/* Has a worker with nothing to do close its sessions and end. */
-void ovl__end_worker(struct ovl__process *process);
 
 /* Whether a task that was posted has begun, and not ended. */
 bool ovl__is_running(const struct ovl__process *process);
 
 /* The same of this one. */
 bool ovl__is_at_work(const struct ovl__process *process, const struct ovl_future *future);
+
+/* The first request that is not complete; `posted`: there is none. */
+uint32_t ovl__oldest_incomplete(const struct ovl__process *process);
 
 /* --- who listens (listen.c) --- */
 
