@@ -72,6 +72,17 @@ OVL_EXPORT void ovl_tuner_close(struct ovl_tuner *tuner);
  */
 OVL_EXPORT unsigned ovl_tuner_add(struct ovl_tuner *tuner, const struct ovl_completion *completion);
 
+/*
+ * More workers without a measure: the caller knows, from elsewhere, that the tasks under way only
+ * wait, and that none will end soon. The tuner begins to measure anew there, and says how many
+ * workers to have: `workers`, within its limits, where these are more than there are. `reason` is
+ * the event's, and copied.
+ *
+ * Threads: any, one at a time. Errors: none.
+ */
+OVL_EXPORT unsigned ovl_tuner_raise(struct ovl_tuner *tuner, ovl_time now, unsigned workers,
+                                    const char *reason);
+
 /* How many workers to have now. Threads: any, while nobody adds. Errors: none. */
 OVL_EXPORT unsigned ovl_tuner_workers(const struct ovl_tuner *tuner);
 

@@ -477,6 +477,19 @@ unsigned ovl_tuner_add(struct ovl_tuner *tuner, const struct ovl_completion *com
     return tuner->workers;
 }
 
+unsigned ovl_tuner_raise(struct ovl_tuner *tuner, ovl_time now, unsigned workers,
+                         const char *reason)
+{
+    unsigned raised = within(tuner, workers);
+    if (raised > tuner->workers) {
+        tuner->now = now;
+        begin_again(tuner);
+        begin_sample(tuner);
+        change(tuner, raised, "%s", reason);
+    }
+    return tuner->workers;
+}
+
 unsigned ovl_tuner_workers(const struct ovl_tuner *tuner)
 {
     return tuner->workers;

@@ -387,6 +387,30 @@ static void events_are_kept_the_latest(void)
     ovl_tuner_close(tuner);
 }
 
+static void a_raise_is_measured_anew(void)
+{
+    struct ovl_tuner *tuner = tuner_new(&(struct ovl_tuner_options){.most = 40, .cores = 2});
+    assert_int_equal(ovl_tuner_raise(tuner, MS, 2, "no more than there are"), 2);
+    assert_int_equal(ovl_tuner_event_count(tuner), 0);
+    assert_int_equal(ovl_tuner_raise(tuner, 2 * MS, 16, "they wait"), 16);
+    struct ovl_tuner_event event;
+    assert_int_equal(ovl_tuner_event(tuner, 0, &event), 0);
+    assert_int_equal(event.time, 2 * MS);
+    assert_int_equal(event.from, 2);
+    assert_int_equal(event.to, 16);
+    assert_string_equal(event.reason, "they wait");
+    /* tasks from before say nothing; as many as there are workers now are the first measure */
+    struct ovl_completion task = {.end = 20 * MS, .duration_ns = 19 * MS, .running = 16};
+    for (int n = 0; n < 40; n++)
+        assert_int_equal(ovl_tuner_add(tuner, &task), 16);
+    task.duration_ns = 10 * MS;
+    for (int n = 0; n < 15; n++)
+        assert_int_equal(ovl_tuner_add(tuner, &task), 16);
+    assert_int_equal(ovl_tuner_add(tuner, &task), 32);
+    assert_int_equal(ovl_tuner_raise(tuner, 21 * MS, 100, "more still"), 40);
+    ovl_tuner_close(tuner);
+}
+
 static void nonsense_is_refused(void)
 {
     struct ovl_tuner *tuner = NULL;
@@ -408,6 +432,7 @@ int main(int argc, char **argv)
         TEST_CASE(idle_workers_tell_nothing),
         TEST_CASE(large_and_small_files),
         TEST_CASE(events_are_kept_the_latest),
+        TEST_CASE(a_raise_is_measured_anew),
         TEST_CASE(nonsense_is_refused),
     };
     return run_cases("tuner", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) ? 1 : 0;

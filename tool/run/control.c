@@ -1,10 +1,10 @@
 #include "run/control.h"
 
 #include "report/console.h"
+#include "run/machine.h"
 #include "system/signals.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,24 +89,10 @@ static void take_signal(struct control *control, int number)
 
 /* --- the machine --- */
 
-/* Memory that programs can have; the machine's, or what its group may use where that is less. */
-static uint64_t memory_free(void)
-{
-    uint64_t kib = UINT64_MAX;
-    FILE *file = fopen("/proc/meminfo", "re");
-    char line[128];
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "MemAvailable: %" SCNu64, &kib) == 1)
-            break;
-    if (file)
-        fclose(file);
-    return kib == UINT64_MAX ? UINT64_MAX : kib * 1024;
-}
-
 static bool is_short(const struct control_options *options)
 {
     double load;
-    if (options->memory_free && memory_free() < options->memory_free)
+    if (options->memory_free && machine_memory() < options->memory_free)
         return true;
     return options->load > 0 && getloadavg(&load, 1) == 1 && load > options->load;
 }
@@ -137,7 +123,7 @@ static void *run_control(void *argument)
             take_signal(control, number);
         look_at_machine(control);
         look_at_time(control);
-        pace_tick(control->options.pace, atomic_load(&control->options.shared->running));
+        pace_tick(control->options.pace, control->options.shared);
     }
     return NULL;
 }

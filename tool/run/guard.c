@@ -174,6 +174,19 @@ size_t guard_number(const struct guard *guard, const struct guard_slot *slot)
     return (size_t)(slot - guard->slots);
 }
 
+size_t guard_groups(struct guard *guard, pid_t *ret_groups, size_t most)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&guard->lock);
+    for (size_t n = 0; n < guard->top && count < most; n++) {
+        pid_t group = atomic_load(&guard->slots[n].group);
+        if (group > 0)
+            ret_groups[count++] = group;
+    }
+    pthread_mutex_unlock(&guard->lock);
+    return count;
+}
+
 size_t guard_signal(struct guard *guard, int number)
 {
     size_t count = 0;

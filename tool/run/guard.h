@@ -43,6 +43,9 @@ size_t guard_number(const struct guard *guard, const struct guard_slot *slot);
 /* Sends a signal to every job's process group. Returns how many there are. Threads: any. */
 size_t guard_signal(struct guard *guard, int number);
 
+/* The groups of the jobs that run, `most` at most. Returns how many. Threads: any. */
+size_t guard_groups(struct guard *guard, pid_t *ret_groups, size_t most);
+
 /*
  * Forgets a job whose process has ended, before it is waited for: from then on its number may be
  * another process's.

@@ -1,6 +1,10 @@
 #include "run/pace.h"
 
 #include "report/console.h"
+#include "run/bundle.h"
+#include "run/growth.h"
+#include "run/machine.h"
+#include "run/under_way.h"
 #include "system/limits.h"
 
 #include <overlap/tuner.h>
@@ -8,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Descriptors of a job: two pipes, of which both ends are open for a moment, and its process's. */
@@ -26,18 +31,6 @@
 #define THREADS_MOST 64
 #define THREADS_MORE 16
 
-/* How long no job ends before time speaks, and how often the machine is looked at. */
-#define QUIET_NS OVL_SECOND
-
-/* No more than this without a measure. */
-#define UNMEASURED_MOST 128
-
-/* Of all processors, since the machine's start. */
-struct processors {
-    unsigned long long all;
-    unsigned long long idle;
-};
-
 struct pace {
     bool verbose;
     bool automatic;
@@ -48,11 +41,13 @@ struct pace {
     pthread_mutex_t lock;    /* all below */
     struct ovl_tuner *tuner; /* NULL: the number is the caller's */
     unsigned workers;
-    size_t told;             /* events of the tuner that were told */
-    unsigned least;          /* workers that time has asked for; 0: none */
-    ovl_time last_end;       /* of a job */
-    ovl_time look_due;       /* at the machine */
-    struct processors usage; /* of the machine's processors, when it was looked at last */
+    size_t told;                /* events of the tuner that were told */
+    bool ended;                 /* a job has, since the last tick */
+    struct machine_usage usage; /* at the last tick */
+    double load_before;         /* processors that others had before the jobs began */
+    struct growth growth;
+    struct bundle bundle;
+    ovl_time own_cpu_ns; /* of this process, when the last job ended */
 };
 
 /* --- what the machine allows --- */
@@ -128,6 +123,20 @@ struct pace_plan pace_plan(const struct choices *choices)
 
 /* --- steering --- */
 
+/*
+ * What this process has computed since the last job ended. A job costs that too: where jobs are
+ * shorter than what it takes to begin them, it is what keeps the processors busy.
+ */
+static ovl_time own_cpu(struct pace *pace)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    ovl_time now = time.tv_sec * OVL_SECOND + time.tv_nsec;
+    ovl_time since = now - pace->own_cpu_ns;
+    pace->own_cpu_ns = now;
+    return since;
+}
+
 struct pace *pace_new(const struct pace_plan *plan, bool verbose)
 {
     struct pace *pace = calloc(1, sizeof *pace);
@@ -136,7 +145,9 @@ struct pace *pace_new(const struct pace_plan *plan, bool verbose)
         pace->automatic = plan->automatic;
         pace->most = plan->most;
         pace->workers = plan->start;
-        pace->last_end = ovl_now();
+        if (getloadavg(&pace->load_before, 1) != 1)
+            pace->load_before = 0;
+        own_cpu(pace);
         snprintf(pace->plan_reason, sizeof pace->plan_reason, "%s", plan->reason);
         pthread_mutex_init(&pace->lock, NULL);
     }
@@ -183,22 +194,21 @@ static void tell(struct pace *pace)
     }
 }
 
-/* The tuner's number, or what time has asked for. */
 static void set(struct pace *pace, unsigned workers)
 {
-    if (workers < pace->least)
-        workers = pace->least;
-    if (workers == pace->workers)
-        return;
-    pace->workers = workers;
-    apply(pace);
+    if (workers != pace->workers) {
+        pace->workers = workers;
+        bundle_forget(&pace->bundle);
+        apply(pace);
+    }
+    tell(pace);
 }
 
 void pace_ended(struct pace *pace, const struct job *job)
 {
     if (!pace->tuner || job->remembered || job->state == JOB_NOT_STARTED || job->refusal)
         return;
-    const struct ovl_completion completion = {
+    struct ovl_completion completion = {
         .end = job->end,
         .duration_ns = job->end - job->start,
         .cpu_ns = job->cpu_ns,
@@ -207,73 +217,44 @@ void pace_ended(struct pace *pace, const struct job *job)
     };
     pthread_mutex_lock(&pace->lock);
     if (pace->tuner) {
-        pace->last_end = completion.end;
-        set(pace, ovl_tuner_add(pace->tuner, &completion));
-        tell(pace);
+        pace->ended = true;
+        completion.cpu_ns += own_cpu(pace);
+        if (bundle_add(&pace->bundle, &completion, &completion))
+            set(pace, ovl_tuner_add(pace->tuner, &completion));
     }
     pthread_mutex_unlock(&pace->lock);
 }
 
-static struct processors read_usage(void)
+/* A tick's look, but for the jobs. */
+static struct growth_look look_at_machine(struct pace *pace)
 {
-    struct processors usage = {0};
-    unsigned long long kinds[8] = {0}; /* user nice system idle iowait irq softirq steal */
-    FILE *file = fopen("/proc/stat", "re");
-    if (file && fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &kinds[0], &kinds[1],
-                       &kinds[2], &kinds[3], &kinds[4], &kinds[5], &kinds[6], &kinds[7]) == 8) {
-        for (int n = 0; n < 8; n++)
-            usage.all += kinds[n];
-        usage.idle = kinds[3]; /* who waits for a disk is not helped by more */
-    }
-    if (file)
-        fclose(file);
-    return usage;
+    struct machine_usage usage = machine_usage();
+    struct growth_look look = {
+        .now = ovl_now(),
+        .workers = pace->workers,
+        .most = pace->most,
+        .ended = pace->ended,
+        .processors = processors(),
+        .processors_idle = machine_idle_share(&pace->usage, &usage) * processors(),
+        .processors_taken = pace->load_before,
+        .memory = machine_memory(),
+    };
+    pace->usage = usage;
+    pace->ended = false;
+    return look;
 }
 
-/* The share of the processors that was idle since the last look. */
-static double idle_share(struct pace *pace)
+void pace_tick(struct pace *pace, struct job_shared *shared)
 {
-    struct processors now = read_usage();
-    struct processors before = pace->usage;
-    pace->usage = now;
-    return before.all && now.all > before.all
-               ? (double)(now.idle - before.idle) / (double)(now.all - before.all)
-               : 0;
-}
-
-/* Whether a quarter of the memory is free: jobs that need much were not measured either. */
-static bool has_memory(void)
-{
-    return sysconf(_SC_AVPHYS_PAGES) > sysconf(_SC_PHYS_PAGES) / 4;
-}
-
-static void grow(struct pace *pace)
-{
-    unsigned before = pace->workers;
-    unsigned most = pace->most < UNMEASURED_MOST ? pace->most : UNMEASURED_MOST;
-    if (before >= most || !has_memory())
-        return;
-    pace->least = before < most / 2 ? 2 * before : most;
-    set(pace, pace->least);
-    if (pace->verbose && pace->workers != before)
-        console_line(
-            "overlap run: workers: %u → %u: all wait, none has ended for a second, and the "
-            "processors are idle",
-            before, pace->workers);
-}
-
-void pace_tick(struct pace *pace, unsigned running)
-{
-    ovl_time now = ovl_now();
     pthread_mutex_lock(&pace->lock);
-    if (pace->tuner && now >= pace->look_due) {
-        bool first = !pace->usage.all;
-        double idle = idle_share(pace);
-        pace->look_due = now + QUIET_NS;
-        if (idle < 0.2 && !first) /* they compute: the tuner's number counts */
-            pace->least = 0;
-        else if (idle > 0.5 && running >= pace->workers && now - pace->last_end >= QUIET_NS)
-            grow(pace);
+    if (pace->tuner && !atomic_load(&shared->stop)) {
+        struct growth_look look = look_at_machine(pace);
+        if (growth_is_of_use(&look))
+            look.jobs = under_way_look(shared->guard);
+        unsigned workers = growth_next(&pace->growth, &look);
+        if (workers > pace->workers)
+            set(pace, ovl_tuner_raise(pace->tuner, look.now, workers,
+                                      "all wait, none has ended, and the machine has room"));
     }
     pthread_mutex_unlock(&pace->lock);
 }
@@ -301,6 +282,17 @@ unsigned pace_workers(struct pace *pace)
     return workers;
 }
 
+/* Of the number that there is, where none was measured. */
+static void last_reason(const struct pace *pace, char *buffer, size_t size)
+{
+    struct ovl_tuner_event event;
+    size_t count = pace->tuner ? ovl_tuner_event_count(pace->tuner) : 0;
+    if (count && !ovl_tuner_event(pace->tuner, count - 1, &event))
+        snprintf(buffer, size, "%u: %s", event.to, event.reason);
+    else
+        snprintf(buffer, size, "%s", pace->plan_reason);
+}
+
 void pace_reason(struct pace *pace, char *buffer, size_t size)
 {
     pthread_mutex_lock(&pace->lock);
@@ -308,7 +300,7 @@ void pace_reason(struct pace *pace, char *buffer, size_t size)
     if (pace->tuner)
         ovl_tuner_find(pace->tuner, &finding);
     if (!finding.workers || !(finding.tasks_per_second > 0))
-        snprintf(buffer, size, "%s", pace->plan_reason);
+        last_reason(pace, buffer, size);
     else if (finding.cpu_share >= 0)
         snprintf(
             buffer, size, "%u: measured %.1f jobs/s there, %.3f s each, %.0f%% of it computing",

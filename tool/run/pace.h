@@ -33,11 +33,10 @@ void pace_steer(struct pace *pace, struct ovl_executor *executor);
 void pace_ended(struct pace *pace, const struct job *job);
 
 /*
- * Time has passed, and so many jobs run. Where all workers wait, none has ended for a second, and
- * the machine is idle, no measure will come soon: there are twice as many then, every second. To be
- * called often. Threads: any.
+ * Time has passed: jobs that wait long give no measure, and are looked at instead. To be called
+ * some ten times a second. Threads: any.
  */
-void pace_tick(struct pace *pace, unsigned running);
+void pace_tick(struct pace *pace, struct job_shared *shared);
 
 /* One more, or one fewer, from now on. Threads: any. */
 void pace_change(struct pace *pace, int by);

@@ -1,0 +1,32 @@
+/*
+ * Bundles: the ends of short jobs, told to a tuner together.
+ *
+ * A tuner works a throughput out from how long each job took and how many ran: of jobs that take
+ * about as long as it takes to begin one, that is mostly noise, and what passes between two jobs is
+ * in neither. How many end in a while is known all the better. A bundle stands for so many jobs as
+ * one whose length is the one that goes with that number, by Little's law.
+ */
+#ifndef TOOL_RUN_BUNDLE_H
+#define TOOL_RUN_BUNDLE_H
+
+#include <overlap/tuner.h>
+
+struct bundle {
+    ovl_time from; /* ends are counted since; 0: none was seen */
+    uint64_t count;
+    uint64_t running; /* sums */
+    ovl_time cpu_ns;
+    unsigned apart; /* so many jobs are still told by themselves */
+};
+
+/*
+ * Takes a job's end. Where there is something to tell, long jobs' ends as they are, it is in *ret
+ * and the result is true.
+ */
+bool bundle_add(struct bundle *bundle, const struct ovl_completion *end,
+                struct ovl_completion *ret);
+
+/* Forgets what was taken: from now on there is another number of workers. */
+void bundle_forget(struct bundle *bundle);
+
+#endif
