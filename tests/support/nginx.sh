@@ -3,6 +3,8 @@
 #   start_nginx   starts one that serves $scratch/www on loopback, by http and by https, and returns when it takes
 #                 connections; sets `http` and `https`, the roots of its URLs, and `ca`, the file of the authority that
 #                 signed its certificate, made for the test. Exits with 77 where nginx or openssl is not installed.
+#                 $nginx_server, where it is set, goes into the block of its one server, and $nginx_tls (http2)
+#                 to where that listens for https.
 #   stop_nginx    ends it; to be called before $scratch is removed.
 # shellcheck shell=sh
 : "${scratch:?}"
@@ -28,7 +30,10 @@ http {
     client_body_temp_path $scratch/t1; proxy_temp_path $scratch/t2; fastcgi_temp_path $scratch/t3;
     uwsgi_temp_path $scratch/t4; scgi_temp_path $scratch/t5;
     ssl_certificate $scratch/server.pem; ssl_certificate_key $scratch/server.key;
-    server { listen 127.0.0.1:$1; listen 127.0.0.1:$2 ssl; root $scratch/www; }
+    server {
+        listen 127.0.0.1:$1; listen 127.0.0.1:$2 ssl ${nginx_tls:-}; root $scratch/www;
+        ${nginx_server:-}
+    }
 }
 TEXT
 }

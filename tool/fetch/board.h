@@ -5,6 +5,8 @@
 #ifndef TOOL_FETCH_BOARD_H
 #define TOOL_FETCH_BOARD_H
 
+#include "fetch/rate.h"
+
 #include <overlap/time.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -20,18 +22,14 @@ struct slot {
 };
 
 struct board {
-    atomic_bool interrupted;       /* all are to end */
-    uint64_t rate;                 /* bytes per second, of all together; 0: no limit */
-    atomic_int_least64_t rate_due; /* when the next byte may come */
+    atomic_bool interrupted; /* all are to end */
+    struct rate rate;        /* of all together */
     size_t count;
     struct slot slots[];
 };
 
-/* NULL: no memory. */
+/* `rate`: bytes per second of all together; 0: no limit. NULL: no memory. */
 struct board *board_new(size_t slots, uint64_t rate);
 void board_free(struct board *board);
-
-/* Takes so many bytes from the rate of all, and waits until they are due. */
-void board_pace(struct board *board, size_t bytes);
 
 #endif

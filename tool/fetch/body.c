@@ -31,6 +31,7 @@ void body_init(struct body *body, const struct settings *settings, const struct 
                           .board = board,
                           .slot = &board->slots[order->slot],
                           .fd = -1,
+                          .rate = {.bytes = settings->rate_each},
                           .least_noted = NOTED_BYTES};
 }
 
@@ -179,8 +180,8 @@ bool body_take(struct body *body, const char *data, size_t size)
     }
     if (size > body->settings->size_most - body->offset - body->received)
         return fail(body, FAULT_TOO_LARGE, 0);
-    if (body->board->rate)
-        board_pace(body->board, size);
+    rate_take(&body->rate, size, &body->board->interrupted);
+    rate_take(&body->board->rate, size, &body->board->interrupted);
     if (!write_all(body, data, size))
         return false;
     if (body->hasher)

@@ -18,6 +18,7 @@ struct body {
     uint64_t offset;      /* where in the part the answer begins */
     uint64_t received;    /* bytes that were written */
     uint64_t least_noted; /* bytes from which on a note is worth its while */
+    struct rate rate;
     struct hasher *hasher;
     enum fault fault; /* what is wrong; FAULT_NONE: nothing as yet */
     int number;

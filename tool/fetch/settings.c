@@ -101,6 +101,14 @@ static int contradiction(const struct settings *settings)
         console_error("--discard keeps nothing, and -o wants something kept; leave one out");
         return EXIT_USAGE;
     }
+    enum ovl_model model;
+    if (settings->cookie_jar && settings->model_name &&
+        ovl_model_parse(settings->model_name, &model) == 0 && model == OVL_PROCESSES) {
+        console_error("--cookie-jar %s: processes have cookies each of their own; take another "
+                      "--model",
+                      settings->cookie_jar);
+        return EXIT_USAGE;
+    }
     if (settings->refresh && !settings->journal) {
         console_error("--refresh asks again for what a journal has; name it with --journal FILE");
         return EXIT_USAGE;

@@ -109,8 +109,6 @@ static void set_limits(CURL *handle, const struct settings *settings)
     curl_easy_setopt(handle, CURLOPT_DEFAULT_PROTOCOL, "http");
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    if (settings->rate_each)
-        curl_easy_setopt(handle, CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)settings->rate_each);
 }
 
 static void set_text(CURL *handle, CURLoption option, const char *text)

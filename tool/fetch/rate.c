@@ -1,0 +1,32 @@
+#include "fetch/rate.h"
+
+#include <overlap.h>
+
+/* What may come at once after a pause. */
+#define BURST_NS (100 * OVL_MILLISECOND)
+
+/* How often `stop` is looked at. */
+#define LOOK_NS (100 * OVL_MILLISECOND)
+
+static ovl_time reserve(struct rate *rate, size_t bytes)
+{
+    ovl_time cost = (ovl_time)((double)bytes * (double)OVL_SECOND / (double)rate->bytes);
+    ovl_time before = atomic_load(&rate->due);
+    ovl_time due;
+    do {
+        ovl_time earliest = ovl_now() - BURST_NS;
+        due = (before > earliest ? before : earliest) + cost;
+    } while (!atomic_compare_exchange_weak(&rate->due, &before, due));
+    return due;
+}
+
+void rate_take(struct rate *rate, size_t bytes, const atomic_bool *stop)
+{
+    if (!rate->bytes)
+        return;
+    ovl_time due = reserve(rate, bytes);
+    while (ovl_now() < due && !atomic_load(stop)) {
+        ovl_time look = ovl_after(LOOK_NS);
+        ovl_sleep(due < look ? due : look);
+    }
+}
