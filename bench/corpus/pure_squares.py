@@ -3,7 +3,7 @@
 
 
 def items():
-    return [1_600_000 + x for x in range(16)]
+    return [1_000_000 + x for x in range(16)]
 
 
 def task(number):

@@ -8,7 +8,7 @@ FOLDER = tempfile.mkdtemp()
 
 
 def items():
-    return range(1200)
+    return range(700)
 
 
 def task(number):

@@ -101,40 +101,51 @@ def predicted(document, model, workers):
     return None
 
 
-def what_pays(program, arguments, advised):
-    """What is right depends on the disk: it is tried. A model that gains 1.2 and more may be advised."""
-    plain = min(timed([PYTHON, program.path] + arguments) for _ in range(3))
-    gains = {model: plain / min(timed([PYTHON, "drive.py", model, "4", program.name] + arguments) for _ in range(3))
-             for model in ("threads", "processes")}
-    if advised == "sync":
-        return "sync" if max(gains.values()) < 1.4 else max(gains, key=gains.get)
-    return advised if gains.get(advised, 0) >= 1.2 else "sync"
+def gains_of(program, arguments):
+    """What is right depends on the disk: what each model gains is measured. None: that is known of the program."""
+    if program.model != "measured":
+        return None
+    plain = min(timed([PYTHON, program.path] + arguments) for _ in range(2))
+    return {model: plain / min(timed([PYTHON, "drive.py", model, "2", program.name] + arguments) for _ in range(2))
+            for model in ("threads", "processes")}
+
+
+def is_right(program, document, gains):
+    """Where gains were measured: a model that gains 1.2 and more may be advised, and must where it gains 1.4."""
+    model = document["recommendation"]["model"]
+    if gains is not None:
+        return max(gains.values()) < 1.4 if model == "sync" else gains.get(model, 0) >= 1.2
+    return model == program.model and program.bound in ("any", document["bound"])
+
+
+def is_hot(program, document):
+    top = document["where"][0] if document["where"] else {"line": 0, "file": ""}
+    return top["line"] == program.hot and os.path.basename(top["file"]) == program.name + ".py"
 
 
 def look(overlap, program, arguments, rounds, quick):
-    """One row: what was said, and what came."""
+    """One row: what was said, and what came. Right is what was right in each round."""
     document, _ = advise(overlap, program, arguments)
-    model = document["recommendation"]["model"]
-    workers = document["recommendation"]["workers"]
-    top = document["where"][0] if document["where"] else {"line": 0, "file": ""}
-    expected = program.model
-    if expected == "measured":
-        expected = what_pays(program, arguments, model)
+    advised = document["recommendation"]
+    model = advised["model"]
+    gains = gains_of(program, arguments)
     row = {
-        "name": program.name, "model": model, "workers": workers, "bound": document["bound"], "line": top["line"],
-        "verdict_right": model == expected and program.bound in ("any", document["bound"]),
-        "line_right": top["line"] == program.hot and os.path.basename(top["file"]) == program.name + ".py",
-        "count": (document["unit"] or {}).get("count"),
-        "reason": document["recommendation"]["reason"],
+        "name": program.name, "model": model, "workers": advised["workers"], "bound": document["bound"],
+        "line": document["where"][0]["line"] if document["where"] else 0,
+        "verdict_right": is_right(program, document, gains), "line_right": is_hot(program, document),
+        "count": (document["unit"] or {}).get("count"), "reason": advised["reason"],
     }
     if quick:
         return row
     row.update(plain=[], under=[], said=[], concurrent=[])
-    for _ in range(rounds):
+    for number in range(rounds):
         row["plain"].append(timed([PYTHON, program.path] + arguments))
-        document, _ = advise(overlap, program, arguments)
+        if number:
+            document, _ = advise(overlap, program, arguments)
+            advised = document["recommendation"]
+            row["verdict_right"] &= is_right(program, document, gains)
+            row["line_right"] &= is_hot(program, document)
         row["under"].append(document["wall_seconds"])
-        advised = document["recommendation"]
         if model != "sync" and advised["model"] == model:
             row["said"].append(predicted(document, model, advised["workers"]))
             row["concurrent"].append(timed([PYTHON, "drive.py", model, str(advised["workers"]), program.name] + arguments))
@@ -153,22 +164,6 @@ def work_out(row):
     return row
 
 
-def merge(files):
-    """The rows of several rounds as one: right is what was right in each."""
-    rows = {}
-    for file in files:
-        with open(file, encoding="utf-8") as stream:
-            for row in json.load(stream):
-                whole = rows.setdefault(row["name"], row)
-                if whole is row:
-                    continue
-                for key in ("plain", "under", "said", "concurrent"):
-                    whole[key] += row[key]
-                whole["verdict_right"] &= row["verdict_right"]
-                whole["line_right"] &= row["line_right"]
-    return [work_out(row) for row in rows.values()]
-
-
 def show(row):
     off = f"{row['predicted']:7.2f} {row['came']:7.2f} {100 * row['off']:+6.0f}%" if "off" in row else " " * 23
     cost = f"{row['seconds']:6.2f} {100 * row['overhead']:+6.1f}%" if "overhead" in row else ""
@@ -177,34 +172,35 @@ def show(row):
           f" {off} {cost}", flush=True)
 
 
+def target(text, reached):
+    print(f"{text:76s} {'reached' if reached else 'missed'}")
+
+
 def summary(rows):
+    print()
+    for what, key in (("verdict", "verdict_right"), ("hot line", "line_right")):
+        right = sum(row[key] for row in rows)
+        target(f"{what} right in all: {right} of {len(rows)}", right == len(rows))
     off = sorted(abs(row["off"]) for row in rows if "off" in row)
-    print(f"\nverdict right: {sum(row['verdict_right'] for row in rows)} of {len(rows)};"
-          f" hot line right: {sum(row['line_right'] for row in rows)} of {len(rows)}")
+    costs = [row["overhead"] for row in rows if "overhead" in row]
     if off:
-        print(f"speed-up as predicted against as it came: off by {100 * statistics.median(off):.0f}% (median),"
-              f" {100 * off[-1]:.0f}% (worst); wanted: 20%, 40%")
-        costs = [row["overhead"] for row in rows if "overhead" in row]
-        print(f"overhead: {100 * statistics.median(costs):.1f}% (median), {100 * max(costs):.1f}% (worst); wanted: 5%")
+        median, worst = statistics.median(off), off[-1]
+        target(f"speed-up as predicted, against as it came, within 20% (median): {100 * median:.0f}%", median <= 0.2)
+        target(f"the same within 40% in the worst: {100 * worst:.0f}%", worst <= 0.4)
+    if costs:
+        cost = statistics.median(costs)
+        target(f"time under advise, against plainly, at most 5% more (median): {100 * cost:+.1f}%", cost <= 0.05)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("overlap", nargs="?")
-    parser.add_argument("--merge", nargs="+", help="print what --json wrote in several rounds")
+    parser.add_argument("overlap")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only", default="")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json")
     options = parser.parse_args()
     title = "program             advised      w bound    right  line right     said    came     off   time   cost"
-    if options.merge:
-        rows = merge(options.merge)
-        print(title)
-        for row in rows:
-            show(row)
-        summary(rows)
-        return 0
     names = options.only.split(",") if options.only else sorted(
         file[:-3] for file in os.listdir(HERE) if file.endswith(".py") and file not in NOT_PROGRAMS)
     programs = [Program(name) for name in names]
