@@ -3,10 +3,23 @@
 # shellcheck source=tests/advise/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-advise -- "$WAITS"
-[ "$code" -eq 5 ] || fail "exit code $code, not 5"
-holds '.waits.sleep >= 0.4 and .cpu_seconds > 0'
-[ -s out ] || fail 'its output did not pass'
+# line TEXT: where it stands in the program's source.
+source=$(dirname "$0")/waits.c
+line() {
+    grep -nF -e "$1" "$source" | head -n 1 | cut -d : -f 1
+}
+
+# By debug information: the line that waits, the function that is called over and over, from which loop; also where
+# the compiler has made one function of all of them.
+for program in "$WAITS" "$WAITS_FAST"; do
+    advise -- "$program"
+    [ "$code" -eq 5 ] || fail "exit code $code, not 5"
+    holds '.waits.sleep >= 0.4 and .cpu_seconds > 0'
+    holds ".where[0].line == $(line 'nanosleep(') and .where[0].function == \"nap\" and .where[0].kind == \"sleep\""
+    holds '.where[0].file | endswith("/waits.c")'
+    holds ".unit.function == \"download\" and .unit.count == 20 and .unit.line == $(line 'for (int n')"
+    [ -s out ] || fail 'its output did not pass'
+done
 
 advise -- "$STATIC"
 [ "$code" -eq 0 ] || fail "static: exit code $code"

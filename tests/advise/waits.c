@@ -1,10 +1,16 @@
-/* A program in C that sleeps in one function, over and over, and computes in another. */
+/* A program in C that waits twice in one function, over and over, and computes in another. */
 #include <stdio.h>
 #include <time.h>
 
-__attribute__((noinline)) static void nap(void)
+static void nap(long milliseconds)
 {
-    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    nanosleep(&(struct timespec){.tv_nsec = milliseconds * 1000000}, NULL);
+}
+
+static void download(void)
+{
+    nap(15);
+    nap(5);
 }
 
 __attribute__((noinline)) static unsigned long sum(unsigned long most)
@@ -18,7 +24,7 @@ __attribute__((noinline)) static unsigned long sum(unsigned long most)
 int main(void)
 {
     for (int n = 0; n < 20; n++)
-        nap();
+        download();
     printf("%lu\n", sum(50000000));
     return 5;
 }

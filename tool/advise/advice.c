@@ -46,8 +46,10 @@ void advice_unit_name(const struct advice *advice, char *text, size_t size)
     const struct place *call = &advice->tree->places[advice->unit.call];
     if (advice->unit.function)
         snprintf(text, size, "%s()", advice->tree->places[advice->unit.function].function);
-    else
+    else if (call->line)
         snprintf(text, size, "the loop at line %d of %s", call->line, advice_file_name(call->file));
+    else
+        snprintf(text, size, "a loop in %s", advice_file_name(call->file));
 }
 
 /* --- where --- */
@@ -265,8 +267,10 @@ static void give_reason(struct advice *advice)
             "%s: %s waits for %s, %llu times one after the other; threads overlap these waits%s.",
             advice->bound == OVL_IO_BOUND ? "I/O-bound" : "It waits and computes", unit,
             waits_for(spent), count,
-            cpu_share(spent) > COMPUTES_SHARE ? ", and what it computes would hold up an event loop"
-                                              : "; what it waits in has no asyncio form");
+            !advice->python ? ", and so does liboverlap's async model, with the same function"
+            : cpu_share(spent) > COMPUTES_SHARE
+                ? ", and what it computes would hold up an event loop"
+                : "; what it waits in has no asyncio form");
 }
 
 static void add_cautions(struct advice *advice)
@@ -415,6 +419,14 @@ static bool is_python(const struct observation *observed)
     return false;
 }
 
+/* A program that is not Python's, most of whose time is in places without a line. */
+static bool lacks_lines(const struct advice *advice)
+{
+    const struct place *top =
+        advice->where_count ? &advice->tree->places[advice->where[0].place] : NULL;
+    return top && !advice->python && top->line == 0 && top->file[0] == '/';
+}
+
 static void note_what_was_not_seen(struct advice *advice, const struct observation *observed)
 {
     if (observed->folder[0] && !observed->process_count)
@@ -427,6 +439,8 @@ static void note_what_was_not_seen(struct advice *advice, const struct observati
             advice,
             "The program's memory may not be read here (no permission: a container, or "
             "kernel.yama.ptrace_scope): its waits are known, the lines that compute are not.");
+    if (lacks_lines(advice))
+        advice_note(advice, "The program has no debug information: build it with -g to see lines.");
     if (observed->python_unknown)
         advice_note(
             advice,

@@ -336,6 +336,26 @@ void observation_sample(struct observation *observed, struct process *process,
 
 /* --- emptying the rings --- */
 
+static size_t native_levels(struct observation *observed, struct process *process,
+                            struct watched_thread *thread, const struct record_wait *wait,
+                            struct tree_level *levels)
+{
+    const struct record_level *found = (const struct record_level *)(wait + 1);
+    uint64_t addresses[RECORD_LEVELS];
+    size_t count = 0;
+    for (size_t n = 0; n < wait->level_count && n < RECORD_LEVELS; n++) {
+        const struct native_frames *frames =
+            process_native(process, &observed->tree, found[n].place);
+        for (size_t i = 0; frames && i < frames->count && count < RECORD_LEVELS; i++) {
+            addresses[count] = frames->addresses[i];
+            levels[count++] = (struct tree_level){.place = frames->places[i]};
+        }
+    }
+    native_identify(&thread->native, &observed->tree, (uint32_t)thread->id, addresses, levels,
+                    count);
+    return count;
+}
+
 static size_t levels_of(struct observation *observed, struct process *process,
                         const struct record_wait *wait, struct tree_level *levels)
 {
@@ -376,7 +396,9 @@ static void take_wait(struct observation *observed, struct process *process,
         process_thread(process, (int)process->record->threads[wait->thread].id);
     if (!thread)
         return;
-    size_t count = levels_of(observed, process, wait, levels);
+    size_t count = wait->flags & RECORD_NATIVE && !process->was_python
+                       ? native_levels(observed, process, thread, wait, levels)
+                       : levels_of(observed, process, wait, levels);
     ovl_time cpu_ns = (ovl_time)wait->cpu_ns - thread->cpu_ns;
     if (!thread->first_ns)
         thread->seen_ns = (ovl_time)atomic_load(&process->record->threads[wait->thread].start_ns);

@@ -87,9 +87,11 @@ static void show_where(FILE *out, const struct advice *advice, const struct term
         char line[256];
         if (n && where->share < 0.05)
             break;
-        snprintf(text, sizeof text, "%3.0f%% %-8s %s:%d  %s()", 100 * where->share,
-                 advice_kind_name(where->kind), advice_file_name(place->file), place->line,
-                 place->function);
+        char at[32] = "";
+        if (place->line)
+            snprintf(at, sizeof at, ":%d", place->line);
+        snprintf(text, sizeof text, "%3.0f%% %-8s %s%s  %s()", 100 * where->share,
+                 advice_kind_name(where->kind), advice_file_name(place->file), at, place->function);
         fprintf(out, "  %s%-12s%s%s\n", terminal->colour ? "\033[1m" : "", n ? "" : "Where",
                 terminal->colour ? "\033[0m" : "", text);
         if (n == 0 && source_line(place->file, place->line, line, sizeof line))

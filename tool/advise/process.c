@@ -118,15 +118,19 @@ static void release(struct process *process)
             close(process->threads[n]->clock);
         free(process->threads[n]);
     }
+    symbols_close(process->symbols);
     if (process->record)
         munmap(process->record, sizeof *process->record);
     free(process->threads);
     free(process->reader);
     free(process->sampled);
     free(process->places);
+    free(process->frames);
+    process->frames = NULL;
     process->threads = NULL;
     process->thread_count = 0;
     process->record = NULL;
+    process->symbols = NULL;
     process->reader = NULL;
     process->sampled = NULL;
     process->places = NULL;
@@ -216,6 +220,41 @@ static uint32_t place_of(struct tree *tree, const char *file, const char *functi
     if (file[0] && file[0] != '/' && file[0] != '<' && realpath(file, path))
         file = path;
     return tree_place(tree, file, function, line, first_line, flags);
+}
+
+/* Those of a program in Python are a library's in C. An address that is returned to comes after the
+ * call. */
+static void find_native(struct process *process, struct tree *tree, uint64_t address,
+                        struct native_frames *ret)
+{
+    struct symbol found[SYMBOLS_MAX];
+    if (!process->symbols_tried && !process->was_python)
+        process->symbols = symbols_open(process->record);
+    process->symbols_tried = true;
+    ret->count = process->symbols ? symbols_find(process->symbols, address - 1, found) : 0;
+    for (size_t n = 0; n < ret->count; n++) {
+        ret->addresses[n] = found[n].address;
+        ret->places[n] = tree_place(tree, found[n].file, found[n].function, found[n].line,
+                                    found[n].first_line, found[n].own ? TREE_OWN : TREE_LIBRARY);
+    }
+    if (ret->count)
+        return;
+    ret->count = 1;
+    ret->addresses[0] = address;
+    ret->places[0] = tree_place(tree, "", "", 0, 0, TREE_LIBRARY);
+}
+
+const struct native_frames *process_native(struct process *process, struct tree *tree,
+                                           uint32_t place)
+{
+    if (place == 0 || place >= RECORD_PLACES)
+        return NULL;
+    if (!process->frames)
+        process->frames = calloc(RECORD_PLACES, sizeof *process->frames);
+    struct native_frames *frames = process->frames ? &process->frames[place] : NULL;
+    if (frames && !frames->count)
+        find_native(process, tree, process->record->places[place].code, frames);
+    return frames;
 }
 
 uint32_t process_place(struct process *process, struct tree *tree, uint32_t place)

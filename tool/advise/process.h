@@ -7,7 +7,9 @@
 #define TOOL_ADVISE_PROCESS_H
 
 #include "advise/agent/record.h"
+#include "advise/native.h"
 #include "advise/python/frames.h"
+#include "advise/symbols.h"
 #include "advise/tree.h"
 
 #include <stdbool.h>
@@ -17,8 +19,9 @@
 struct watched_thread {
     int id; /* the kernel's */
     struct tree_path path;
-    size_t track;    /* of the timeline */
-    ovl_time cpu_ns; /* up to which it has been counted */
+    struct native_path native; /* of a program that is not Python's */
+    size_t track;              /* of the timeline */
+    ovl_time cpu_ns;           /* up to which it has been counted */
     ovl_time seen_ns;
     ovl_time first_ns;
     ovl_time last_ns;
@@ -50,7 +53,10 @@ struct process {
     ovl_time last_cpu_ns;       /* of a retired one */
     ovl_time start_ns;
     ovl_time cpu_counted_ns; /* that its parent's waits have been told of */
-    uint32_t *places;        /* the tree's, by the record's */
+    struct symbols *symbols; /* of what is not Python; NULL: none yet, or there are none */
+    bool symbols_tried;
+    struct native_frames *frames; /* by the record's places */
+    uint32_t *places;             /* the tree's, by the record's */
     size_t place_room;
     struct sampled_place *sampled; /* the tree's, by code and instruction */
     struct watched_thread **threads;
@@ -79,6 +85,18 @@ ovl_time process_cpu(const struct process *process);
 
 /* A place of the record, as the tree's. */
 uint32_t process_place(struct process *process, struct tree *tree, uint32_t place);
+
+/* One frame of a program that is not Python's: the functions that became a part of another one have
+ * a level of their own. Outermost first. */
+struct native_frames {
+    size_t count;
+    uint64_t addresses[SYMBOLS_MAX];
+    uint32_t places[SYMBOLS_MAX]; /* the tree's */
+};
+
+/* That of a place of the record. NULL: there is none, or no memory. */
+const struct native_frames *process_native(struct process *process, struct tree *tree,
+                                           uint32_t place);
 
 /* One of CPython's threads, as it is now. */
 struct process_state {

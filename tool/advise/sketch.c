@@ -113,10 +113,33 @@ static void write_async(FILE *out, const struct advice *advice, const struct nam
             names->item, indent, names->item, names->item, names->items, indent);
 }
 
+/* The same for what is not Python: liboverlap's models, which run the function as it is. */
+static void write_native(FILE *out, const struct advice *advice, const char *indent)
+{
+    char work[TEXT_BYTES];
+    advice_unit_name(advice, work, sizeof work);
+    fprintf(
+        out,
+        "%s#include <overlap/overlap.h>\n\n"
+        "%sstatic int task(struct ovl_task *task, struct ovl_bytes item)\n%s{\n"
+        "%s    ...  /* %s: its item is in item.data */\n%s    return 0;\n%s}\n\n"
+        "%sstruct ovl_executor *executor;\n"
+        "%sstruct ovl_options options = {.workers = %u};\n"
+        "%sovl_executor_open(%s, &options, &executor);\n"
+        "%sovl_map(executor, task, items, sizeof *items, results, sizeof *results, %llu, NULL);\n"
+        "%sovl_executor_close(executor, OVL_NEVER);\n",
+        indent, indent, indent, indent, work, indent, indent, indent, indent, advice->workers,
+        indent, "OVL_THREADS", indent, (unsigned long long)advice->unit.count, indent);
+}
+
 void sketch_write(FILE *out, const struct advice *advice, const char *indent)
 {
-    if (!advice->python || !advice->unit.node || advice->present.model != OVL_SYNC)
+    if (!advice->unit.node || advice->present.model != OVL_SYNC || advice->model == OVL_SYNC)
         return;
+    if (!advice->python) {
+        write_native(out, advice, indent);
+        return;
+    }
     struct names names;
     find_names(advice, &names);
     switch (advice->model) {

@@ -51,6 +51,64 @@ bool source_line(const char *file, int line, char *text, size_t size)
     return true;
 }
 
+/* --- loops of C --- */
+
+#define LOOP_LINES 400 /* that are looked at, from the line up */
+
+static bool begins_loop(const char *text)
+{
+    static const char *const words[] = {"for", "while", "do", "loop"};
+    text += strspn(text, " \t}");
+    for (size_t n = 0; n < sizeof words / sizeof *words; n++) {
+        size_t length = strlen(words[n]);
+        if (strncmp(text, words[n], length) == 0 && !isalnum((unsigned char)text[length]) &&
+            text[length] != '_')
+            return true;
+    }
+    return false;
+}
+
+/* Of the lines from `first` to `line`: which begins a loop, as seen from the last of them out. */
+static int loop_in(const int *indents, const bool *loops, int first, int line)
+{
+    int indent = indents[line - first];
+    if (loops[line - first])
+        return line;
+    for (int n = line - 1; n >= first; n--) {
+        if (indents[n - first] < 0 || indents[n - first] >= indent)
+            continue;
+        indent = indents[n - first];
+        if (loops[n - first])
+            return n;
+    }
+    return 0;
+}
+
+int source_loop(const char *file, int first, int line)
+{
+    int indents[LOOP_LINES];
+    bool loops[LOOP_LINES];
+    if (first < line - LOOP_LINES + 1)
+        first = line - LOOP_LINES + 1;
+    if (first < 1)
+        first = 1;
+    FILE *stream = line > 0 && file[0] == '/' ? fopen(file, "re") : NULL;
+    if (!stream)
+        return 0;
+    char *text = NULL;
+    size_t room = 0;
+    int n = 1;
+    for (; n <= line && getline(&text, &room, stream) >= 0; n++) {
+        if (n < first)
+            continue;
+        indents[n - first] = text[strspn(text, " \t\r\n")] ? indent_of(text) : -1;
+        loops[n - first] = begins_loop(text);
+    }
+    free(text);
+    fclose(stream);
+    return n > line ? loop_in(indents, loops, first, line) : 0;
+}
+
 /* --- streams --- */
 
 bool source_is_stream(const struct place *loop)

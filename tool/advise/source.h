@@ -25,4 +25,8 @@ struct source_cautions {
 void source_cautions(const struct place *function, const struct place *call,
                      struct source_cautions *ret);
 
+/* The line of the innermost loop of C that stands around a line, by how far they are indented; from
+ * `first` on, the function's. 0: none, or there is no source. */
+int source_loop(const char *file, int first, int line);
+
 #endif

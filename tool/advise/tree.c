@@ -147,7 +147,7 @@ uint32_t tree_place(struct tree *tree, const char *file, const char *function, i
                           .line = line,
                           .first_line = first_line,
                           .flags = flags,
-                          .own = !is_library(file),
+                          .own = flags & TREE_OWN || (!(flags & TREE_LIBRARY) && !is_library(file)),
                           .import = strstr(file, "importlib") != NULL};
     return tree->place_slots[n] = add_place(tree, &place);
 }

@@ -22,6 +22,9 @@ struct place {
     int line;
     int first_line; /* of the function */
     uint32_t flags;
+    int loop_line;   /* of the loop around it in the source, where that has been looked for; 0: none
+                      */
+    bool loop_known; /* it has been */
     bool own;    /* of the user's code: neither Python's own library nor one that was installed */
     bool import; /* of the machinery that imports modules */
 };
@@ -104,6 +107,10 @@ struct tree {
 /* Returns 0 or -ENOMEM. */
 int tree_init(struct tree *tree);
 void tree_release(struct tree *tree);
+
+/* In a place's flags: its file does not tell whose it is. It is a library's; it is the user's. */
+#define TREE_LIBRARY 0x80000000u
+#define TREE_OWN     0x40000000u
 
 /* The number of a place, from 1; 0: no memory. */
 uint32_t tree_place(struct tree *tree, const char *file, const char *function, int line,

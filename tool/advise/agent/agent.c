@@ -362,6 +362,7 @@ __attribute__((constructor)) static void start(void)
     open_record();
     if (agent_record) {
         agent_python_find();
+        agent_modules_list();
         atomic_store(&agent_record->ready, 1);
         pthread_atfork(before_fork, in_parent, in_child);
     }

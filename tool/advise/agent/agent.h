@@ -83,6 +83,9 @@ uint32_t agent_string(const char *text);
  * lock. */
 void agent_module_know(uint64_t address);
 
+/* The same for all that is loaded now. */
+void agent_modules_list(void);
+
 void agent_lock(void);
 void agent_unlock(void);
 

@@ -59,5 +59,10 @@ void agent_module_know(uint64_t address)
     if (before_ns && atomic_load(&agent_record->module_count) && now_ns - before_ns < AGAIN_NS)
         return;
     atomic_store(&looked_ns, now_ns);
+    agent_modules_list();
+}
+
+void agent_modules_list(void)
+{
     dl_iterate_phdr(look_at_module, NULL);
 }

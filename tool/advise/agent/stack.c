@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* Native stacks are dear: only of waits at least this long. */
-#define NATIVE_NS   1000000u
+#define NATIVE_NS   200000u
 #define PLACE_SLOTS (2 * RECORD_PLACES) /* a power of 2 */
 
 static struct {
