@@ -31,7 +31,8 @@ struct ovl_outcome {
  *
  * Returns 0 once the task has ended, whatever its outcome.
  *
- * Threads: any; in a coroutine, other coroutines run meanwhile. Errors: OVL_ETIMEDOUT.
+ * Threads: any; in a coroutine, other coroutines run meanwhile. Errors: OVL_ETIMEDOUT;
+ * OVL_ECANCELED: the coroutine that waits was called off. Either way the task goes on.
  */
 OVL_EXPORT int ovl_future_wait(struct ovl_future *future, ovl_time deadline);
 

@@ -6,6 +6,7 @@
 #ifndef OVL_BASE_HOOKED_H
 #define OVL_BASE_HOOKED_H
 
+#include <mqueue.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -14,8 +15,10 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/msg.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -61,6 +64,7 @@
       (clockid_t clock, int flags, const struct timespec *length, struct timespec *rest),          \
       (clock, flags, length, rest))                                                                \
     X(int, close, (int fd), (fd))                                                                  \
+    X(int, close_range, (unsigned first, unsigned last, int flags), (first, last, flags))          \
     X(int, getaddrinfo,                                                                            \
       (const char *node, const char *service, const struct addrinfo *hints,                        \
        struct addrinfo **ret_list),                                                                \
@@ -231,11 +235,35 @@
       (set, ret_info, timeout))                                                                    \
     X(int, sigwaitinfo, (const sigset_t *set, siginfo_t *ret_info), (set, ret_info))               \
     X(int, sigwait, (const sigset_t *set, int *ret_number), (set, ret_number))                     \
-    X(int, pause, (void), ())
+    X(int, pause, (void), ())                                                                      \
+    X(int, sigsuspend, (const sigset_t *mask), (mask))
+
+/* Queues of messages, and System V's semaphores. */
+#define OVL__HOOKED_QUEUES(X)                                                                      \
+    X(ssize_t, mq_receive, (mqd_t queue, char *data, size_t size, unsigned *ret_priority),         \
+      (queue, data, size, ret_priority))                                                           \
+    X(ssize_t, mq_timedreceive,                                                                    \
+      (mqd_t queue, char *data, size_t size, unsigned *ret_priority, const struct timespec *time), \
+      (queue, data, size, ret_priority, time))                                                     \
+    X(int, mq_send, (mqd_t queue, const char *data, size_t size, unsigned priority),               \
+      (queue, data, size, priority))                                                               \
+    X(int, mq_timedsend,                                                                           \
+      (mqd_t queue, const char *data, size_t size, unsigned priority,                              \
+       const struct timespec *time),                                                               \
+      (queue, data, size, priority, time))                                                         \
+    X(ssize_t, msgrcv, (int queue, void *message, size_t size, long type, int flags),              \
+      (queue, message, size, type, flags))                                                         \
+    X(int, msgsnd, (int queue, const void *message, size_t size, int flags),                       \
+      (queue, message, size, flags))                                                               \
+    X(int, semop, (int set, struct sembuf *operations, size_t count), (set, operations, count))    \
+    X(int, semtimedop,                                                                             \
+      (int set, struct sembuf *operations, size_t count, const struct timespec *timeout),          \
+      (set, operations, count, timeout))
 
 #define OVL__HOOKED_MAP(X)                                                                         \
     OVL__HOOKED_CALLS(X)                                                                           \
     OVL__HOOKED_LOCKS(X)                                                                           \
-    OVL__HOOKED_FILES(X)
+    OVL__HOOKED_FILES(X)                                                                           \
+    OVL__HOOKED_QUEUES(X)
 
 #endif

@@ -69,6 +69,7 @@ struct ovl__coroutine {
     bool is_kept;                /* after its end it stays until somebody has joined it */
     int result;                  /* its function's; for those that are kept */
     struct ovl__link scope_link; /* among the scope's coroutines */
+    struct ovl__interruptible *interruptible; /* the wait that signals interrupt; NULL: none */
     struct ovl__waiting waiting;
     void (*fn)(void *argument);
     void *argument;

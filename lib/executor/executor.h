@@ -294,6 +294,9 @@ void ovl__future_free_new(struct ovl_future *future);
 /* What guards the future's waiters. */
 pthread_mutex_t *ovl__future_mutex(struct ovl_future *future);
 
+/* As ovl_future_wait, whatever is cancelled. */
+int ovl__future_await(struct ovl_future *future, ovl_time deadline);
+
 /* Puts the task's record, where there is one, into the executor's ledger. The lock is held. */
 void ovl__future_record(struct ovl_future *future);
 

@@ -2,6 +2,7 @@
 #include "base/system.h"
 #include "coroutine/coroutine.h"
 #include "executor/executor.h"
+#include "loop/loop.h"
 
 #include <errno.h>
 #include <overlap/error.h>
@@ -240,7 +241,10 @@ static bool done_soon(struct ovl_future *future)
     return false;
 }
 
-static int sleep_until_done(struct ovl_future *future, bool may_run, ovl_time deadline)
+typedef int wait_fn(struct ovl__wait_list *list, pthread_mutex_t *mutex, ovl_time deadline);
+
+static int sleep_until_done(struct ovl_future *future, bool may_run, ovl_time deadline,
+                            wait_fn *wait)
 {
     if (future->is_apart && ovl__core_pool.give_up(future))
         return 0;
@@ -252,13 +256,15 @@ static int sleep_until_done(struct ovl_future *future, bool may_run, ovl_time de
     if (!future->is_apart && future->executor->ops->help)
         future->executor->ops->help(future->executor, future);
     while (!error && ovl__state_await(&future->state) &&
-           !(may_run && ovl__state_now(&future->state) == OVL__QUEUED))
-        error = ovl__wait(&future->waiters, mutex, deadline);
+           !(may_run && ovl__state_now(&future->state) == OVL__QUEUED)) {
+        ovl__waits_for("task", -1);
+        error = wait(&future->waiters, mutex, deadline);
+    }
     pthread_mutex_unlock(mutex);
     return error;
 }
 
-int ovl_future_wait(struct ovl_future *future, ovl_time deadline)
+static int wait_until_done(struct ovl_future *future, ovl_time deadline, wait_fn *wait)
 {
     if (ovl_future_done(future))
         return 0;
@@ -268,14 +274,24 @@ int ovl_future_wait(struct ovl_future *future, ovl_time deadline)
         if (here && ovl__state_now(&future->state) == OVL__QUEUED)
             future->executor->ops->core->run_inside(here, future);
         else
-            error = sleep_until_done(future, here, deadline);
+            error = sleep_until_done(future, here, deadline, wait);
     }
     return error && !ovl_future_done(future) ? error : 0;
 }
 
+int ovl_future_wait(struct ovl_future *future, ovl_time deadline)
+{
+    return wait_until_done(future, deadline, ovl__wait_or_cancel);
+}
+
+int ovl__future_await(struct ovl_future *future, ovl_time deadline)
+{
+    return wait_until_done(future, deadline, ovl__wait);
+}
+
 int ovl_future_result(struct ovl_future *future, struct ovl_bytes *ret_result)
 {
-    ovl_future_wait(future, OVL_FOREVER);
+    ovl__future_await(future, OVL_FOREVER);
     if (ret_result)
         *ret_result = (struct ovl_bytes){
             .data = future->result.size ? future->result.data : NULL,
@@ -286,7 +302,7 @@ int ovl_future_result(struct ovl_future *future, struct ovl_bytes *ret_result)
 
 struct ovl_outcome ovl_future_outcome(struct ovl_future *future)
 {
-    ovl_future_wait(future, OVL_FOREVER);
+    ovl__future_await(future, OVL_FOREVER);
     return future->outcome;
 }
 

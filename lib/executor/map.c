@@ -181,7 +181,7 @@ static struct place *next_done(struct stream_run *run)
         return wait_done(run);
     struct place *oldest = ovl__of(run->taken.next, struct place, order);
     if (!run->stream->as_completed || ovl__task_here(run->executor)) {
-        if (ovl_future_wait(oldest->future, wait_end(run)))
+        if (ovl__future_await(oldest->future, wait_end(run)))
             return NULL;
         if (!run->stream->as_completed)
             return oldest;

@@ -1,9 +1,10 @@
 /* Child processes. */
-#include "base/memory.h"
 #include "hooks/hooks.h"
 
 #include "loop/loop.h"
 #include "loop/offload.h"
+
+#include <stdlib.h>
 
 OVL__HOOK_FILE(child);
 
@@ -14,40 +15,14 @@ struct children {
     int options; /* which changes of them */
 };
 
-/* Looks for a change without taking note of it: abandoned, it steals nothing from anybody. */
-struct child_watch {
-    struct ovl__offload offload;
-    struct children children;
-};
-
-static void watch_children(struct ovl__offload *offload)
+/* Looks for a change without taking note of it: broken off, it steals nothing from anybody. */
+OVL__BREAKABLE static void watch_children(void *argument)
 {
-    const struct child_watch *watch = ovl__of(offload, struct child_watch, offload);
+    const struct children *children = argument;
     siginfo_t unused;
-    while (ovl__sys.waitid(watch->children.type, watch->children.id, &unused,
-                           watch->children.options | WNOWAIT) &&
+    while (ovl__sys.waitid(children->type, children->id, &unused, children->options | WNOWAIT) &&
            errno == EINTR)
         ;
-}
-
-static void free_watch(struct ovl__offload *offload)
-{
-    free(ovl__of(offload, struct child_watch, offload));
-}
-
-static int wait_in_thread(const struct children *children)
-{
-    struct child_watch *watch = ovl__sys.malloc(sizeof *watch);
-    if (!watch)
-        return -ENOMEM;
-    *watch = (struct child_watch){
-        .offload = {.run = watch_children, .free = free_watch},
-        .children = *children,
-    };
-    int error = ovl__offload(&watch->offload);
-    if (!error)
-        free(watch);
-    return error;
 }
 
 /* The end of one child is an event of its pidfd. */
@@ -64,7 +39,7 @@ static int wait_for_end(pid_t pid)
 }
 
 /* Gives way until a look at the children may find a change; false with errno set. */
-static bool wait_for_change(const struct children *children)
+static bool wait_for_change(struct children *children)
 {
     struct ovl__meter *meter = ovl__current->meter;
     ovl_time began = meter ? ovl_now() : 0;
@@ -72,7 +47,7 @@ static bool wait_for_change(const struct children *children)
                    (children->options & (WEXITED | WSTOPPED | WCONTINUED)) == WEXITED;
     int error = one_end ? wait_for_end((pid_t)children->id) : -ENOSYS;
     if (error && error != OVL_ECANCELED && error != -EINTR)
-        error = wait_in_thread(children);
+        return ovl__hook_call_breakable(watch_children, children, OVL_WAIT_CHILD, true);
     if (meter)
         ovl__meter_wait(meter, OVL_WAIT_CHILD, began);
     if (error)
@@ -169,7 +144,10 @@ OVL__HOOK int waitid(idtype_t type, id_t id, siginfo_t *ret_info, int options)
 
 /* --- what libc does whole --- */
 
-/* The command gets the signal mask of the thread that asked, not the helper's, which takes none. */
+/*
+ * The command gets the signal mask of the thread that asked, not the helper's, which takes none.
+ * Where the wait is called off, libc ends the shell as it does for a thread that is cancelled.
+ */
 struct system_call {
     const char *command;
     sigset_t mask;
@@ -177,7 +155,7 @@ struct system_call {
     int error;
 };
 
-static void call_system(void *argument)
+OVL__BREAKABLE static void call_system(void *argument)
 {
     struct system_call *call = argument;
     sigset_t helper;
@@ -195,7 +173,8 @@ OVL__HOOK int system(const char *command)
         return OVL__METERED(int, -1, OVL_WAIT_CHILD, ovl__sys.system(command));
     struct system_call call = {.command = command};
     pthread_sigmask(SIG_SETMASK, NULL, &call.mask);
-    ovl__hook_call_in_thread(call_system, &call, OVL_WAIT_CHILD);
+    if (!ovl__hook_call_breakable(call_system, &call, OVL_WAIT_CHILD, false))
+        return -1;
     if (call.result < 0)
         errno = call.error;
     return call.result;

@@ -8,57 +8,14 @@
  */
 #include "hooks/locks.h"
 
-#include "base/list.h"
-#include "loop/park.h"
+#include "hooks/lot.h"
+#include "loop/loop.h"
 #include "loop/scope.h"
-
-#include <stdatomic.h>
-#include <stdint.h>
 
 OVL__HOOK_FILE(cond);
 
-#define BUCKETS   64
-#define GLANCE_NS (5 * OVL_MILLISECOND)
-
 /* Code that waits in a circle whatever the call returns must not turn it without a pause. */
 #define CANCELLED_NS (10 * OVL_MILLISECOND)
-
-/* One that waits, on its own stack. */
-struct cond_wait {
-    struct ovl__link link;
-    const pthread_cond_t *cond;
-    struct ovl__wait_list list;
-};
-
-struct bucket {
-    pthread_mutex_t lock;
-    struct ovl__link waits; /* the longest first */
-};
-
-static struct bucket buckets[BUCKETS];
-static atomic_uint waiting; /* coroutines, in all of them */
-
-static void init_buckets(void)
-{
-    for (int i = 0; i < BUCKETS; i++) {
-        pthread_mutex_init(&buckets[i].lock, NULL);
-        ovl__list_init(&buckets[i].waits);
-    }
-    atomic_store(&waiting, 0);
-}
-
-/* A child of fork has none of those who waited, and threads may have held the locks. */
-__attribute__((constructor)) static void prepare(void)
-{
-    init_buckets();
-    pthread_atfork(NULL, NULL, init_buckets);
-}
-
-static struct bucket *bucket_of(const pthread_cond_t *cond)
-{
-    uint64_t hash = (uint64_t)(uintptr_t)cond * 0x9e3779b97f4a7c15u;
-    return &buckets[hash >> 58];
-}
 
 static bool is_shared(const pthread_cond_t *cond)
 {
@@ -73,19 +30,16 @@ static clockid_t clock_of(const pthread_cond_t *cond)
 
 /* --- waiting --- */
 
-/* Waits in the bucket, whose lock is held. 0; OVL_ETIMEDOUT; OVL_ECANCELED. */
-static int wait_in(struct bucket *bucket, struct cond_wait *wait, ovl_time deadline)
+/* 0; OVL_ETIMEDOUT; OVL_ECANCELED. */
+static int wait_once(struct ovl__lot_wait *wait, const pthread_cond_t *cond, ovl_time deadline)
 {
     ovl_time end = deadline;
     bool cancelled = ovl__scope_reason(ovl__current->coroutine->scope) != 0;
-    ovl_time glance = ovl_after(cancelled ? CANCELLED_NS : GLANCE_NS);
-    if ((cancelled || is_shared(wait->cond)) && glance < end)
+    ovl_time glance = ovl_after(cancelled ? CANCELLED_NS : OVL__GLANCE_NS);
+    if ((cancelled || is_shared(cond)) && glance < end)
         end = glance;
-    int error;
-    if (cancelled)
-        error = ovl__wait(&wait->list, &bucket->lock, end);
-    else
-        error = ovl__wait_or_cancel(&wait->list, &bucket->lock, end);
+    ovl__waits_for("condition variable", -1);
+    int error = ovl__lot_wait(wait, end, !cancelled);
     if (error && cancelled)
         return OVL_ECANCELED;
     return error == OVL_ETIMEDOUT && end < deadline ? 0 : error;
@@ -100,17 +54,11 @@ static int error_number(int error)
 
 static int yielding_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, ovl_time deadline)
 {
-    struct bucket *bucket = bucket_of(cond);
-    struct cond_wait wait = {.cond = cond};
-    ovl__wait_list_init(&wait.list);
-    ovl__own_pthread_mutex_lock(&bucket->lock);
-    ovl__list_append(&bucket->waits, &wait.link);
-    atomic_fetch_add(&waiting, 1);
+    struct ovl__lot_wait wait;
+    ovl__lot_begin(&wait, cond);
     int refused = ovl__mutex_unlock(mutex);
-    int error = refused ? 0 : wait_in(bucket, &wait, deadline);
-    atomic_fetch_sub(&waiting, 1);
-    ovl__list_remove(&wait.link);
-    ovl__own_pthread_mutex_unlock(&bucket->lock);
+    int error = refused ? 0 : wait_once(&wait, cond, deadline);
+    ovl__lot_end(&wait);
     if (refused)
         return refused;
     int relocked = ovl__mutex_lock(mutex, CLOCK_MONOTONIC, NULL);
@@ -164,39 +112,17 @@ OVL__HOOK int pthread_cond_clockwait(pthread_cond_t *restrict cond, pthread_mute
 
 /* --- waking --- */
 
-/* Whether a coroutine was woken; with `all`, every one that waits for the variable. */
-static bool wake_coroutines(const pthread_cond_t *cond, bool all)
-{
-    struct bucket *bucket = bucket_of(cond);
-    bool woken = false;
-    ovl__own_pthread_mutex_lock(&bucket->lock);
-    struct ovl__link *next;
-    for (struct ovl__link *link = bucket->waits.next; link != &bucket->waits; link = next) {
-        next = link->next;
-        struct cond_wait *wait = ovl__of(link, struct cond_wait, link);
-        if (wait->cond == cond && (all || !woken))
-            woken = ovl__wake_one(&wait->list) || woken;
-    }
-    ovl__own_pthread_mutex_unlock(&bucket->lock);
-    return woken;
-}
-
 /* Who waits has counted itself with the mutex held that guards what it waits for. */
-static bool anybody_waits(void)
-{
-    return __builtin_expect(atomic_load_explicit(&waiting, memory_order_relaxed) != 0, 0);
-}
-
 OVL__HOOK int pthread_cond_signal(pthread_cond_t *cond)
 {
-    if (anybody_waits() && wake_coroutines(cond, false))
+    if (ovl__lot_anybody() && ovl__lot_wake(cond, false))
         return 0;
     return ovl__sys.pthread_cond_signal(cond);
 }
 
 OVL__HOOK int pthread_cond_broadcast(pthread_cond_t *cond)
 {
-    if (anybody_waits())
-        wake_coroutines(cond, true);
+    if (ovl__lot_anybody())
+        ovl__lot_wake(cond, true);
     return ovl__sys.pthread_cond_broadcast(cond);
 }

@@ -5,8 +5,7 @@
  */
 #include "hooks/hooks.h"
 
-#include "loop/interrupt.h"
-#include "loop/loop.h"
+#include "hooks/retry.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -14,9 +13,6 @@
 #include <sys/file.h>
 
 OVL__HOOK_FILE(filelock);
-
-#define PAUSE_MIN (50 * OVL_MICROSECOND)
-#define PAUSE_MAX (5 * OVL_MILLISECOND)
 
 /* One lock that is wanted, by whichever call. */
 struct file_lock {
@@ -26,62 +22,33 @@ struct file_lock {
     off_t size;
 };
 
-typedef int try_fn(const struct file_lock *lock);
-
-static int try_flock(const struct file_lock *lock)
+static long try_flock(const void *call)
 {
+    const struct file_lock *lock = call;
     return ovl__sys.flock(lock->fd, lock->operation);
 }
 
-static int try_fcntl(const struct file_lock *lock)
+static long try_fcntl(const void *call)
 {
+    const struct file_lock *lock = call;
     return ovl__sys.fcntl(lock->fd, lock->operation, lock->argument);
 }
 
-static int try_lockf(const struct file_lock *lock)
+static long try_lockf(const void *call)
 {
+    const struct file_lock *lock = call;
     return ovl__sys.lockf(lock->fd, lock->operation, lock->size);
 }
 
-static bool is_held(int result)
+static int lock_file(long (*try)(const void *call), const struct file_lock *lock)
 {
-    return result < 0 && (errno == EWOULDBLOCK || errno == EACCES);
-}
-
-/* 0 after the pause; OVL_ECANCELED; -EINTR. */
-static int pause_for(ovl_time length)
-{
-    struct ovl__interruptible interruptible;
-    ovl__interruptible_begin(&interruptible, false);
-    int error = ovl__suspend(ovl_after(length));
-    if (ovl__interruptible_end(&interruptible) && error != OVL_ECANCELED)
-        error = -EINTR;
-    return error == OVL_ETIMEDOUT ? 0 : error;
-}
-
-static int lock_file(try_fn *try, const struct file_lock *lock)
-{
-    int before = errno;
-    int result = try(lock);
-    if (!is_held(result))
-        return result;
-    struct ovl__meter *meter = ovl__current->meter;
-    ovl_time began = meter ? ovl_now() : 0;
-    ovl_time length = PAUSE_MIN;
-    int error = 0;
-    while (!error && is_held(result)) {
-        error = pause_for(length);
-        if (!error)
-            result = try(lock);
-        length = length * 2 < PAUSE_MAX ? length * 2 : PAUSE_MAX;
-    }
-    if (meter)
-        ovl__meter_wait(meter, OVL_WAIT_LOCK, began);
-    if (error)
-        return ovl__fail(error);
-    if (!result)
-        errno = before;
-    return result;
+    return (int)ovl__retry(&(struct ovl__retry){
+        .try = try,
+        .call = lock,
+        .later = {EWOULDBLOCK, EACCES},
+        .deadline = OVL_FOREVER,
+        .waits = "file lock",
+    });
 }
 
 OVL__HOOK int flock(int fd, int operation)

@@ -130,6 +130,24 @@ void ovl__hook_call_in_thread(void (*fn)(void *argument), void *argument, enum o
         ovl__meter_wait(meter, kind, began);
 }
 
+bool ovl__hook_call_breakable(void (*fn)(void *argument), void *argument, enum ovl_wait kind,
+                              bool by_signals)
+{
+    struct ovl__meter *meter = ovl__current->meter;
+    ovl_time began = meter ? ovl_now() : 0;
+    struct ovl__interruptible interruptible;
+    if (by_signals)
+        ovl__interruptible_begin(&interruptible, false);
+    int error = ovl__call_breakable(fn, argument);
+    if (by_signals)
+        ovl__interruptible_end(&interruptible);
+    if (meter)
+        ovl__meter_wait(meter, kind, began);
+    if (error)
+        ovl__fail(error);
+    return !error;
+}
+
 ovl_time ovl__deadline_of_ms(int timeout_ms)
 {
     return timeout_ms < 0 ? OVL_FOREVER : ovl_after(timeout_ms * OVL_MILLISECOND);

@@ -33,8 +33,8 @@
 /* clang-format off */
 #define OVL__HOOK_FILES(X) \
     X(c11) X(child) X(close) X(cond) X(connect) X(file) X(filelock) \
-    X(fortify) X(io) X(messages) X(mutex) X(path) X(poll) X(resolve) \
-    X(rwlock) X(semaphore) X(signal) X(sleep) X(splice) X(thread)
+    X(fortify) X(host) X(io) X(messages) X(mqueue) X(mutex) X(once) X(path) X(poll) X(resolve) \
+    X(rwlock) X(semaphore) X(signal) X(sleep) X(splice) X(sysv) X(thread)
 /* clang-format on */
 #define OVL__DECLARE_MARK(name) extern const char ovl__hook_file_##name;
 OVL__HOOK_FILES(OVL__DECLARE_MARK)
@@ -115,6 +115,14 @@ int ovl__fail(int error);
 int ovl__wait_fds_or_signal(struct pollfd *fds, nfds_t count, ovl_time deadline, bool by_all);
 int ovl__hook_wait_fds(struct pollfd *fds, nfds_t count, ovl_time deadline, bool by_all);
 
+/*
+ * As ovl__hook_wait_fds for calls that take a signal mask (NULL: the thread's own), which any
+ * handler interrupts: returns 0 also where a signal is pending that the thread blocks and the mask
+ * does not. Whoever then looks with the mask, as the real call does, has it delivered.
+ */
+int ovl__hook_wait_masked(struct pollfd *fds, nfds_t count, ovl_time deadline,
+                          const sigset_t *mask);
+
 struct ovl__offload;
 
 /* As ovl__offload, and tells the ledger. */
@@ -125,6 +133,14 @@ int ovl__hook_offload(struct ovl__offload *offload, enum ovl_wait kind);
  * is fn's affair: it is another thread's.
  */
 void ovl__hook_call_in_thread(void (*fn)(void *argument), void *argument, enum ovl_wait kind);
+
+/*
+ * As ovl__call_breakable (for whose fn see there), and tells the ledger. `by_signals`: a handler
+ * without SA_RESTART breaks it off too. True: fn has returned; false with errno set where it was
+ * broken off.
+ */
+bool ovl__hook_call_breakable(void (*fn)(void *argument), void *argument, enum ovl_wait kind,
+                              bool by_signals);
 
 /* The end of a call that was given a timeout in milliseconds as poll has it. */
 ovl_time ovl__deadline_of_ms(int timeout_ms);

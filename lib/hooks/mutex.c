@@ -8,15 +8,18 @@
 
 #include "hooks/owner.h"
 #include "loop/futex.h"
+#include "loop/loop.h"
 
 #include <limits.h>
+#include <linux/futex.h>
 #include <stdatomic.h>
 
 OVL__HOOK_FILE(mutex);
 
 /* How libc's mutexes are told apart: part of its binary interface, by its static initialisers. */
 #define TYPE_MASK    3
-#define SPECIAL_MASK 0x70 /* robust, priority inheritance, priority protection */
+#define ROBUST       0x10
+#define SPECIAL_MASK 0x60 /* priority inheritance, priority protection */
 #define SHARED       0x80
 
 /* The states of the word. */
@@ -32,7 +35,7 @@ static int kind_of(const pthread_mutex_t *mutex)
     return __atomic_load_n(&mutex->__data.__kind, __ATOMIC_RELAXED);
 }
 
-/* The words of these have another meaning: they are tried again and again. */
+/* The kernel has its part in these: they are tried again and again. */
 static bool is_special(const pthread_mutex_t *mutex)
 {
     return kind_of(mutex) & SPECIAL_MASK;
@@ -84,21 +87,37 @@ static int try_lock(pthread_mutex_t *mutex)
     return error;
 }
 
+/*
+ * Marks the mutex as waited for; *ret_value is then its word. False: it is free. The word of a
+ * robust mutex is its holder's number, with a bit for those who wait.
+ */
+static bool mark_waited_for(pthread_mutex_t *mutex, uint32_t *ret_value)
+{
+    bool robust = kind_of(mutex) & ROBUST;
+    int state = robust ? __atomic_load_n(word_of(mutex), __ATOMIC_RELAXED) : LOCKED;
+    int marked = robust ? state | (int)FUTEX_WAITERS : CROWDED;
+    *ret_value = (uint32_t)marked;
+    if (robust && (!(state & FUTEX_TID_MASK) || state == marked))
+        return state == marked;
+    return __atomic_compare_exchange_n(word_of(mutex), &state, marked, false, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED) ||
+           state == marked;
+}
+
 /* Gives way until another try is worth it. OVL_ETIMEDOUT. */
 static int wait_for_word(pthread_mutex_t *mutex, unsigned tries, ovl_time deadline)
 {
+    uint32_t value;
     if (tries < YIELDS || is_special(mutex))
         return ovl__pause(tries, deadline);
-    int state = LOCKED;
-    bool marked = __atomic_compare_exchange_n(word_of(mutex), &state, CROWDED, false,
-                                              __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-    if (!marked && state == FREE)
+    if (!mark_waited_for(mutex, &value))
         return 0;
     struct ovl__futex futex = {
         .word = (uint32_t *)word_of(mutex),
-        .value = CROWDED,
-        .shared = kind_of(mutex) & SHARED,
+        .value = value,
+        .shared = kind_of(mutex) & (SHARED | ROBUST), /* the kernel wakes the robust ones so */
     };
+    ovl__waits_for("mutex", -1);
     return ovl__futex_wait(&futex, deadline);
 }
 
@@ -108,7 +127,9 @@ static int wait_for_word(pthread_mutex_t *mutex, unsigned tries, ovl_time deadli
  */
 static void mark_crowded(pthread_mutex_t *mutex)
 {
-    if (!is_special(mutex))
+    if (kind_of(mutex) & ROBUST)
+        __atomic_fetch_or(word_of(mutex), (int)FUTEX_WAITERS, __ATOMIC_RELAXED);
+    else if (!is_special(mutex))
         __atomic_store_n(word_of(mutex), CROWDED, __ATOMIC_RELAXED);
 }
 

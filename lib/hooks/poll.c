@@ -25,7 +25,7 @@ static int poll_until(struct pollfd *fds, nfds_t count, ovl_time deadline, const
         int ready = ovl__sys.ppoll(fds, count, &at_once, mask);
         if (ready || error == OVL_ETIMEDOUT || deadline <= ovl_now())
             return ready;
-        error = ovl__hook_wait_fds(fds, count, deadline, true);
+        error = ovl__hook_wait_masked(fds, count, deadline, mask);
         if (!wait_again(error))
             return -1;
     }
@@ -114,7 +114,7 @@ static int wait_selected(const struct selection *selection, ovl_time deadline)
         if (events)
             fds[count++] = (struct pollfd){.fd = fd, .events = events};
     }
-    int error = ovl__hook_wait_fds(fds, count, deadline, true);
+    int error = ovl__hook_wait_masked(fds, count, deadline, selection->mask);
     if (fds != few)
         free(fds);
     return error;
@@ -199,10 +199,12 @@ static int epoll_until(int epoll_fd, struct epoll_event *events, int count, ovl_
 {
     for (int error = 0;;) {
         int ready = ovl__sys.epoll_pwait(epoll_fd, events, count, 0, mask);
+        if (!ready && mask) /* without a wait that delivers no signal; this does */
+            ready = ovl__sys.ppoll(NULL, 0, &at_once, mask);
         if (ready || error == OVL_ETIMEDOUT || deadline <= ovl_now())
             return ready;
-        error = ovl__hook_wait_fds(&(struct pollfd){.fd = epoll_fd, .events = POLLIN}, 1, deadline,
-                                   true);
+        error = ovl__hook_wait_masked(&(struct pollfd){.fd = epoll_fd, .events = POLLIN}, 1,
+                                      deadline, mask);
         if (!wait_again(error))
             return -1;
     }

@@ -73,11 +73,7 @@ static int yielding_getaddrinfo(const char *node, const char *service, const str
     struct lookup *lookup = lookup_new(node, service, hints);
     if (!lookup)
         return EAI_MEMORY;
-    struct ovl__meter *meter = ovl__current->meter;
-    ovl_time began = meter ? ovl_now() : 0;
-    int error = ovl__offload(&lookup->offload);
-    if (meter)
-        ovl__meter_wait(meter, OVL_WAIT_NETWORK, began);
+    int error = ovl__hook_offload(&lookup->offload, OVL_WAIT_NETWORK);
     if (error) {
         ovl__fail(error);
         return EAI_SYSTEM;
@@ -105,187 +101,57 @@ OVL__HOOK int getaddrinfo(const char *restrict node, const char *restrict servic
     return yielding_getaddrinfo(node, service, hints, ret_list);
 }
 
-/* --- the older look-ups --- */
+/* --- the other way round --- */
 
-/*
- * Each is made whole by a helper thread, which is waited for: the answer lies in the caller's
- * memory, or in libc's. h_errno is the thread's, and is carried over.
- */
-struct host_call {
-    const void *name; /* or an address */
+/* Owns its arguments and what it finds, likewise. */
+struct reverse_lookup {
+    struct ovl__offload offload;
+    struct sockaddr_storage address;
     socklen_t length;
-    int family;
-    struct hostent *entry;
-    char *buffer;
-    size_t size;
-    struct hostent **ret_entry;
-    int *ret_error;
-    struct hostent *found;
-    int result;
-    int error;
-    int host_error;
-};
-
-static void run_host_call(struct host_call *call, void (*fn)(void *argument))
-{
-    ovl__hook_call_in_thread(fn, call, OVL_WAIT_NETWORK);
-    h_errno = call->host_error;
-    errno = call->error;
-}
-
-static void end_host_call(struct host_call *call)
-{
-    call->error = errno;
-    call->host_error = h_errno;
-}
-
-static void call_gethostbyname2(void *argument)
-{
-    struct host_call *call = argument;
-    call->found = ovl__sys.gethostbyname2(call->name, call->family);
-    end_host_call(call);
-}
-
-static void call_gethostbyname(void *argument)
-{
-    struct host_call *call = argument;
-    call->found = ovl__sys.gethostbyname(call->name);
-    end_host_call(call);
-}
-
-static void call_gethostbyaddr(void *argument)
-{
-    struct host_call *call = argument;
-    call->found = ovl__sys.gethostbyaddr(call->name, call->length, call->family);
-    end_host_call(call);
-}
-
-static void call_gethostbyname_r(void *argument)
-{
-    struct host_call *call = argument;
-    call->result = ovl__sys.gethostbyname_r(call->name, call->entry, call->buffer, call->size,
-                                            call->ret_entry, call->ret_error);
-    end_host_call(call);
-}
-
-static void call_gethostbyname2_r(void *argument)
-{
-    struct host_call *call = argument;
-    call->result = ovl__sys.gethostbyname2_r(call->name, call->family, call->entry, call->buffer,
-                                             call->size, call->ret_entry, call->ret_error);
-    end_host_call(call);
-}
-
-static void call_gethostbyaddr_r(void *argument)
-{
-    struct host_call *call = argument;
-    call->result =
-        ovl__sys.gethostbyaddr_r(call->name, call->length, call->family, call->entry, call->buffer,
-                                 call->size, call->ret_entry, call->ret_error);
-    end_host_call(call);
-}
-
-OVL__HOOK struct hostent *gethostbyname(const char *name)
-{
-    if (!ovl__in_task())
-        return ovl__sys.gethostbyname(name);
-    if (!ovl__current->coroutine)
-        return OVL__METERED(struct hostent *, -1, OVL_WAIT_NETWORK, ovl__sys.gethostbyname(name));
-    struct host_call call = {.name = name};
-    run_host_call(&call, call_gethostbyname);
-    return call.found;
-}
-
-OVL__HOOK struct hostent *gethostbyname2(const char *name, int family)
-{
-    if (!ovl__in_task())
-        return ovl__sys.gethostbyname2(name, family);
-    if (!ovl__current->coroutine)
-        return OVL__METERED(struct hostent *, -1, OVL_WAIT_NETWORK,
-                            ovl__sys.gethostbyname2(name, family));
-    struct host_call call = {.name = name, .family = family};
-    run_host_call(&call, call_gethostbyname2);
-    return call.found;
-}
-
-OVL__HOOK struct hostent *gethostbyaddr(const void *address, socklen_t length, int family)
-{
-    if (!ovl__in_task())
-        return ovl__sys.gethostbyaddr(address, length, family);
-    if (!ovl__current->coroutine)
-        return OVL__METERED(struct hostent *, -1, OVL_WAIT_NETWORK,
-                            ovl__sys.gethostbyaddr(address, length, family));
-    struct host_call call = {.name = address, .length = length, .family = family};
-    run_host_call(&call, call_gethostbyaddr);
-    return call.found;
-}
-
-OVL__HOOK int gethostbyname_r(const char *restrict name, struct hostent *restrict entry,
-                              char *restrict buffer, size_t size,
-                              struct hostent **restrict ret_entry, int *restrict ret_error)
-{
-    if (!ovl__in_task())
-        return ovl__sys.gethostbyname_r(name, entry, buffer, size, ret_entry, ret_error);
-    if (!ovl__current->coroutine)
-        return OVL__METERED(
-            int, -1, OVL_WAIT_NETWORK,
-            ovl__sys.gethostbyname_r(name, entry, buffer, size, ret_entry, ret_error));
-    struct host_call call = {name, 0, 0, entry, buffer, size, ret_entry, ret_error, NULL, 0, 0, 0};
-    run_host_call(&call, call_gethostbyname_r);
-    return call.result;
-}
-
-OVL__HOOK int gethostbyname2_r(const char *restrict name, int family,
-                               struct hostent *restrict entry, char *restrict buffer, size_t size,
-                               struct hostent **restrict ret_entry, int *restrict ret_error)
-{
-    if (!ovl__in_task())
-        return ovl__sys.gethostbyname2_r(name, family, entry, buffer, size, ret_entry, ret_error);
-    if (!ovl__current->coroutine)
-        return OVL__METERED(
-            int, -1, OVL_WAIT_NETWORK,
-            ovl__sys.gethostbyname2_r(name, family, entry, buffer, size, ret_entry, ret_error));
-    struct host_call call = {name,      0,         family, entry, buffer, size,
-                             ret_entry, ret_error, NULL,   0,     0,      0};
-    run_host_call(&call, call_gethostbyname2_r);
-    return call.result;
-}
-
-OVL__HOOK int gethostbyaddr_r(const void *restrict address, socklen_t length, int family,
-                              struct hostent *restrict entry, char *restrict buffer, size_t size,
-                              struct hostent **restrict ret_entry, int *restrict ret_error)
-{
-    if (!ovl__in_task())
-        return ovl__sys.gethostbyaddr_r(address, length, family, entry, buffer, size, ret_entry,
-                                        ret_error);
-    if (!ovl__current->coroutine)
-        return OVL__METERED(int, -1, OVL_WAIT_NETWORK,
-                            ovl__sys.gethostbyaddr_r(address, length, family, entry, buffer, size,
-                                                     ret_entry, ret_error));
-    struct host_call call = {address,   length,    family, entry, buffer, size,
-                             ret_entry, ret_error, NULL,   0,     0,      0};
-    run_host_call(&call, call_gethostbyaddr_r);
-    return call.result;
-}
-
-struct name_call {
-    const struct sockaddr *address;
-    socklen_t length;
-    char *node;
-    socklen_t node_size;
-    char *service;
+    char node[NI_MAXHOST];
+    char service[NI_MAXSERV];
+    socklen_t node_size; /* 0: it is not asked for */
     socklen_t service_size;
     int flags;
     int result;
     int error;
 };
 
-static void call_getnameinfo(void *argument)
+static void look_up_address(struct ovl__offload *offload)
 {
-    struct name_call *call = argument;
-    call->result = ovl__sys.getnameinfo(call->address, call->length, call->node, call->node_size,
-                                        call->service, call->service_size, call->flags);
-    call->error = errno;
+    struct reverse_lookup *lookup = ovl__of(offload, struct reverse_lookup, offload);
+    lookup->result = ovl__sys.getnameinfo((struct sockaddr *)&lookup->address, lookup->length,
+                                          lookup->node, lookup->node_size, lookup->service,
+                                          lookup->service_size, lookup->flags);
+    lookup->error = errno;
+}
+
+static void reverse_lookup_free(struct ovl__offload *offload)
+{
+    free(ovl__of(offload, struct reverse_lookup, offload));
+}
+
+static socklen_t size_within(const char *wanted, socklen_t size, size_t most)
+{
+    return !wanted ? 0 : size < most ? size : (socklen_t)most;
+}
+
+static int yielding_getnameinfo(struct reverse_lookup *lookup, char *node, char *service)
+{
+    int error = ovl__hook_offload(&lookup->offload, OVL_WAIT_NETWORK);
+    if (error) {
+        ovl__fail(error);
+        return EAI_SYSTEM;
+    }
+    int result = lookup->result;
+    if (!result && lookup->node_size)
+        memcpy(node, lookup->node, strlen(lookup->node) + 1);
+    if (!result && lookup->service_size)
+        memcpy(service, lookup->service, strlen(lookup->service) + 1);
+    if (result == EAI_SYSTEM)
+        errno = lookup->error;
+    free(lookup);
+    return result;
 }
 
 OVL__HOOK int getnameinfo(const struct sockaddr *restrict address, socklen_t length,
@@ -293,23 +159,20 @@ OVL__HOOK int getnameinfo(const struct sockaddr *restrict address, socklen_t len
                           socklen_t service_size, int flags)
 {
     bool by_number = flags & NI_NUMERICHOST && flags & NI_NUMERICSERV;
-    if (!ovl__in_task() || by_number)
+    if (!ovl__in_task() || by_number || length > sizeof(struct sockaddr_storage))
         return ovl__sys.getnameinfo(address, length, node, node_size, service, service_size, flags);
     if (!ovl__current->coroutine)
         return OVL__METERED(
             int, -1, OVL_WAIT_NETWORK,
             ovl__sys.getnameinfo(address, length, node, node_size, service, service_size, flags));
-    struct name_call call = {
-        .address = address,
-        .length = length,
-        .node = node,
-        .node_size = node_size,
-        .service = service,
-        .service_size = service_size,
-        .flags = flags,
-    };
-    ovl__hook_call_in_thread(call_getnameinfo, &call, OVL_WAIT_NETWORK);
-    if (call.result == EAI_SYSTEM)
-        errno = call.error;
-    return call.result;
+    struct reverse_lookup *lookup = ovl__zalloc(sizeof *lookup);
+    if (!lookup)
+        return EAI_MEMORY;
+    lookup->offload = (struct ovl__offload){.run = look_up_address, .free = reverse_lookup_free};
+    memcpy(&lookup->address, address, length);
+    lookup->length = length;
+    lookup->node_size = size_within(node, node_size, sizeof lookup->node);
+    lookup->service_size = size_within(service, service_size, sizeof lookup->service);
+    lookup->flags = flags;
+    return yielding_getnameinfo(lookup, node, service);
 }

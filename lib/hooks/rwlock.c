@@ -1,13 +1,12 @@
 /*
- * Locks for reading and writing, things done once, and barriers. The first are tried again and
- * again, with growing pauses: their words are libc's own affair.
+ * Locks for reading and writing. Their words are libc's own affair: a coroutine waits for one by
+ * its address, and tries again whenever it was unlocked.
  */
 #include "hooks/locks.h"
 
+#include "hooks/lot.h"
 #include "hooks/owner.h"
-#include "loop/futex.h"
-
-#include <stdint.h>
+#include "loop/loop.h"
 
 OVL__HOOK_FILE(rwlock);
 
@@ -27,13 +26,36 @@ static int try_write(pthread_rwlock_t *lock)
     return error;
 }
 
+/* One more try, and where that fails a wait until another is worth it. EBUSY; ETIMEDOUT. */
+static int try_or_wait(pthread_rwlock_t *lock, try_fn *try, ovl_time deadline)
+{
+    ovl_time end = deadline;
+    ovl_time glance = ovl_after(OVL__GLANCE_NS);
+    if (lock->__data.__shared && glance < end)
+        end = glance;
+    struct ovl__lot_wait wait;
+    ovl__lot_begin(&wait, lock);
+    int error = try(lock);
+    if (error == EBUSY) {
+        ovl__waits_for("rwlock", -1);
+        if (ovl__lot_wait(&wait, end, false) && end == deadline)
+            error = ETIMEDOUT;
+    }
+    ovl__lot_end(&wait);
+    return error;
+}
+
 static int try_until(pthread_rwlock_t *lock, try_fn *try, ovl_time deadline)
 {
+    struct ovl__lock_wait wait;
+    if (!ovl__lock_wait_begin(&wait, lock))
+        return EDEADLK;
     struct ovl__meter *meter = ovl__current->meter;
     ovl_time began = meter ? ovl_now() : 0;
     int error = EBUSY;
-    for (unsigned tries = 0; error == EBUSY; tries++)
-        error = ovl__pause(tries, deadline) ? ETIMEDOUT : try(lock);
+    while (error == EBUSY)
+        error = try_or_wait(lock, try, deadline);
+    ovl__lock_wait_end(&wait);
     if (meter)
         ovl__meter_wait(meter, OVL_WAIT_LOCK, began);
     return error;
@@ -111,67 +133,8 @@ OVL__HOOK int pthread_rwlock_unlock(pthread_rwlock_t *lock)
 {
     if (ovl__in_coroutine() && ovl__owner_of(lock) == ovl__current->coroutine)
         ovl__owner_forget(lock);
-    return ovl__sys.pthread_rwlock_unlock(lock);
-}
-
-/* --- once --- */
-
-/* The states of a control word: part of libc's binary interface. */
-#define UNDER_WAY 1
-#define DONE      2
-
-/* How long to wait for one whom the notes do not know: it may be gone, in a child of fork. */
-#define STRANGER_NS (100 * OVL_MILLISECOND)
-
-/*
- * A coroutine that does it may give way in the middle of it: another one of its loop, in libc's own
- * wait for it, would stop the loop, and with it the first.
- */
-static void wait_while_under_way(pthread_once_t *control)
-{
-    ovl_time deadline = ovl__owner_of(control) ? OVL_FOREVER : ovl_after(STRANGER_NS);
-    for (int error = 0; !error;) {
-        int state = __atomic_load_n(control, __ATOMIC_ACQUIRE);
-        if (state & DONE || !(state & UNDER_WAY))
-            return;
-        struct ovl__futex futex = {.word = (uint32_t *)control, .value = (uint32_t)state};
-        error = ovl__futex_wait(&futex, deadline);
-    }
-}
-
-OVL__HOOK int pthread_once(pthread_once_t *control, void (*fn)(void))
-{
-    if (!ovl__in_coroutine() || __atomic_load_n(control, __ATOMIC_ACQUIRE) & DONE)
-        return ovl__sys.pthread_once(control, fn);
-    int before = errno;
-    wait_while_under_way(control);
-    errno = before;
-    ovl__owner_note(control);
-    int error = ovl__sys.pthread_once(control, fn);
-    ovl__owner_forget(control);
+    int error = ovl__sys.pthread_rwlock_unlock(lock);
+    if (ovl__lot_anybody())
+        ovl__lot_wake(lock, true);
     return error;
-}
-
-/* --- barriers --- */
-
-struct barrier_call {
-    pthread_barrier_t *barrier;
-    int result;
-};
-
-static void call_barrier(void *argument)
-{
-    struct barrier_call *call = argument;
-    call->result = ovl__sys.pthread_barrier_wait(call->barrier);
-}
-
-OVL__HOOK int pthread_barrier_wait(pthread_barrier_t *barrier)
-{
-    if (!ovl__in_task())
-        return ovl__sys.pthread_barrier_wait(barrier);
-    if (!ovl__current->coroutine)
-        return OVL__METERED(int, -1, OVL_WAIT_LOCK, ovl__sys.pthread_barrier_wait(barrier));
-    struct barrier_call call = {.barrier = barrier};
-    ovl__hook_call_in_thread(call_barrier, &call, OVL_WAIT_LOCK);
-    return call.result;
 }

@@ -5,6 +5,8 @@
 #include "hooks/locks.h"
 
 #include "loop/futex.h"
+#include "loop/interrupt.h"
+#include "loop/loop.h"
 
 #include <stdint.h>
 
@@ -35,6 +37,7 @@ static int wait_for_post(sem_t *semaphore, ovl_time deadline)
     struct libc_semaphore *inner = (struct libc_semaphore *)(void *)semaphore;
     struct ovl__futex futex = futex_of(semaphore);
     __atomic_fetch_add(&inner->data, ONE_WAITER, __ATOMIC_SEQ_CST);
+    ovl__waits_for("semaphore", -1);
     int error = ovl__futex_wait_or_cancel(&futex, deadline);
     __atomic_fetch_sub(&inner->data, ONE_WAITER, __ATOMIC_SEQ_CST);
     return error;
@@ -44,9 +47,12 @@ static int wait_until(sem_t *semaphore, ovl_time deadline)
 {
     struct ovl__meter *meter = ovl__current->meter;
     ovl_time began = meter ? ovl_now() : 0;
+    struct ovl__interruptible interruptible;
+    ovl__interruptible_begin(&interruptible, false);
     int error = 0;
     while (!error && ovl__sys.sem_trywait(semaphore))
         error = wait_for_post(semaphore, deadline);
+    ovl__interruptible_end(&interruptible);
     if (meter)
         ovl__meter_wait(meter, OVL_WAIT_LOCK, began);
     return error;

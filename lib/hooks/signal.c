@@ -9,6 +9,7 @@
 #include "loop/loop.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/signalfd.h>
 
 OVL__HOOK_FILE(signal);
@@ -125,6 +126,63 @@ OVL__HOOK int pause(void)
     struct pollfd none;
     ovl__fail(ovl__hook_wait_fds(&none, 0, OVL_FOREVER, true));
     return -1;
+}
+
+/* A descriptor that tells of signals which the thread blocks and the mask does not; -1: of none. */
+static int watch_masked(const sigset_t *mask)
+{
+    sigset_t set;
+    bool any = false;
+    pthread_sigmask(SIG_SETMASK, NULL, &set);
+    for (int number = 1; number < NSIG; number++) {
+        if (sigismember(mask, number) == 1)
+            sigdelset(&set, number);
+        else if (sigismember(&set, number) == 1)
+            any = true;
+    }
+    return any ? signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
+}
+
+static int wait_with(const struct pollfd *fds, nfds_t count, int signals, ovl_time deadline)
+{
+    struct pollfd few[16];
+    struct pollfd *all = few;
+    if (count >= sizeof few / sizeof *few)
+        all = ovl__sys.malloc((count + 1) * sizeof *all);
+    if (!all)
+        return -ENOMEM;
+    for (nfds_t i = 0; i < count; i++)
+        all[i] = fds[i];
+    all[count] = (struct pollfd){.fd = signals, .events = POLLIN};
+    int error = ovl__hook_wait_fds(all, count + 1, deadline, true);
+    if (all != few)
+        free(all);
+    return error;
+}
+
+int ovl__hook_wait_masked(struct pollfd *fds, nfds_t count, ovl_time deadline, const sigset_t *mask)
+{
+    int signals = mask ? watch_masked(mask) : -1;
+    if (signals < 0)
+        return ovl__hook_wait_fds(fds, count, deadline, true);
+    int error = wait_with(fds, count, signals, deadline);
+    ovl__loop_forget_fd(signals);
+    ovl__sys.close(signals);
+    return error;
+}
+
+OVL__HOOK int sigsuspend(const sigset_t *mask)
+{
+    if (!ovl__in_task())
+        return ovl__sys.sigsuspend(mask);
+    if (!ovl__current->coroutine)
+        return OVL__METERED(int, -1, OVL_WAIT_OTHER, ovl__sys.sigsuspend(mask));
+    static const struct timespec at_once;
+    struct pollfd none;
+    int error = 0;
+    while (!error && !ovl__sys.ppoll(NULL, 0, &at_once, mask))
+        error = ovl__hook_wait_masked(&none, 0, OVL_FOREVER, mask);
+    return error ? ovl__fail(error) : -1;
 }
 
 /* A signal that is pending for the thread is an event of a signalfd; it is taken by the real call.

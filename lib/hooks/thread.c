@@ -1,6 +1,8 @@
 /* Waiting for other threads: a library with threads of its own must not stop the loop. */
 #include "hooks/hooks.h"
 
+#include "loop/offload.h"
+
 OVL__HOOK_FILE(thread);
 
 /*
@@ -21,7 +23,7 @@ struct join_call {
     int result;
 };
 
-static void call_join(void *argument)
+OVL__BREAKABLE static void call_join(void *argument)
 {
     struct join_call *call = argument;
     if (call->deadline)
@@ -29,6 +31,20 @@ static void call_join(void *argument)
                                                      call->deadline);
     else
         call->result = ovl__sys.pthread_join(call->thread, call->ret_value);
+}
+
+/* Where the wait is called off, the thread that was to be joined still is to be. */
+static int yielding_join(struct join_call *call)
+{
+    int before = errno;
+    void *unused;
+    if (!call->ret_value)
+        call->ret_value = &unused;
+    call->result = pthread_tryjoin_np(call->thread, call->ret_value);
+    if (call->result == EBUSY && !ovl__hook_call_breakable(call_join, call, OVL_WAIT_LOCK, false))
+        call->result = errno;
+    errno = before;
+    return call->result;
 }
 
 /* A thread that joins itself is told so, and only it can be. */
@@ -43,9 +59,7 @@ OVL__HOOK int pthread_join(pthread_t thread, void **ret_value)
         return ovl__sys.pthread_join(thread, ret_value);
     if (must_block(thread))
         return OVL__METERED(int, -1, OVL_WAIT_LOCK, ovl__sys.pthread_join(thread, ret_value));
-    struct join_call call = {.thread = thread, .ret_value = ret_value};
-    ovl__hook_call_in_thread(call_join, &call, OVL_WAIT_LOCK);
-    return call.result;
+    return yielding_join(&(struct join_call){.thread = thread, .ret_value = ret_value});
 }
 
 OVL__HOOK int pthread_clockjoin_np(pthread_t thread, void **ret_value, clockid_t clock,
@@ -56,14 +70,12 @@ OVL__HOOK int pthread_clockjoin_np(pthread_t thread, void **ret_value, clockid_t
     if (must_block(thread))
         return OVL__METERED(int, -1, OVL_WAIT_LOCK,
                             ovl__sys.pthread_clockjoin_np(thread, ret_value, clock, deadline));
-    struct join_call call = {
+    return yielding_join(&(struct join_call){
         .thread = thread,
         .ret_value = ret_value,
         .clock = clock,
         .deadline = deadline,
-    };
-    ovl__hook_call_in_thread(call_join, &call, OVL_WAIT_LOCK);
-    return call.result;
+    });
 }
 
 OVL__HOOK int pthread_timedjoin_np(pthread_t thread, void **ret_value,

@@ -1,5 +1,6 @@
 #include "base/memory.h"
 #include "base/system.h"
+#include "loop/loop.h"
 #include "loop/park.h"
 
 #include <errno.h>
@@ -80,8 +81,10 @@ int ovl_channel_send(struct ovl_channel *channel, const void *item, ovl_time dea
 {
     pthread_mutex_lock(&channel->mutex);
     int done, error = 0;
-    while (!(done = try_send(channel, item)) && !error)
+    while (!(done = try_send(channel, item)) && !error) {
+        ovl__waits_for("room in a channel", -1);
         error = ovl__wait_or_cancel(&channel->senders, &channel->mutex, deadline);
+    }
     pthread_mutex_unlock(&channel->mutex);
     return done < 0 ? done : done ? 0 : error;
 }
@@ -90,8 +93,10 @@ int ovl_channel_receive(struct ovl_channel *channel, void *ret_item, ovl_time de
 {
     pthread_mutex_lock(&channel->mutex);
     int done, error = 0;
-    while (!(done = try_receive(channel, ret_item)) && !error)
+    while (!(done = try_receive(channel, ret_item)) && !error) {
+        ovl__waits_for("channel", -1);
         error = ovl__wait_or_cancel(&channel->receivers, &channel->mutex, deadline);
+    }
     pthread_mutex_unlock(&channel->mutex);
     return done < 0 ? done : done ? 0 : error;
 }
@@ -159,6 +164,7 @@ static int select_with(const struct ovl_select *cases, size_t count, struct ovl_
     int done, error = 0;
     while (!(done = try_cases(cases, count, ret_index)) && !error) {
         size_t woken;
+        ovl__waits_for("channels", -1);
         error = ovl__wait_any(waits, count, deadline, &woken);
         /* What woke it may be done by an earlier case instead: then others may want to know of it.
          */

@@ -153,6 +153,13 @@ void ovl__loop_forget_fd(int fd)
     }
 }
 
+void ovl__loop_forget_range(unsigned first, unsigned last)
+{
+    size_t end = ovl__here ? ovl__here->fd_table_count * FD_TABLE : 0;
+    for (size_t fd = first; fd < end && fd <= last; fd++)
+        ovl__loop_forget_fd((int)fd);
+}
+
 /* poll's events are epoll's, number for number. */
 _Static_assert(POLLIN == EPOLLIN && POLLPRI == EPOLLPRI && POLLOUT == EPOLLOUT &&
                    POLLRDHUP == EPOLLRDHUP && POLLERR == EPOLLERR && POLLHUP == EPOLLHUP &&

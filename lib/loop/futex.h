@@ -25,7 +25,7 @@ struct ovl__futex {
  */
 int ovl__futex_wait(const struct ovl__futex *futex, ovl_time deadline);
 
-/* The same, and OVL_ECANCELED as soon as a scope that the coroutine is in is cancelled. */
+/* The same, and OVL_ECANCELED or -EINTR as ovl__suspend. */
 int ovl__futex_wait_or_cancel(const struct ovl__futex *futex, ovl_time deadline);
 
 /*

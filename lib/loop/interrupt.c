@@ -30,13 +30,20 @@ void ovl__interruptible_begin(struct ovl__interruptible *wait, bool by_all)
     wait->coroutine = ovl__current->coroutine;
     wait->by_all = by_all;
     wait->before = count_for(wait);
+    wait->coroutine->interruptible = wait;
     ovl__list_append(&waits, &wait->link);
+}
+
+bool ovl__interrupted(const struct ovl__interruptible *wait)
+{
+    return count_for(wait) != wait->before;
 }
 
 bool ovl__interruptible_end(struct ovl__interruptible *wait)
 {
     ovl__list_remove(&wait->link);
-    return count_for(wait) != wait->before;
+    wait->coroutine->interruptible = NULL;
+    return ovl__interrupted(wait);
 }
 
 void ovl__interrupt_waits(void)
@@ -46,7 +53,7 @@ void ovl__interrupt_waits(void)
     seen = ovl__signals.all;
     for (struct ovl__link *link = waits.next; link != &waits; link = link->next) {
         struct ovl__interruptible *wait = ovl__of(link, struct ovl__interruptible, link);
-        if (count_for(wait) != wait->before)
+        if (ovl__interrupted(wait))
             ovl__resume(wait->coroutine);
     }
 }

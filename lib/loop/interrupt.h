@@ -22,7 +22,10 @@ extern _Thread_local struct ovl__signals ovl__signals;
 /* For a handler, before it does anything else. */
 void ovl__signal_came(bool restarts);
 
-/* A wait that signals interrupt, on the stack of the coroutine that waits. */
+/*
+ * A wait that signals interrupt, on the stack of the coroutine that waits. Whatever of ovl__suspend
+ * and what stands on it the coroutine calls in between then fails with -EINTR.
+ */
 struct ovl__interruptible {
     struct ovl__link link;
     struct ovl__coroutine *coroutine;
@@ -31,6 +34,9 @@ struct ovl__interruptible {
 };
 
 void ovl__interruptible_begin(struct ovl__interruptible *wait, bool by_all);
+
+/* Whether a handler has come since it began. */
+bool ovl__interrupted(const struct ovl__interruptible *wait);
 
 /* Whether it was interrupted. */
 bool ovl__interruptible_end(struct ovl__interruptible *wait);

@@ -1,4 +1,5 @@
 #include "base/memory.h"
+#include "loop/loop.h"
 #include "loop/park.h"
 
 #include <errno.h>
@@ -29,22 +30,24 @@ static void sign_release(struct sign *sign)
 
 struct ovl_semaphore {
     struct sign sign;
+    const char *kind; /* what it is to whoever asks what a coroutine waits for */
     unsigned permits;
 };
 
-static struct ovl_semaphore *semaphore_new(unsigned permits)
+static struct ovl_semaphore *semaphore_new(const char *kind, unsigned permits)
 {
     struct ovl_semaphore *semaphore = ovl__zalloc(sizeof *semaphore);
     if (!semaphore)
         return NULL;
     sign_init(&semaphore->sign);
+    semaphore->kind = kind;
     semaphore->permits = permits;
     return semaphore;
 }
 
 int ovl_semaphore_open(unsigned permits, struct ovl_semaphore **ret_semaphore)
 {
-    struct ovl_semaphore *semaphore = semaphore_new(permits);
+    struct ovl_semaphore *semaphore = semaphore_new("semaphore", permits);
     if (!semaphore)
         return -ENOMEM;
     *ret_semaphore = semaphore;
@@ -67,10 +70,12 @@ static int take(struct ovl_semaphore *semaphore, ovl_time deadline, wait_fn *wai
     struct sign *sign = &semaphore->sign;
     int error = 0;
     pthread_mutex_lock(&sign->mutex);
-    if (semaphore->permits)
+    if (semaphore->permits) {
         semaphore->permits--;
-    else
+    } else {
+        ovl__waits_for(semaphore->kind, -1);
         error = wait(&sign->waiters, &sign->mutex, deadline);
+    }
     pthread_mutex_unlock(&sign->mutex);
     return error;
 }
@@ -97,7 +102,7 @@ struct ovl_mutex {
 
 int ovl_mutex_open(struct ovl_mutex **ret_mutex)
 {
-    struct ovl_semaphore *semaphore = semaphore_new(1);
+    struct ovl_semaphore *semaphore = semaphore_new("mutex", 1);
     if (!semaphore)
         return -ENOMEM;
     *ret_mutex = ovl__of(semaphore, struct ovl_mutex, semaphore);
@@ -150,6 +155,7 @@ int ovl_condition_wait(struct ovl_condition *condition, struct ovl_mutex *mutex,
     struct sign *sign = &condition->sign;
     pthread_mutex_lock(&sign->mutex);
     ovl_mutex_unlock(mutex);
+    ovl__waits_for("condition", -1);
     int error = ovl__wait_or_cancel(&sign->waiters, &sign->mutex, deadline);
     pthread_mutex_unlock(&sign->mutex);
     take(&mutex->semaphore, OVL_FOREVER, ovl__wait); /* whatever happened, it is held again */
@@ -200,8 +206,10 @@ int ovl_event_wait(struct ovl_event *event, ovl_time deadline)
     struct sign *sign = &event->sign;
     int error = 0;
     pthread_mutex_lock(&sign->mutex);
-    if (!event->set)
+    if (!event->set) {
+        ovl__waits_for("event", -1);
         error = ovl__wait_or_cancel(&sign->waiters, &sign->mutex, deadline);
+    }
     pthread_mutex_unlock(&sign->mutex);
     return error;
 }
@@ -246,8 +254,10 @@ static int claim_once(struct ovl_once *once, ovl_time deadline, bool *ret_mine)
     pthread_mutex_lock(&onces.mutex);
     if (!onces.waiters.waiters.next)
         ovl__wait_list_init(&onces.waiters);
-    while (!error && once->state == UNDER_WAY)
+    while (!error && once->state == UNDER_WAY) {
+        ovl__waits_for("once", -1);
         error = ovl__wait_or_cancel(&onces.waiters, &onces.mutex, deadline);
+    }
     *ret_mine = !error && once->state == NOT_DONE;
     if (*ret_mine)
         once->state = UNDER_WAY;

@@ -69,7 +69,8 @@ int ovl__join(struct ovl__coroutine *coroutine);
 
 /*
  * Notes what the calling coroutine is about to be suspended for, and the descriptor or -1, for
- * those who ask where it waits. Without it, the next suspension is a sleep. `kind` is a constant.
+ * those who ask where it waits; in a thread it does nothing. Without it, the next suspension is a
+ * sleep, and the next wait in a list (park.h) one for a lock. `kind` is a constant.
  */
 void ovl__waits_for(const char *kind, int fd);
 
@@ -81,7 +82,8 @@ int ovl__suspend_shielded(ovl_time deadline);
 
 /*
  * The same, and fails with OVL_ECANCELED as soon as a scope that the coroutine is in is cancelled,
- * for whatever reason: at once where one was before.
+ * for whatever reason: at once where one was before; and with -EINTR where the coroutine has begun
+ * a wait that signals interrupt (interrupt.h), and one came.
  */
 int ovl__suspend(ovl_time deadline);
 
@@ -103,5 +105,6 @@ int ovl__wait_fd(int fd, short events, ovl_time deadline);
 
 /* Call before closing a descriptor: whoever waits for it in this thread's loop gets -EBADF. */
 void ovl__loop_forget_fd(int fd);
+void ovl__loop_forget_range(unsigned first, unsigned last);
 
 #endif

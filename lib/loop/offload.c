@@ -79,16 +79,15 @@ static void *help(void *unused)
 }
 
 /* Helpers take no signals: those are for the program's own threads. */
-static bool start_thread(void)
+static bool start_thread(void *(*fn)(void *argument), void *argument, pthread_t *ret_thread)
 {
-    pthread_t thread;
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = !ovl__sys.pthread_create(&thread, NULL, help, NULL);
+    bool started = !ovl__sys.pthread_create(ret_thread, NULL, fn, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (started)
-        pthread_detach(thread);
+        pthread_detach(*ret_thread);
     return started;
 }
 
@@ -96,7 +95,8 @@ static bool find_helper(void)
 {
     if (ovl__wake_one(&pool.idle))
         return true;
-    if (pool.threads < THREADS_MAX && start_thread())
+    pthread_t thread;
+    if (pool.threads < THREADS_MAX && start_thread(help, NULL, &thread))
         pool.threads++;
     return pool.threads > 0;
 }
@@ -116,8 +116,10 @@ static int offload(struct ovl__offload *call, wait_fn *wait)
     ovl__list_append(&pool.calls, &call->link);
     int error = 0;
     ovl__loop_outside(1);
-    while (!call->done && !error)
+    while (!call->done && !error) {
+        ovl__waits_for("helper thread", -1);
         error = wait(&call->waiter, &pool.lock, OVL_FOREVER);
+    }
     ovl__loop_outside(-1);
     call->abandoned = !call->done;
     error = call->abandoned ? error : 0;
@@ -147,4 +149,63 @@ void ovl__call_in_thread(void (*fn)(void *argument), void *argument)
 {
     struct plain_call call = {.offload = {.run = run_plain}, .fn = fn, .argument = argument};
     offload(&call.offload, ovl__wait);
+}
+
+/* --- calls that can be broken off --- */
+
+/* Lies on the stack that waits for it; guarded by the pool's lock. */
+struct breakable {
+    void (*fn)(void *argument);
+    void *argument;
+    struct ovl__wait_list waiter;
+    bool has_returned;
+    bool over; /* its thread touches nothing any more */
+};
+
+static void end_breakable(void *argument)
+{
+    struct breakable *call = argument;
+    lock_pool();
+    call->over = true;
+    ovl__wake_all(&call->waiter);
+    unlock_pool();
+}
+
+OVL__BREAKABLE static void *run_breakable(void *argument)
+{
+    struct breakable *call = argument;
+    pthread_cleanup_push(end_breakable, call);
+    call->fn(call->argument);
+    /* From here on it has to come to its end. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    call->has_returned = true;
+    pthread_cleanup_pop(1);
+    return NULL;
+}
+
+int ovl__call_breakable(void (*fn)(void *argument), void *argument)
+{
+    struct breakable call = {.fn = fn, .argument = argument};
+    ovl__wait_list_init(&call.waiter);
+    pthread_t thread;
+    lock_pool();
+    prepare_pool();
+    if (!start_thread(run_breakable, &call, &thread)) {
+        unlock_pool();
+        fn(argument);
+        return 0;
+    }
+    int error = 0;
+    ovl__loop_outside(1);
+    while (!call.over && !error) {
+        ovl__waits_for("helper thread", -1);
+        error = ovl__wait_or_cancel(&call.waiter, &pool.lock, OVL_FOREVER);
+    }
+    if (!call.over)
+        pthread_cancel(thread); /* which is there still: its end takes the lock */
+    while (!call.over)
+        ovl__wait(&call.waiter, &pool.lock, OVL_FOREVER);
+    ovl__loop_outside(-1);
+    unlock_pool();
+    return call.has_returned ? 0 : error;
 }

@@ -103,10 +103,11 @@ static int sleep_until_woken(struct waiter *waiter, ovl_time deadline)
 /* 0 once woken, or why the coroutine is to wait no longer. */
 static int suspend_until_woken(struct waiter *waiter, ovl_time deadline, suspend_fn *suspend)
 {
+    const char *kind = waiter->coroutine->waiting.kind;
     waiter->suspended = true;
     int error = 0;
     while (!error && !atomic_load_explicit(&waiter->woken, memory_order_relaxed)) {
-        ovl__waits_for("lock", -1);
+        ovl__waits_for(kind ? kind : "lock", -1);
         error = suspend(deadline);
     }
     waiter->suspended = false;

@@ -28,8 +28,8 @@ void ovl__wait_list_init(struct ovl__wait_list *list);
 int ovl__wait(struct ovl__wait_list *list, pthread_mutex_t *mutex, ovl_time deadline);
 
 /*
- * The same, and OVL_ECANCELED as soon as a scope that the coroutine is in is cancelled. A wake that
- * came before counts: then it is 0.
+ * The same, and OVL_ECANCELED as soon as a scope that the coroutine is in is cancelled, or -EINTR
+ * as ovl__suspend. A wake that came before counts: then it is 0.
  */
 int ovl__wait_or_cancel(struct ovl__wait_list *list, pthread_mutex_t *mutex, ovl_time deadline);
 

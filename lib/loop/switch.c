@@ -2,6 +2,7 @@
 #include "coroutine/coroutine.h"
 #include "ledger/meter.h"
 #include "loop/inside.h"
+#include "loop/interrupt.h"
 #include "loop/scope.h"
 
 #include <errno.h>
@@ -111,9 +112,11 @@ static void expire(struct ovl__timer *timer)
 
 void ovl__waits_for(const char *kind, int fd)
 {
-    struct ovl__waiting *waiting = &ovl__current->coroutine->waiting;
-    waiting->kind = kind;
-    waiting->fd = fd;
+    struct ovl__coroutine *self = ovl__current ? ovl__current->coroutine : NULL;
+    if (!self)
+        return;
+    self->waiting.kind = kind;
+    self->waiting.fd = fd;
 }
 
 int ovl__suspend_shielded(ovl_time deadline)
@@ -142,7 +145,9 @@ int ovl__suspend(ovl_time deadline)
     self->is_interruptible = true;
     int error = ovl__suspend_shielded(deadline);
     self->is_interruptible = false;
-    return ovl__scope_reason(self->scope) ? OVL_ECANCELED : error;
+    if (ovl__scope_reason(self->scope))
+        return OVL_ECANCELED;
+    return self->interruptible && ovl__interrupted(self->interruptible) ? -EINTR : error;
 }
 
 void ovl__interrupt(struct ovl__coroutine *coroutine)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -181,15 +182,102 @@ static void waits_for_children_are_interrupted(struct record *record)
     install(record, 0);
     struct signaller signaller = {.thread = pthread_self(), .fd = -1};
     struct later later;
-    later_begin(&later, record, send_signal, &signaller);
-    CALL(record, waitpid(child, &status, 0));
-    signaller_end(&signaller, &later);
+    for (int way = 0; way < 3; way++) {
+        atomic_store(&signaller.over, false);
+        later_begin(&later, record, send_signal, &signaller);
+        if (way == 0)
+            CALL(record, waitpid(child, &status, 0));
+        else if (way == 1)
+            CALL(record, waitpid(-1, &status, 0));
+        else
+            CALL(record, waitid(P_ALL, 0, NULL, WEXITED));
+        signaller_end(&signaller, &later);
+    }
     install(record, SA_RESTART);
     signaller.fd = fds[1];
     later_begin(&later, record, send_signal, &signaller);
-    FACT(record, waitpid(child, &status, 0) == child);
+    FACT(record, waitpid(-1, &status, 0) == child);
     signaller_end(&signaller, &later);
     restore(record);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void post(void *semaphore)
+{
+    sem_post(semaphore);
+}
+
+static void waits_for_semaphores_are_interrupted(struct record *record)
+{
+    sem_t semaphore;
+    struct timespec end;
+    sem_init(&semaphore, 0, 0);
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += 60;
+    install(record, 0);
+    struct signaller signaller = {.thread = pthread_self(), .fd = -1};
+    struct later later;
+    later_begin(&later, record, send_signal, &signaller);
+    CALL(record, sem_wait(&semaphore));
+    signaller_end(&signaller, &later);
+    atomic_store(&signaller.over, false);
+    later_begin(&later, record, send_signal, &signaller);
+    CALL(record, sem_timedwait(&semaphore, &end));
+    signaller_end(&signaller, &later);
+    /* A post counts, whatever else comes. */
+    later_begin(&later, record, post, &semaphore);
+    CALL(record, sem_wait(&semaphore));
+    later_end(&later);
+    restore(record);
+    sem_destroy(&semaphore);
+}
+
+/* A signal that the thread holds back, and the call's own mask lets through. */
+static void masks_let_signals_through(struct record *record)
+{
+    sigset_t held, none, before;
+    int fds[2];
+    sigemptyset(&none);
+    sigemptyset(&held);
+    sigaddset(&held, SIGUSR1);
+    NEED(record, pipe2(fds, O_CLOEXEC) == 0);
+    struct pollfd wanted = {.fd = fds[0], .events = POLLIN};
+    struct epoll_event event = {.events = EPOLLIN};
+    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    NEED(record, epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fds[0], &event) == 0);
+    install(record, SA_RESTART);
+    pthread_sigmask(SIG_BLOCK, &held, &before);
+    for (int way = 0; way < 5; way++) {
+        fd_set reads;
+        FD_ZERO(&reads);
+        FD_SET(fds[0], &reads);
+        int seen = atomic_load(&came);
+        struct signaller signaller = {.thread = pthread_self(), .fd = -1};
+        struct later later;
+        later_begin(&later, record, send_signal, &signaller);
+        if (way == 0)
+            CALL(record, ppoll(&wanted, 1, NULL, &none));
+        else if (way == 1)
+            CALL(record, pselect(fds[0] + 1, &reads, NULL, NULL, NULL, &none));
+        else if (way == 2)
+            CALL(record, epoll_pwait(epoll_fd, &event, 1, -1, &none));
+        else if (way == 3)
+            CALL(record, sigsuspend(&none));
+        else
+            CALL(record, ppoll(NULL, 0, NULL, &none));
+        FACT(record, atomic_load(&came) > seen);
+        signaller_end(&signaller, &later);
+        /* One that came too late is not for the next call. */
+        sigtimedwait(&held, NULL, &(struct timespec){0});
+    }
+    /* With the mask that the thread has, nothing comes. */
+    raise(SIGUSR1);
+    struct timespec length = {.tv_nsec = 20 * MS};
+    CALL(record, ppoll(&wanted, 1, &length, &held));
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    restore(record);
+    close(epoll_fd);
     close(fds[0]);
     close(fds[1]);
 }
@@ -286,6 +374,8 @@ const struct hook_case CASES_SIGNALS[] = {
     CASE(some_calls_are_always_interrupted),
     CASE(waits_for_children_are_interrupted),
     CASE(waits_for_file_locks_are_interrupted),
+    CASE(waits_for_semaphores_are_interrupted),
+    CASE(masks_let_signals_through),
     CASE(handlers_are_told),
 #endif
     CASE(signals_are_waited_for),

@@ -85,16 +85,19 @@ static int wait_for_fd(struct ovl_task *task, struct ovl_bytes item)
 static int close_when_waited_for(struct ovl_task *task, struct ovl_bytes item)
 {
     (void)task;
-    (void)item;
+    bool as_range = *(const int *)item.data;
     while (atomic_load(&board->number[0]) == 0)
         let_others_run();
     let_others_run();
+    if (as_range)
+        return close_range((unsigned)fds[0], (unsigned)fds[0], 0) ? -errno : 0;
     return close(fds[0]) ? -errno : 0;
 }
 
 static void close_ends_another_s_wait(void)
 {
-    for (enum way way = READS; way < WAYS; way++) {
+    for (unsigned number = 0; number < 2 * WAYS; number++) {
+        enum way way = number % WAYS;
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
         if (way == ACCEPTS) {
             close(fds[0]);
@@ -106,7 +109,7 @@ static void close_ends_another_s_wait(void)
         atomic_store(&board->number[0], 0);
         set_up(3);
         struct ovl_future *waiting = submit(wait_for_fd, way);
-        expect_error(submit(close_when_waited_for, 0), 0);
+        expect_error(submit(close_when_waited_for, number >= WAYS), 0);
         expect_error(waiting, -EBADF);
         tear_down();
         close(fds[1]);

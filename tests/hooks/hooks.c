@@ -122,6 +122,7 @@ static const struct pair lists[] = {
     {cases_plain, cases_fortified},
     {cases_files_plain, cases_files_fortified},
     {cases_locks_plain, cases_locks_fortified},
+    {cases_queues_plain, cases_queues_fortified},
     {cases_signals_plain, cases_signals_fortified},
 };
 

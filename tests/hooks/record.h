@@ -88,6 +88,8 @@ extern const struct hook_case cases_files_plain[];
 extern const struct hook_case cases_files_fortified[];
 extern const struct hook_case cases_locks_plain[];
 extern const struct hook_case cases_locks_fortified[];
+extern const struct hook_case cases_queues_plain[];
+extern const struct hook_case cases_queues_fortified[];
 extern const struct hook_case cases_signals_plain[];
 extern const struct hook_case cases_signals_fortified[];
 

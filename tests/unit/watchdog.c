@@ -224,7 +224,7 @@ static int dump_some(void *argument)
     assert_true(part_has(reader, wanted));
     assert_true(part_has(reader, " wait_for_byte"));
     assert_non_null(strstr(dump_text, "waits for sleep, for 0."));
-    assert_non_null(strstr(dump_text, "waits for lock, for 0."));
+    assert_non_null(strstr(dump_text, "waits for event, for 0."));
     assert_non_null(strstr(dump_text, " wait_for_event"));
     assert_non_null(strstr(dump_text, "has not begun"));
     char *self = strstr(dump_text, ": runs\n");
