@@ -54,7 +54,10 @@ struct ovl_options {
                           is counted in the ledger; 0: OVL_STALL_NS; OVL_FOREVER: nobody looks */
     ovl_stall_fn *stalled; /* is told of it: see overlap/watchdog.h; NULL: it is only counted */
     void *stall_context;
-    bool isolated; /* auto: a task that crashes is to fail alone: processes */
+    bool isolated;  /* auto: a task that crashes is to fail alone: processes */
+    unsigned loops; /* async: event loops, each in a thread of its own, among which the workers are
+                       shared out; a task stays in the loop that it begins in, and tasks of
+                       different loops run at the same time. 0: one; more than workers: as many */
 };
 
 /*
@@ -64,6 +67,9 @@ struct ovl_options {
 #define OVL_WORKERS_MAX    4096
 #define OVL_COROUTINES_MAX 1000000
 
+/* More loops than this are refused with -EINVAL. */
+#define OVL_LOOPS_MAX 1024
+
 /*
  * Opens a model.
  *
@@ -72,9 +78,9 @@ struct ovl_options {
  *
  * Ownership: ovl_executor_close ends it. Options are copied; the ledger and the session context
  * must outlive the executor. On failure *ret_executor is untouched. Threads: any. Errors:
- * OVL_EMODEL, -EINVAL (too many workers), -ENOMEM, -EAGAIN (no thread or process to be had),
- *   -EMFILE and -ENFILE; under `cluster` OVL_EPLUGIN, OVL_EALONE (ovl_cluster_problem tells more),
- * and -EBUSY (one is open already).
+ * OVL_EMODEL, -EINVAL (too many workers or loops), -ENOMEM, -EAGAIN (no thread or process to be
+ * had), -EMFILE and -ENFILE; under `cluster` OVL_EPLUGIN, OVL_EALONE (ovl_cluster_problem tells
+ * more), and -EBUSY (one is open already).
  */
 OVL_EXPORT int ovl_executor_open(enum ovl_model model, const struct ovl_options *options,
                                  struct ovl_executor **ret_executor);

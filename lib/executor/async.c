@@ -1,7 +1,10 @@
 /*
- * Cooperative: every worker is a coroutine of one event loop, which runs in one thread of its own.
- * A task gives way where it waits: the hooks see to that. Workers begin when there is a task for
+ * Cooperative: every worker is a coroutine of an event loop, which runs in a thread of its own. A
+ * task gives way where it waits: the hooks see to that. Workers begin when there is a task for
  * them.
+ *
+ * There is one loop, or as many as were asked for: then a task goes to the one that has least to
+ * do, and stays there.
  */
 #include "base/system.h"
 #include "executor/queue.h"
@@ -22,105 +25,179 @@ __attribute__((used)) static const char *const *const hooks = ovl__hooks;
 #define COROUTINES_MAX OVL_COROUTINES_MAX
 #endif
 
-struct async {
-    struct ovl_executor *executor;
+struct async;
+
+/* All but what never changes is under the executor's lock. */
+struct async_loop {
+    struct async *async;
     struct ovl__loop *loop;
     pthread_t thread;
     struct ovl__message spawn;
     struct ovl__message stop;
-    /* Under the executor's lock: */
-    unsigned workers; /* that run, or are wanted */
-    unsigned wanted;  /* that the loop's thread has still to begin */
-    unsigned numbers; /* given to workers so far */
-    bool spawning;    /* `spawn` is on its way */
-    bool ended;       /* the loop's thread touches nothing any more */
-    bool abandoned;   /* nobody joins it, it frees what it needs itself */
+    struct ovl__wait_list idle; /* its workers without a task */
+    unsigned room;              /* how many workers it may have */
+    unsigned begun;             /* workers, so far: their numbers are known by it */
+    unsigned wanted;            /* that its thread has still to begin */
+    unsigned load;              /* workers that have a task, or were called for one */
+    bool spawning;              /* `spawn` is on its way */
 };
 
-static void worker_main(void *argument)
-{
-    struct ovl__worker *worker = argument;
-    struct ovl_executor *executor = worker->executor;
-    struct async *async = executor->own;
-    ovl__worker_loop(worker);
-    free(worker);
-    pthread_mutex_lock(&executor->lock);
-    async->workers--;
-    pthread_mutex_unlock(&executor->lock);
-}
+struct async {
+    struct ovl_executor *executor;
+    unsigned count;   /* of loops */
+    unsigned workers; /* in all loops, that run, or are wanted */
+    unsigned running; /* loops whose threads may still touch something */
+    bool abandoned;   /* nobody joins them, the last one frees what they need */
+    struct async_loop loops[];
+};
 
-static int spawn_worker(struct async *async)
-{
-    struct ovl__worker *worker = ovl__zalloc(sizeof *worker);
-    if (!worker)
-        return -ENOMEM;
-    *worker = (struct ovl__worker){.executor = async->executor, .number = async->numbers};
-    int error = ovl__loop_spawn(async->loop, worker_main, worker);
-    if (error)
-        free(worker);
-    else
-        async->numbers++;
-    return error;
-}
+/* A coroutine of the loop that is here; the worker comes first. */
+struct async_worker {
+    struct ovl__worker worker;
+    struct async_loop *at;
+};
 
-/* Fewer workers than wanted will do; without any, nothing would ever run. */
-static void spawn_wanted(struct ovl__message *message)
+/*
+ * Whether there is a worker for one more task: one of the loop which has least to do, and where it
+ * `may_begin`, a new one.
+ */
+static bool find_worker(struct async *async, bool may_begin)
 {
-    struct async *async = ovl__of(message, struct async, spawn);
-    struct ovl_executor *executor = async->executor;
-    pthread_mutex_lock(&executor->lock);
-    async->spawning = false;
-    int error = 0;
-    while (async->wanted && !error) {
-        error = spawn_worker(async);
-        if (!error)
-            async->wanted--;
+    struct async_loop *best = NULL;
+    for (unsigned i = 0; i < async->count; i++) {
+        struct async_loop *at = &async->loops[i];
+        bool has_one =
+            !ovl__list_empty(&at->idle.waiters) || (may_begin && at->begun + at->wanted < at->room);
+        if (has_one && (!best || at->load < best->load))
+            best = at;
     }
-    async->workers -= async->wanted;
-    async->wanted = 0;
-    if (!async->workers)
-        ovl__executor_refuse_all(executor, error);
-    pthread_mutex_unlock(&executor->lock);
-}
-
-/* Whether there is a worker for one more task. */
-static bool find_worker(struct async *async)
-{
-    if (ovl__wake_one(&async->executor->work))
-        return true;
-    if (async->workers == async->executor->workers)
+    if (!best)
         return false;
-    async->workers++;
-    async->wanted++;
+    best->load++;
+    if (!ovl__wake_one(&best->idle)) {
+        best->wanted++;
+        async->workers++;
+    }
     return true;
 }
 
 static void post_wanted(struct async *async)
 {
-    if (!async->wanted || async->spawning)
-        return;
-    async->spawning = true;
-    ovl__loop_post(async->loop, &async->spawn);
+    for (unsigned i = 0; i < async->count; i++) {
+        struct async_loop *at = &async->loops[i];
+        if (!at->wanted || at->spawning)
+            continue;
+        at->spawning = true;
+        ovl__loop_post(at->loop, &at->spawn);
+    }
+}
+
+/* A worker's life: tasks until the executor closes. The lock is held. */
+static void take_tasks(struct async_worker *self)
+{
+    struct async *async = self->at->async;
+    struct ovl_executor *executor = async->executor;
+    for (;;) {
+        struct ovl_future *future = ovl__executor_take(executor);
+        if (future) {
+            future->outcome.worker = self->worker.number; /* for whoever cancels it */
+            if (ovl__executor_may_take(executor)) /* whoever called this one may not get to it */
+                find_worker(async, false);
+            pthread_mutex_unlock(&executor->lock);
+            ovl__worker_run(&self->worker, future);
+            pthread_mutex_lock(&executor->lock);
+            ovl__future_finish(future);
+        } else if (!executor->closing || !ovl__list_empty(&executor->queue)) {
+            self->at->load--;
+            ovl__waits_for("work", -1);
+            ovl__wait(&self->at->idle, &executor->lock, OVL_FOREVER);
+        } else {
+            return;
+        }
+    }
+}
+
+static void worker_main(void *argument)
+{
+    struct async_worker *self = argument;
+    struct async *async = self->at->async;
+    struct ovl_executor *executor = async->executor;
+    pthread_mutex_lock(&executor->lock);
+    take_tasks(self);
+    pthread_mutex_unlock(&executor->lock);
+    ovl__worker_release(&self->worker);
+    free(self);
+    pthread_mutex_lock(&executor->lock);
+    async->workers--;
+    pthread_mutex_unlock(&executor->lock);
+}
+
+/* The loops' workers take turns with the numbers, so that a worker's tells its loop. */
+static int spawn_worker(struct async_loop *at)
+{
+    struct async *async = at->async;
+    struct async_worker *self = ovl__zalloc(sizeof *self);
+    if (!self)
+        return -ENOMEM;
+    unsigned number = at->begun * async->count + (unsigned)(at - async->loops);
+    *self = (struct async_worker){
+        .worker = {.executor = async->executor, .number = number},
+        .at = at,
+    };
+    int error = ovl__loop_spawn(at->loop, worker_main, self);
+    if (error)
+        free(self);
+    else
+        at->begun++;
+    return error;
+}
+
+/*
+ * Fewer workers than wanted will do: idle ones of other loops are called, and the others find the
+ * task once they have ended theirs. Without any, nothing would ever run.
+ */
+static void spawn_wanted(struct ovl__message *message)
+{
+    struct async_loop *at = ovl__of(message, struct async_loop, spawn);
+    struct async *async = at->async;
+    struct ovl_executor *executor = async->executor;
+    pthread_mutex_lock(&executor->lock);
+    at->spawning = false;
+    int error = 0;
+    while (at->wanted && !error) {
+        error = spawn_worker(at);
+        if (!error)
+            at->wanted--;
+    }
+    async->workers -= at->wanted;
+    at->load -= at->wanted;
+    for (; at->wanted; at->wanted--)
+        find_worker(async, false);
+    if (!async->workers)
+        ovl__executor_refuse_all(executor, error);
+    pthread_mutex_unlock(&executor->lock);
 }
 
 static void async_queued(struct ovl_executor *executor, struct ovl_future *future)
 {
     (void)future;
     if (ovl__executor_may_take(executor))
-        find_worker(executor->own);
+        find_worker(executor->own, true);
     post_wanted(executor->own);
 }
 
 static void async_queued_many(struct ovl_executor *executor)
 {
     struct async *async = executor->own;
-    size_t coming = async->wanted;
+    size_t coming = 0;
+    for (unsigned i = 0; i < async->count; i++)
+        coming += async->loops[i].wanted;
     size_t begin = executor->counts.queued;
     unsigned limit = atomic_load_explicit(&executor->limit, memory_order_relaxed);
     size_t room = limit > executor->active ? limit - executor->active : 0;
     if (begin > room)
         begin = room;
-    for (; begin > coming && find_worker(async); begin--)
+    for (; begin > coming && find_worker(async, true); begin--)
         ;
     post_wanted(async);
 }
@@ -143,69 +220,114 @@ static void async_cancel_running(struct ovl_executor *executor, struct ovl_futur
     more->interrupting = true;
     ovl__future_hold(future);
     more->interrupt.handle = interrupt_task;
-    ovl__loop_post(async->loop, &more->interrupt);
+    ovl__loop_post(async->loops[future->outcome.worker % async->count].loop, &more->interrupt);
 }
 
 static void stop_loop(struct ovl__message *message)
 {
-    ovl__loop_stop(ovl__of(message, struct async, stop)->loop);
+    ovl__loop_stop(ovl__of(message, struct async_loop, stop)->loop);
 }
 
 static void async_free(struct async *async)
 {
-    ovl__loop_free(async->loop);
+    for (unsigned i = 0; i < async->count; i++)
+        ovl__loop_free(async->loops[i].loop);
     free(async);
 }
 
 static void *loop_main(void *argument)
 {
-    struct async *async = argument;
+    struct async_loop *at = argument;
+    struct async *async = at->async;
     struct ovl_executor *executor = async->executor;
     pthread_setname_np(pthread_self(), "ovl-loop");
     struct ovl__watch watch;
-    ovl__watch_begin(&watch, async->loop,
+    ovl__watch_begin(&watch, at->loop,
                      &(struct ovl__watch_options){
                          .stall_ns = executor->options.stall_ns,
                          .stalled = executor->options.stalled,
                          .context = executor->options.stall_context,
                      });
-    ovl__loop_run(async->loop);
+    ovl__loop_run(at->loop);
     ovl__watch_end(&watch);
     pthread_mutex_lock(&executor->lock);
-    async->ended = true;
-    bool abandoned = async->abandoned;
+    bool is_to_free = !--async->running && async->abandoned;
     pthread_mutex_unlock(&executor->lock);
-    if (abandoned)
+    if (is_to_free)
         async_free(async);
     ovl__executor_drop(executor);
     return NULL;
 }
 
-static int start_thread(struct async *async)
+static void stop_loops(struct async *async)
 {
+    for (unsigned i = 0; i < async->count; i++) {
+        ovl__wake_all(&async->loops[i].idle);
+        ovl__loop_post(async->loops[i].loop, &async->loops[i].stop);
+    }
+}
+
+static int start_thread(struct async_loop *at)
+{
+    struct async *async = at->async;
     ovl__executor_hold(async->executor);
-    int error = -ovl__sys.pthread_create(&async->thread, NULL, loop_main, async);
-    if (error)
+    pthread_mutex_lock(&async->executor->lock);
+    async->running++;
+    pthread_mutex_unlock(&async->executor->lock);
+    int error = -ovl__sys.pthread_create(&at->thread, NULL, loop_main, at);
+    if (error) {
+        pthread_mutex_lock(&async->executor->lock);
+        async->running--;
+        pthread_mutex_unlock(&async->executor->lock);
         ovl__executor_drop(async->executor);
+    }
     return error;
+}
+
+static int loop_open(struct async *async)
+{
+    struct ovl_executor *executor = async->executor;
+    struct async_loop *at = &async->loops[async->count];
+    at->async = async;
+    at->spawn.handle = spawn_wanted;
+    at->stop.handle = stop_loop;
+    ovl__wait_list_init(&at->idle);
+    int error = ovl__loop_new(executor->options.stack_bytes, &at->loop);
+    if (!error)
+        error = start_thread(at);
+    if (error)
+        ovl__loop_free(at->loop);
+    else
+        async->count++;
+    return error;
+}
+
+/* As many loops as there are threads and descriptors for; one is enough. */
+static int loops_open(struct async *async, unsigned count)
+{
+    int error = 0;
+    while (async->count < count && !error)
+        error = loop_open(async);
+    for (unsigned i = 0; i < async->count; i++)
+        async->loops[i].room = (async->executor->workers + async->count - 1 - i) / async->count;
+    return async->count ? 0 : error;
 }
 
 static int async_open(struct ovl_executor *executor)
 {
-    struct async *async = ovl__zalloc(sizeof *async);
-    if (!async)
-        return -ENOMEM;
     if (executor->workers > COROUTINES_MAX)
         executor->workers = COROUTINES_MAX;
+    unsigned count = executor->options.loops ? executor->options.loops : 1;
+    if (count > executor->workers)
+        count = executor->workers;
+    struct async *async = ovl__zalloc(sizeof *async + count * sizeof *async->loops);
+    if (!async)
+        return -ENOMEM;
     async->executor = executor;
-    async->spawn.handle = spawn_wanted;
-    async->stop.handle = stop_loop;
     executor->own = async;
-    int error = ovl__loop_new(executor->options.stack_bytes, &async->loop);
-    if (!error)
-        error = start_thread(async);
+    int error = loops_open(async, count);
     if (error)
-        async_free(async);
+        free(async);
     return error;
 }
 
@@ -213,18 +335,17 @@ static void async_close(struct ovl_executor *executor, bool abandon)
 {
     struct async *async = executor->own;
     pthread_mutex_lock(&executor->lock);
-    ovl__wake_all(&executor->work);
-    bool join = async->ended || !abandon;
+    stop_loops(async);
+    bool join = !async->running || !abandon;
     async->abandoned = !join;
-    pthread_t thread = async->thread;
-    ovl__loop_post(async->loop, &async->stop);
+    for (unsigned i = 0; !join && i < async->count; i++)
+        pthread_detach(async->loops[i].thread);
     pthread_mutex_unlock(&executor->lock);
-    if (join) {
-        pthread_join(thread, NULL);
-        async_free(async);
-    } else {
-        pthread_detach(thread);
-    }
+    if (!join)
+        return;
+    for (unsigned i = 0; i < async->count; i++)
+        pthread_join(async->loops[i].thread, NULL);
+    async_free(async);
 }
 
 const struct ovl__model_ops ovl__model_async = {

@@ -158,7 +158,7 @@ int ovl_executor_open(enum ovl_model model, const struct ovl_options *options,
         begin_with_processors(&filled);
     if (!filled.workers)
         filled.workers = ovl_model_default_workers(model);
-    if (filled.workers > ops->workers_max)
+    if (filled.workers > ops->workers_max || filled.loops > OVL_LOOPS_MAX)
         return -EINVAL;
     struct ovl_executor *executor = new_executor(ops, &filled);
     if (!executor)

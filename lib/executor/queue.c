@@ -1,4 +1,5 @@
 #include "executor/queue.h"
+#include "loop/loop.h"
 
 #include <errno.h>
 #include <overlap/error.h>
@@ -125,6 +126,7 @@ static void run_here(struct ovl_task *outer, struct ovl_future *future)
     struct ovl_executor *executor = future->executor;
     if (!ovl__future_try_take(future))
         return;
+    future->outcome.worker = outer->worker->number; /* for whoever cancels it */
     pthread_mutex_unlock(&executor->lock);
     ovl__worker_run(outer->worker, future);
     pthread_mutex_lock(&executor->lock);
@@ -141,6 +143,7 @@ static int wait_for_room(struct ovl_executor *executor, const struct ovl_submit_
             executor->ops->queued_many(executor);
         if (executor->closing || executor->counts.queued < executor->options.queue_limit)
             break;
+        ovl__waits_for("room in a queue", -1);
         int error = ovl__wait(&executor->room, &executor->lock, deadline);
         if (error)
             return error;
@@ -283,29 +286,6 @@ static bool queue_await_quiet(struct ovl_executor *executor, ovl_time deadline)
     bool quiet = is_quiet(executor);
     pthread_mutex_unlock(&executor->lock);
     return quiet;
-}
-
-void ovl__worker_loop(struct ovl__worker *worker)
-{
-    struct ovl_executor *executor = worker->executor;
-    pthread_mutex_lock(&executor->lock);
-    for (;;) {
-        struct ovl_future *future = ovl__executor_take(executor);
-        if (future) {
-            if (ovl__executor_may_take(executor)) /* whoever woke this one may not get to it */
-                ovl__wake_one(&executor->work);
-            pthread_mutex_unlock(&executor->lock);
-            ovl__worker_run(worker, future);
-            pthread_mutex_lock(&executor->lock);
-            ovl__future_finish(future);
-        } else if (!executor->closing || !ovl__list_empty(&executor->queue)) {
-            ovl__wait(&executor->work, &executor->lock, OVL_FOREVER);
-        } else {
-            break;
-        }
-    }
-    pthread_mutex_unlock(&executor->lock);
-    ovl__worker_release(worker);
 }
 
 const struct ovl__core ovl__core_queue = {

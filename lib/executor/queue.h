@@ -37,11 +37,4 @@ void ovl__future_requeue(struct ovl_future *future);
 /* Fails all that is queued: the model cannot run anything any more. */
 void ovl__executor_refuse_all(struct ovl_executor *executor, int error);
 
-/*
- * A worker's whole life, for models whose workers take tasks by themselves: runs tasks until the
- * executor closes and the queue is empty, then closes the sessions. In the worker, without the
- * lock.
- */
-void ovl__worker_loop(struct ovl__worker *worker);
-
 #endif

@@ -11,6 +11,9 @@
 /* The model under test. */
 extern enum ovl_model the_model;
 
+/* How many loops `async` is opened with; 0: as by default. */
+extern unsigned the_loops;
+
 /* What models promise differently. */
 bool runs_in_submit(void);    /* sync: a task has ended when its submit returns */
 bool shares_memory(void);     /* a task's writes reach the case */
@@ -34,6 +37,7 @@ int limit_cases(const char *only);
 int processes_cases(const char *only);
 int auto_cases(const char *only);
 int async_cases(const char *only);
+int loops_cases(const char *only);
 int random_cases(const char *only);
 
 /* Opens the model with `workers`, or as `options` say; fails the case where it cannot. */

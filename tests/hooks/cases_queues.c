@@ -104,6 +104,12 @@ static void nonblocking_queues_do_not_wait(struct record *record)
 
 /* --- System V --- */
 
+/* Outside of coroutines nobody knows whether the call had begun to wait by then. */
+static bool was_removed(const struct record *record)
+{
+    return errno == EIDRM || (errno == EINVAL && !record->in_coroutine);
+}
+
 struct message {
     long type;
     char bytes[8];
@@ -157,7 +163,7 @@ static void messages_are_waited_for(struct record *record)
     while (msgrcv(queue, &message, sizeof message.bytes, 0, IPC_NOWAIT) >= 0)
         ;
     later_begin(&later, record, remove_queue, &queue);
-    CALL(record, msgrcv(queue, &message, sizeof message.bytes, 0, 0));
+    FACT(record, msgrcv(queue, &message, sizeof message.bytes, 0, 0) < 0 && was_removed(record));
     later_end(&later);
     CALL(record, msgrcv(queue, &message, sizeof message.bytes, 0, 0));
 }
@@ -197,7 +203,7 @@ static void semaphore_sets_are_waited_for(struct record *record)
     CALL(record, semop(set, &beyond, 1));
     CALL(record, semop(set, &down, 0));
     later_begin(&later, record, remove_them, &set);
-    CALL(record, semop(set, &down, 1));
+    FACT(record, semop(set, &down, 1) < 0 && was_removed(record));
     later_end(&later);
     CALL(record, semop(set, &down, 1));
 }

@@ -1,6 +1,7 @@
 /* The workers: coroutines of loops, and threads. */
 #include "base/system.h"
 #include "executor/auto/auto.h"
+#include "loop/loop.h"
 
 #include <errno.h>
 #include <overlap/error.h>
@@ -96,6 +97,7 @@ void ovl__auto_work(struct ovl__auto_worker *worker)
             break;
         } else if (!executor->closing || !ovl__list_empty(&executor->queue)) {
             ovl__auto_hand_out(own);
+            ovl__waits_for("work", -1);
             ovl__wait(&place->idle, &executor->lock, OVL_FOREVER);
             arrive(place);
         } else {
