@@ -6,8 +6,9 @@
  *     if (error)
  *         return error;
  *     error = ovl_io_write(stream, request, strlen(request), ovl_after(OVL_SECOND));
- *     ssize_t size = error ? error : ovl_io_read(stream, answer, sizeof answer,
- * ovl_after(OVL_SECOND)); ovl_io_close(stream);
+ *     ovl_time soon = ovl_after(OVL_SECOND);
+ *     ssize_t size = error ? error : ovl_io_read(stream, answer, sizeof answer, soon);
+ *     ovl_io_close(stream);
  *
  * Cheaper than hooked calls on a descriptor: the loop asks epoll once for a stream, not for each
  * wait. A stream belongs to the loop in which it first waits; within it one coroutine may read

@@ -23,7 +23,7 @@ OVL_BEGIN_DECLS
 /* How a test is run. All zero is a good choice. */
 struct ovl_testing {
     uint64_t seed;        /* of the order in which ready coroutines run. 0: what OVL_SEED in the
-                             environment        says, and else a new one each time */
+                             environment says, and else a new one each time */
     bool in_order;        /* they run in the order in which they became ready, as by ovl_run */
     bool real_clock;      /* time passes as usual */
     bool quiet;           /* the seed is not printed */
