@@ -44,6 +44,12 @@ holds '.waits.sleep >= 0.15 and .waits.sleep < 90'
 code=$?
 [ "$code" -eq 127 ] || fail "not found: exit code $code"
 says err 'was not found'
+printf '#!/nonexistent/interpreter\n' >script
+chmod +x script
+"$OVERLAP" advise -- ./script >out 2>err </dev/null
+code=$?
+[ "$code" -eq 127 ] || fail "no interpreter: exit code $code"
+says err 'the interpreter that it names'
 touch file
 "$OVERLAP" advise -- ./file >out 2>err </dev/null
 code=$?

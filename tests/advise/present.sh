@@ -18,6 +18,11 @@ advise -- "$python" few.py
 holds '.recommendation.model == "threads" and .recommendation.workers > 3'
 holds '.recommendation.reason | contains("3 threads and they are too few")'
 holds '.unit.function == "task" and .unit.count == 90 and .waits.sleep > 2.5'
+# Each thread by itself: three that sleep, and one that waits for these.
+holds '[.threads[] | select(.waits.sleep > 0.5 and .wall_seconds >= .waits.sleep)] | length == 3'
+holds '[.threads[] | select(.thread == .process)] | length == 1 and .[0].idle_seconds > 0.5'
+holds '([.threads[].waits.sleep] | add) as $sum | ($sum - .waits.sleep | fabs) < 0.01'
+says err 'thread [0-9]* .* sleep'
 
 # An event loop that one line holds up.
 cat >blocked.py <<'END'

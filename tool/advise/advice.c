@@ -132,7 +132,7 @@ static bool find_replacements(struct advice *advice)
     bool all_known = true;
     for (size_t n = 0; n < advice->tree->line_count; n++) {
         const struct line_cost *line = &advice->tree->lines[n];
-        if (waits_that_matter(&line->spent) * 10 < all_ns)
+        if (waits_that_matter(&line->spent) * 10 < all_ns || !advice->tree->places[line->place].own)
             continue;
         const struct replacement *found = replace_find(advice->tree, line);
         if (found)
@@ -433,7 +433,8 @@ static void note_what_was_not_seen(struct advice *advice, const struct observati
         advice_note(advice,
                     "Nothing could be seen inside of the program: it is linked statically, or runs "
                     "with other "
-                    "rights (setuid). What is told here is its time and its processor time alone.");
+                    "rights (setuid), or there is no room in /dev/shm and /tmp. What is told here "
+                    "is its time and its processor time alone.");
     if (observed->sampling_refused)
         advice_note(
             advice,
@@ -461,6 +462,7 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
                               .cpu_ns = cpu_ns >= 0 ? cpu_ns : observed->spent.cpu_ns,
                               .spent = observed->spent,
                               .idle_ns = observed->idle_ns,
+                              .threads = &observed->threads,
                               .python = is_python(observed),
                               .cores = cores_to_use()};
     present_find(observed, &advice->present);

@@ -34,6 +34,7 @@ struct advice {
     ovl_time cpu_ns;
     struct spent spent; /* over threads and children */
     ovl_time idle_ns;
+    const struct thread_times *threads;
     bool python;
     unsigned cores;
 

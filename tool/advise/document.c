@@ -21,13 +21,26 @@ static json_t *text_of(const char *text)
     return value;
 }
 
-static json_t *make_waits(const struct advice *advice)
+static json_t *make_waits(const ovl_time *wait_ns)
 {
     json_t *waits = json_object();
     for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
-        json_object_set_new(waits, advice_kind_name(kind),
-                            json_real(seconds(advice->spent.wait_ns[kind])));
+        json_object_set_new(waits, advice_kind_name(kind), json_real(seconds(wait_ns[kind])));
     return waits;
+}
+
+static json_t *make_threads(const struct thread_times *threads)
+{
+    json_t *list = json_array();
+    for (size_t n = 0; n < threads->count; n++) {
+        const struct thread_time *time = &threads->kept[n];
+        json_array_append_new(
+            list, json_pack("{s:i, s:i, s:f, s:f, s:f, s:o}", "process", time->process, "thread",
+                            time->thread, "wall_seconds", seconds(time->wall_ns), "cpu_seconds",
+                            seconds(time->cpu_ns), "idle_seconds", seconds(time->idle_ns), "waits",
+                            make_waits(time->wait_ns)));
+    }
+    return list;
 }
 
 static json_t *make_where(const struct advice *advice)
@@ -97,12 +110,13 @@ static json_t *make_notes(const struct advice *advice)
 
 int advice_document(FILE *out, const struct advice *advice)
 {
-    json_t *document = json_pack(
-        "{s:f, s:f, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "wall_seconds", seconds(advice->wall_ns),
-        "cpu_seconds", seconds(advice->cpu_ns), "waits", make_waits(advice), "bound",
-        ovl_bound_name(advice->bound), "where", make_where(advice), "unit", make_unit(advice),
-        "recommendation", make_recommendation(advice), "predictions", make_predictions(advice),
-        "notes", make_notes(advice));
+    json_t *document =
+        json_pack("{s:f, s:f, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "wall_seconds",
+                  seconds(advice->wall_ns), "cpu_seconds", seconds(advice->cpu_ns), "waits",
+                  make_waits(advice->spent.wait_ns), "threads", make_threads(advice->threads),
+                  "bound", ovl_bound_name(advice->bound), "where", make_where(advice), "unit",
+                  make_unit(advice), "recommendation", make_recommendation(advice), "predictions",
+                  make_predictions(advice), "notes", make_notes(advice));
     if (!document)
         return -ENOMEM;
     if (json_dumpf(document, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0)

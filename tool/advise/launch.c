@@ -90,6 +90,13 @@ static int refuse(const char *what, int error)
 
 static int tell_of_exec(const char *name, int error)
 {
+    if (error == ENOENT && strchr(name, '/') && access(name, F_OK) == 0) {
+        console_error(
+            "\"%s\" cannot be run: the interpreter that it names (in its first line, or in "
+            "its head) was not found",
+            name);
+        return CODE_NOT_FOUND;
+    }
     if (error == ENOENT) {
         console_error("\"%s\" was not found: is it spelled right, and in PATH?", name);
         return CODE_NOT_FOUND;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,6 +32,14 @@
 
 /* --- the folder --- */
 
+/* For the files of a few processes. */
+static bool has_room(const char *folder)
+{
+    struct statvfs room;
+    return statvfs(folder, &room) == 0 &&
+           (uint64_t)room.f_bavail * room.f_frsize >= 4 * sizeof(struct record);
+}
+
 int observation_open(struct observation *observed, bool with_folder)
 {
     *observed = (struct observation){.period_ns = PERIOD_LEAST_NS};
@@ -46,8 +55,11 @@ int observation_open(struct observation *observed, bool with_folder)
     if (!with_folder)
         return 0;
     const char *temporary = getenv("TMPDIR");
-    const char *places[] = {"/dev/shm", temporary && temporary[0] == '/' ? temporary : "/tmp"};
+    const char *places[] = {"/dev/shm", temporary && temporary[0] == '/' ? temporary : "/tmp",
+                            "/tmp"};
     for (size_t n = 0; n < sizeof places / sizeof *places; n++) {
+        if (n + 1 < sizeof places / sizeof *places && !has_room(places[n]))
+            continue;
         if (snprintf(observed->folder, sizeof observed->folder, "%s/overlap-advise-XXXXXX",
                      places[n]) >= (int)sizeof observed->folder)
             continue;
@@ -283,6 +295,7 @@ static void waited(struct observation *observed, struct process *process,
     }
     if (idle == IDLE_WAITS) {
         observed->idle_ns += length_ns;
+        thread->idle_ns += length_ns;
         tree_see(&observed->tree, &thread->path, levels, count, end_ns, &spent);
         thread->seen_ns = end_ns;
         return;
@@ -295,6 +308,7 @@ static void waited(struct observation *observed, struct process *process,
         length_ns -= child_ns;
     }
     thread->work_ns += end_ns - start_ns;
+    thread->wait_ns[kind] += end_ns - start_ns;
     spent.wait_ns[kind] = length_ns;
     spent.waits = 1;
     tree_see(&observed->tree, &thread->path, levels, count, end_ns, &spent);
@@ -527,6 +541,32 @@ static void close_wait(struct observation *observed, struct process *process,
            &wait);
 }
 
+/* What the agent knows of a thread is more than what was seen of it. */
+static void note_thread(struct observation *observed, const struct process *process,
+                        const struct watched_thread *thread, const struct record_thread *own)
+{
+    struct thread_time time = {.process = (int)process->pid,
+                               .thread = thread->id,
+                               .wall_ns = thread->last_ns - thread->first_ns,
+                               .cpu_ns = thread->cpu_ns,
+                               .idle_ns = thread->idle_ns};
+    for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
+        time.wait_ns[kind] = thread->wait_ns[kind];
+    if (own) {
+        ovl_time end_ns = (ovl_time)atomic_load(&own->end_ns);
+        ovl_time cpu_ns = (ovl_time)atomic_load(&own->cpu_ns);
+        if (!end_ns)
+            end_ns = (ovl_time)atomic_load(&process->record->end_ns);
+        if (!end_ns)
+            end_ns = observed->end_ns ? observed->end_ns : ovl_now();
+        time.wall_ns = end_ns - (ovl_time)atomic_load(&own->start_ns);
+        time.cpu_ns = cpu_ns > time.cpu_ns ? cpu_ns : time.cpu_ns;
+        for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
+            time.wait_ns[kind] += (ovl_time)atomic_load(&own->short_ns[kind]);
+    }
+    thread_times_add(&observed->threads, &time);
+}
+
 static void finish_process(struct observation *observed, struct process *process)
 {
     if (process->retired)
@@ -540,6 +580,7 @@ static void finish_process(struct observation *observed, struct process *process
                 observed->short_ns[kind] +=
                     (ovl_time)atomic_load(&record->threads[n].short_ns[kind]);
             close_wait(observed, process, &record->threads[n]);
+            process_thread(process, (int)record->threads[n].id); /* it may never have waited long */
         }
         observed->waits_lost += atomic_load(&record->waits_lost);
     }
@@ -552,6 +593,7 @@ static void finish_process(struct observation *observed, struct process *process
         process->work_ns += thread->work_ns;
         process->working_threads += thread->python && thread->work_ns * WORKING_SHARE > most_ns;
         tree_end(&observed->tree, &process->threads[n]->path, ovl_now());
+        note_thread(observed, process, thread, record_of(process, thread->id));
     }
 }
 

@@ -8,6 +8,7 @@
 #define TOOL_ADVISE_OBSERVATION_H
 
 #include "advise/process.h"
+#include "advise/threads.h"
 #include "advise/tree.h"
 #include "report/timeline.h"
 
@@ -26,6 +27,7 @@ struct observation {
     ovl_time idle_ns;
     ovl_time short_ns[RECORD_KIND_COUNT];
     uint64_t waits_lost;
+    struct thread_times threads; /* of processes that have ended */
 
     ovl_time start_ns;
     ovl_time end_ns;

@@ -180,6 +180,50 @@ static void show_predictions(FILE *out, const struct advice *advice,
     table_print(out, &table, terminal);
 }
 
+#define THREADS_SHOWN 10
+
+/* Each thread's time, where there is more than one that did something. */
+static void show_threads(FILE *out, const struct advice *advice, const struct terminal *terminal)
+{
+    static const struct table_column columns[] = {{.title = "thread"},
+                                                  {.title = "time", .right = true},
+                                                  {.title = "computes", .right = true},
+                                                  {.title = "waits", .right = true},
+                                                  {.title = "most for", .rank = 1},
+                                                  {.title = "idle", .right = true, .rank = 2}};
+    struct table_row rows[THREADS_SHOWN] = {0};
+    const struct thread_times *threads = advice->threads;
+    size_t count = 0;
+    for (; count < threads->count && count < THREADS_SHOWN; count++) {
+        const struct thread_time *time = &threads->kept[count];
+        struct table_row *row = &rows[count];
+        ovl_time busy_ns = thread_time_busy(time);
+        int most = 0;
+        for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
+            if (time->wait_ns[kind] > time->wait_ns[most])
+                most = kind;
+        if (busy_ns * 100 < advice->wall_ns)
+            break;
+        snprintf(row->cells[0], TABLE_CELL_BYTES,
+                 time->thread == time->process ? "process %d" : "  thread %d", time->thread);
+        time_text(time->wall_ns, row->cells[1], TABLE_CELL_BYTES);
+        time_text(time->cpu_ns, row->cells[2], TABLE_CELL_BYTES);
+        time_text(busy_ns - time->cpu_ns, row->cells[3], TABLE_CELL_BYTES);
+        snprintf(row->cells[4], TABLE_CELL_BYTES, "%s",
+                 100 * time->wait_ns[most] > busy_ns ? advice_kind_name(most) : "");
+        time_text(time->idle_ns, row->cells[5], TABLE_CELL_BYTES);
+        row->bar = time->wall_ns > 0 ? (double)time->cpu_ns / (double)time->wall_ns : 0;
+    }
+    if (count < 2)
+        return;
+    fputc('\n', out);
+    struct table table = {.columns = columns, .column_count = 6, .rows = rows, .row_count = count};
+    table_print(out, &table, terminal);
+    if (threads->count > count || threads->left_out)
+        fprintf(out, "and %llu more that did less\n",
+                (unsigned long long)(threads->count - count + threads->left_out));
+}
+
 void advice_page(FILE *out, const struct advice *advice, const struct terminal *terminal)
 {
     char wall[32];
@@ -191,6 +235,7 @@ void advice_page(FILE *out, const struct advice *advice, const struct terminal *
     show_gain(out, advice, terminal);
     for (size_t n = 0; n < advice->note_count; n++)
         show(out, terminal, n ? "" : "But note", advice->notes[n]);
+    show_threads(out, advice, terminal);
     if (advice->model != OVL_SYNC && advice->has_best) {
         show_predictions(out, advice, terminal);
         fputc('\n', out);

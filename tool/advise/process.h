@@ -29,6 +29,8 @@ struct watched_thread {
     bool ended;
     bool python;      /* it was seen in Python code */
     ovl_time work_ns; /* computed, and waited for something else than others' work */
+    ovl_time wait_ns[RECORD_KIND_COUNT];
+    ovl_time idle_ns;
 
     /* A wait that has lasted long already: it may be the thread's last. */
     ovl_time open_wait_ns;

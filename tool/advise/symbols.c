@@ -129,7 +129,8 @@ static void report_modules(struct symbols *symbols)
 
 static bool is_systems(const char *file)
 {
-    static const char *const folders[] = {"/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/"};
+    static const char *const folders[] = {"/lib/",     "/lib64/", "/usr/lib/",  "/usr/lib64/",
+                                          "/usr/bin/", "/bin/",   "/usr/sbin/", "/sbin/"};
     for (size_t n = 0; n < sizeof folders / sizeof *folders; n++)
         if (strncmp(file, folders[n], strlen(folders[n])) == 0)
             return true;
@@ -239,9 +240,7 @@ size_t symbols_find(struct symbols *symbols, uint64_t address, struct symbol *re
         return 0;
     const char *name = dw.dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
     const char *function = dw.dwfl_module_addrname(module, address);
-    ret[0] =
-        (struct symbol){.address = address,
-                        .own = strcmp(name, symbols->record->program) == 0 || !is_systems(name)};
+    ret[0] = (struct symbol){.address = address, .own = !is_systems(name)};
     snprintf(ret[0].file, sizeof ret[0].file, "%s", name);
     snprintf(ret[0].function, sizeof ret[0].function, "%s", function ? function : "?");
     if (!ret[0].own)

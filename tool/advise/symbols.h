@@ -22,7 +22,7 @@ struct symbol {
     char function[160];
     int line; /* 0: not known */
     int first_line;
-    bool own; /* in the program, or in a library that is not the system's */
+    bool own; /* neither the program nor the library that it is in is the system's */
 };
 
 struct symbols;

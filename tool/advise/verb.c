@@ -219,7 +219,8 @@ static int run_program(const struct settings *settings, struct files *files)
     }
     int error = observation_open(&observed, true);
     if (error) {
-        console_error("no folder for what is measured can be made in /dev/shm or $TMPDIR: %s",
+        console_error("no folder for what is measured can be made in /dev/shm, $TMPDIR or /tmp: "
+                      "%s",
                       strerror(-error));
         return EXIT_OWN_FAILURE;
     }

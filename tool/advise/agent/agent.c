@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <time.h>
@@ -267,15 +268,31 @@ static void describe_process(struct record *record)
         record->command[--size] = '\0';
 }
 
+/* Where there is plenty, pages come as they are written to; a program must not die of one that does
+ * not. */
+#define PLENTY (256u * 1024 * 1024)
+
+static bool make_room(int file)
+{
+    struct statvfs room;
+    if (ftruncate(file, sizeof(struct record)) != 0)
+        return false;
+    if (fstatvfs(file, &room) == 0 && (uint64_t)room.f_bavail * room.f_frsize >= PLENTY)
+        return true;
+    return posix_fallocate(file, 0, sizeof(struct record)) == 0;
+}
+
 static struct record *map_record(const char *name)
 {
     int file = REAL(open)(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file < 0)
         return NULL;
     void *at = MAP_FAILED;
-    if (ftruncate(file, sizeof(struct record)) == 0)
+    if (make_room(file))
         at = mmap(NULL, sizeof(struct record), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     REAL(close)(file);
+    if (at == MAP_FAILED)
+        unlink(name);
     return at == MAP_FAILED ? NULL : at;
 }
 
