@@ -58,7 +58,17 @@ struct ovl_options {
     unsigned loops; /* async: event loops, each in a thread of its own, among which the workers are
                        shared out; a task stays in the loop that it begins in, and tasks of
                        different loops run at the same time. 0: one; more than workers: as many */
+    bool waits_are_free; /* threads: the limit counts the tasks that run. While one waits, in a
+                            hooked call or for a future, another may begin: with as many workers as
+                            may ever wait, and the limit at the number of processors, tasks that
+                            block starve no others */
+    bool pinned;      /* threads, processes: each worker stays on a processor of its own, of those
+                         that the opener may use, in turn */
+    const char *name; /* threads, processes: what the system calls the workers, a hyphen and their
+                         number behind it; the first OVL_NAME_BYTES count; NULL: ovl */
 };
+
+#define OVL_NAME_BYTES 10
 
 /*
  * More workers than this are refused with -EINVAL: threads and processes, and coroutines. sync has

@@ -120,6 +120,14 @@ __attribute__((noinline)) static void *refill(void)
     return batch;
 }
 
+/* The block that is taken next was used by other processors, most likely: its lines come while the
+ * caller fills this one. */
+static void fetch_early(const struct block *block)
+{
+    for (size_t i = 0; block && i < OVL__BLOCK_BYTES; i += 64)
+        __builtin_prefetch((const char *)block + i, 1);
+}
+
 void *ovl__block_new(void)
 {
 #ifdef OVL__ASAN /* which could not tell a block that is used after it was freed */
@@ -130,6 +138,7 @@ void *ovl__block_new(void)
         return refill();
     cache.free = block->next;
     cache.count--;
+    fetch_early(cache.free);
     return block;
 }
 

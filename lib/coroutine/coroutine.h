@@ -28,6 +28,12 @@ struct ovl__context {
     struct ovl__coroutine *coroutine; /* the coroutine it is; NULL: a task in a plain thread */
     struct ovl__meter *meter;         /* what is recorded of the task; NULL: nothing */
     struct ovl_task *task;            /* the innermost task; NULL: a coroutine without one */
+    struct ovl__waits *waits; /* who is told when a plain thread's task waits; NULL: nobody */
+};
+
+struct ovl__waits {
+    /* The task is about to make a call that may wait, or has come back from one. */
+    void (*tell)(struct ovl__waits *waits, bool begins);
 };
 
 extern _Thread_local struct ovl__context *ovl__current;

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <overlap/error.h>
 #include <overlap/ledger.h>
+#include <stdio.h>
 #include <string.h>
 
 #define DEFAULT_QUEUE_LIMIT 1024
@@ -113,6 +114,7 @@ static struct ovl_executor *new_executor(const struct ovl__model_ops *ops,
     atomic_init(&executor->limit, options->limit ? options->limit : UINT_MAX);
     executor->ledger = options->ledger;
     executor->metered = options->ledger != NULL;
+    snprintf(executor->name, sizeof executor->name, "%s", options->name ? options->name : "ovl");
     atomic_init(&executor->references, 1);
     pthread_mutex_init(&executor->lock, NULL);
     ovl__list_init(&executor->queue);
@@ -283,6 +285,11 @@ int ovl__worker_open_session(struct ovl__worker *worker, void **ret_session)
     return error;
 }
 
+void ovl__worker_name(const struct ovl__worker *worker, char *name)
+{
+    snprintf(name, OVL__NAME, "%s-%u", worker->executor->name, worker->number);
+}
+
 void ovl__worker_release(struct ovl__worker *worker)
 {
     const struct ovl_options *options = &worker->executor->options;
@@ -330,7 +337,7 @@ int ovl__task_call(struct ovl_task *task, int (*fn)(struct ovl_task *, void *), 
     struct ovl__context *before = ovl__current;
     if (before)
         return call_inside(task, before, fn, argument);
-    struct ovl__context own = {.meter = task->meter, .task = task};
+    struct ovl__context own = {.meter = task->meter, .task = task, .waits = task->worker->waits};
     ovl__current = &own;
     int error = call(task, fn, argument);
     ovl__current = NULL;

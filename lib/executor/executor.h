@@ -65,12 +65,12 @@ struct ovl_future {
     struct ovl__future_more *more; /* NULL: nothing of it is needed */
     struct ovl__buffer result;     /* a small one is behind the item */
     struct ovl_outcome outcome;
+    unsigned epoch; /* the executor's when it was queued */
+    bool counted;   /* among executor->active; under its lock, the core of one queue only */
+    bool is_block;  /* of base/blocks.h */
+    bool is_apart;  /* holds no reference of the executor, which may go before it */
     struct ovl__wait_list waiters; /* under the mutex of ovl__future_mutex */
     struct ovl__link link;         /* in the queue, or wherever the model keeps those that run */
-    unsigned epoch;                /* the executor's when it was queued */
-    bool counted;  /* among executor->active; under its lock, the core of one queue only */
-    bool is_block; /* of base/blocks.h */
-    bool is_apart; /* holds no reference of the executor, which may go before it */
 };
 
 /* One worker. A model's own struct of a worker begins with it. */
@@ -81,6 +81,7 @@ struct ovl__worker {
     struct ovl__buffer sessions; /* open and not in use: of void *, the last one is taken first */
     size_t session_count;        /* open, in use or not */
     bool unmetered; /* the task that it is about to run is not measured; the worker's own */
+    struct ovl__waits *waits; /* who is told when its tasks wait, where it is a thread; or NULL */
 };
 
 /*
@@ -250,7 +251,8 @@ struct ovl_executor {
     bool metered;                /* tasks are measured: there is a ledger, or the model wants it */
     struct ovl_tuner *tuner;     /* has the limit follow what pays; NULL: it stays as it is told */
     bool at_once;                /* the model hears of each task, even of one submitted quietly */
-    void *own;                   /* the model's */
+    char name[OVL_NAME_BYTES + 1]; /* of the workers, for the system */
+    void *own;                     /* the model's */
 };
 
 void ovl__executor_hold(struct ovl_executor *executor);
@@ -270,6 +272,10 @@ void ovl__worker_run(struct ovl__worker *worker, struct ovl_future *future);
  */
 int ovl__worker_open_session(struct ovl__worker *worker, void **ret_session);
 void ovl__worker_keep_session(struct ovl__worker *worker, void *session);
+
+/* What the system is to call the worker, of up to OVL__NAME bytes with its end. */
+#define OVL__NAME 16
+void ovl__worker_name(const struct ovl__worker *worker, char *name);
 
 /* Calls fn(argument) as `task`: says so to the hooks and to nested calls, and measures. */
 int ovl__task_call(struct ovl_task *task, int (*fn)(struct ovl_task *task, void *argument),

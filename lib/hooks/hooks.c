@@ -12,13 +12,24 @@
 #define MARK(name) &ovl__hook_file_##name,
 const char *const ovl__hooks[] = {OVL__HOOK_FILES(MARK)};
 
+static void tell_waits(struct ovl__waits *waits, bool begins)
+{
+    int error = errno;
+    waits->tell(waits, begins);
+    errno = error;
+}
+
 ovl_time ovl__metered_begin(void)
 {
+    if (ovl__current->waits)
+        tell_waits(ovl__current->waits, true);
     return ovl__current->meter ? ovl_now() : 0;
 }
 
 void ovl__metered_end(ovl_time began, int fd, enum ovl_wait kind)
 {
+    if (ovl__current->waits)
+        tell_waits(ovl__current->waits, false);
     if (!began || !ovl__meter_is_long(began))
         return;
     int error = errno;

@@ -157,7 +157,11 @@ static int wait_on(struct ovl__wait_case *cases, size_t count, ovl_time deadline
         ovl__list_append(&cases[i].list->waiters, &cases[i].link);
     }
     unlock_all(cases, count);
+    if (self && self->waits)
+        self->waits->tell(self->waits, true);
     int error = until_settled(&waiter, deadline, suspend);
+    if (self && self->waits)
+        self->waits->tell(self->waits, false);
     lock_all(cases, count);
     for (size_t i = 0; i < count; i++)
         ovl__list_remove(&cases[i].link);

@@ -196,7 +196,7 @@ static int run_all(const char *only)
         submit_cases, map_cases,       stream_cases,   session_cases, nested_cases,
         queue_cases,  cancel_cases,    deadline_cases, close_cases,   many_callers_cases,
         ledger_cases, processes_cases, async_cases,    random_cases,  limit_cases,
-        auto_cases,   fork_join_cases, fork_cases,     loops_cases,
+        auto_cases,   fork_join_cases, fork_cases,     loops_cases,   threads_cases,
     };
     int failed = 0;
     for (size_t i = 0; i < COUNT_OF(groups); i++)

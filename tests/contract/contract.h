@@ -30,6 +30,7 @@ int cancel_cases(const char *only);
 int deadline_cases(const char *only);
 int close_cases(const char *only);
 int fork_cases(const char *only);
+int threads_cases(const char *only);
 int fork_join_cases(const char *only);
 int many_callers_cases(const char *only);
 int ledger_cases(const char *only);

@@ -88,15 +88,22 @@ _Noreturn static void leave(int status, void *argument)
     _exit(status);
 }
 
+/* Where it begins; it stays there only where it is pinned. */
+static void settle_place(struct ovl_executor *executor, unsigned number)
+{
+    char name[OVL__NAME];
+    ovl__worker_name(&(struct ovl__worker){.executor = executor, .number = number}, name);
+    prctl(PR_SET_NAME, name);
+    struct ovl__processor_place place = ovl__processor_place(number);
+    ovl__processor_bind(&place);
+    if (!executor->options.pinned)
+        ovl__processor_let_go(&place);
+}
+
 static void become_worker(struct ovl__processes *processes, struct ovl__process *self, pid_t helper)
 {
     end_with_helper(helper);
-    char name[16];
-    snprintf(name, sizeof name, "ovl-%u", self->number);
-    prctl(PR_SET_NAME, name);
-    struct ovl__processor_place place = ovl__processor_place(self->number);
-    ovl__processor_bind(&place);
-    ovl__processor_let_go(&place);
+    settle_place(processes->executor, self->number);
     close_others(processes, self);
     if (ovl__lane_adopt(self->lane) || on_exit(leave, NULL))
         _exit(NO_MEMORY);

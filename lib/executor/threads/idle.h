@@ -95,6 +95,18 @@ static inline bool ovl__idle_must_end(struct ovl__idle *idle)
            ovl__idle_number(ovl__load(&idle->counts, relaxed), OVL__ACTIVE) > limit;
 }
 
+/* An active worker's task begins to wait, and has ended to: it is nothing meanwhile, and may be one
+ * active worker too many afterwards. */
+static inline void ovl__idle_suspend(struct ovl__idle *idle)
+{
+    ovl__sub(&idle->counts, OVL__ACTIVE, seq_cst);
+}
+
+static inline void ovl__idle_resume(struct ovl__idle *idle)
+{
+    ovl__add(&idle->counts, OVL__ACTIVE, seq_cst);
+}
+
 /* A worker that searches ends. */
 static inline void ovl__idle_end(struct ovl__idle *idle)
 {

@@ -13,12 +13,16 @@
 #define OVL_EXECUTOR_THREADS_POOL_H
 
 #include "base/processor.h"
+#include "coroutine/coroutine.h"
 #include "executor/executor.h"
 #include "executor/threads/deque.h"
 #include "executor/threads/idle.h"
 #include "executor/threads/injector.h"
 
 struct ovl__pool;
+
+/* How many entries a worker takes out of the injector at once, at most: they fit into its deque. */
+#define OVL__BATCH 32
 
 /* What an entry of a deque or of the injector is: its lowest bits. */
 enum ovl__entry_kind { OVL__ENTRY_FUTURE, OVL__ENTRY_JOB, OVL__ENTRY_RANGE, OVL__ENTRY_KINDS = 4 };
@@ -31,8 +35,9 @@ struct ovl__thread {
     struct ovl__processor_place place;
     bool placed; /* it has begun, and was let go from its place */
     unsigned random;
-    unsigned taken; /* entries at its last visit of the injector */
-    bool ended;     /* under the executor's lock: touches nothing any more */
+    unsigned taken;          /* entries at its last visit of the injector */
+    bool ended;              /* under the executor's lock: touches nothing any more */
+    struct ovl__waits waits; /* its task's, where they are free */
     struct ovl__deque deque;
     struct ovl__sleeper sleeper;
     /* Written by the worker alone: */
@@ -83,12 +88,6 @@ static inline void *ovl__entry_object(ovl__entry entry)
  */
 bool ovl__pool_is_copy(const struct ovl__pool *pool);
 
-/* A worker's life, until the pool ends. */
-void ovl__pool_work(struct ovl__thread *self);
-
-/* The executor's limit was changed. Its lock is held. */
-void ovl__pool_limit(struct ovl__pool *pool);
-
 /* Puts an entry in, for anybody. -ENOMEM. The injector's lock is held. */
 int ovl__pool_inject(struct ovl__pool *pool, ovl__entry entry);
 
@@ -106,6 +105,17 @@ void ovl__pool_count_refused(struct ovl__pool *pool, OVL__ATOMIC(size_t) * count
 
 /* Frees what is left in the queues: nothing of it is awaited. */
 void ovl__pool_release(struct ovl__pool *pool);
+
+/* --- workers (work.c) --- */
+
+/* A worker's life, until the pool ends. */
+void ovl__pool_work(struct ovl__thread *self);
+
+/* The executor's limit was changed. Its lock is held. */
+void ovl__pool_limit(struct ovl__pool *pool);
+
+/* Before the worker starts: while a task of its waits it is not active. */
+void ovl__pool_free_waits(struct ovl__thread *thread);
 
 /* --- maps --- */
 

@@ -12,7 +12,7 @@ static void *thread_main(void *argument)
     struct ovl__thread *self = argument;
     struct ovl_executor *executor = self->worker.executor;
     char name[16]; /* a thread names itself without a descriptor */
-    snprintf(name, sizeof name, "ovl-%u", self->worker.number);
+    ovl__worker_name(&self->worker, name);
     pthread_setname_np(pthread_self(), name);
     ovl__pool_work(self);
     ovl__worker_release(&self->worker);
@@ -49,6 +49,8 @@ static int thread_init(struct ovl__pool *pool, struct ovl__thread *thread, unsig
     thread->worker.number = number;
     thread->pool = pool;
     thread->random = 2463534242u + number;
+    if (pool->executor->options.waits_are_free)
+        ovl__pool_free_waits(thread);
     return ovl__deque_init(&thread->deque);
 }
 
@@ -98,6 +100,8 @@ static int start_wanted(struct ovl_executor *executor)
 {
     struct ovl__pool *pool = executor->own;
     unsigned limit = atomic_load_explicit(&executor->limit, memory_order_relaxed);
+    if (executor->options.waits_are_free)
+        limit = pool->count;
     unsigned wanted = limit < pool->count ? limit : pool->count;
     int error = 0;
     while (pool->started < wanted && !(error = start(executor, &pool->threads[pool->started])))
