@@ -82,15 +82,21 @@ struct hook_case {
 
 /* The same source, compiled plainly and with -D_FORTIFY_SOURCE=3; a case without a name ends each.
  */
-extern const struct hook_case cases_plain[];
-extern const struct hook_case cases_fortified[];
 extern const struct hook_case cases_files_plain[];
 extern const struct hook_case cases_files_fortified[];
+extern const struct hook_case cases_io_plain[];
+extern const struct hook_case cases_io_fortified[];
 extern const struct hook_case cases_locks_plain[];
 extern const struct hook_case cases_locks_fortified[];
+extern const struct hook_case cases_others_plain[];
+extern const struct hook_case cases_others_fortified[];
 extern const struct hook_case cases_queues_plain[];
 extern const struct hook_case cases_queues_fortified[];
 extern const struct hook_case cases_signals_plain[];
 extern const struct hook_case cases_signals_fortified[];
+extern const struct hook_case cases_sockets_plain[];
+extern const struct hook_case cases_sockets_fortified[];
+extern const struct hook_case cases_waits_plain[];
+extern const struct hook_case cases_waits_fortified[];
 
 #endif

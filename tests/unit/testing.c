@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,6 +44,29 @@ static void hours_pass_at_once(void)
     assert_int_equal(ovl_run_test(sleep_hours, NULL, NULL), 42);
     assert_true(real_now() - begin < 60 * OVL_SECOND);
     assert_true(ovl_now() - real_now() <= 0); /* and here it is the time again */
+}
+
+/* More than the 65,535 milliseconds at which 16 bits would end. */
+static int receive_for_long(void *argument)
+{
+    const int *fds = argument;
+    ovl_time begin = ovl_now();
+    char byte;
+    assert_int_equal(recv(fds[0], &byte, 1, 0), -1);
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(ovl_now(), begin + 100 * OVL_SECOND);
+    return 0;
+}
+
+static void long_timeouts_of_sockets_are_whole(void)
+{
+    int fds[2];
+    struct timeval timeout = {.tv_sec = 100};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout), 0);
+    assert_int_equal(ovl_run_test(receive_for_long, fds, NULL), 0);
+    close(fds[0]);
+    close(fds[1]);
 }
 
 static char order[64];
@@ -185,6 +209,7 @@ int main(int argc, char *argv[])
 {
     const struct test_case cases[] = {
         TEST_CASE(hours_pass_at_once),
+        TEST_CASE(long_timeouts_of_sockets_are_whole),
         TEST_CASE(a_seed_makes_an_order),
         TEST_CASE(random_orders_find_races),
         TEST_CASE(the_clock_waits_for_helper_threads),
