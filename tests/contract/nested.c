@@ -331,9 +331,7 @@ int nested_cases(const char *only)
     const struct test_case cases[] = {
         TEST_CASE(nested_on_one_worker),
         TEST_CASE(nested_on_two_workers),
-#ifndef __SANITIZE_THREAD__ /* whose runtime has no room for so many fibers, and crashes */
         TEST_CASE(nested_on_default_workers),
-#endif
         TEST_CASE(many_tasks_submit_many),
         TEST_CASE(nested_submits_never_wait_for_room),
         TEST_CASE(nested_tree),
