@@ -37,9 +37,6 @@ OVL__BREAKABLE static void call_join(void *argument)
 static int yielding_join(struct join_call *call)
 {
     int before = errno;
-    void *unused;
-    if (!call->ret_value)
-        call->ret_value = &unused;
     call->result = pthread_tryjoin_np(call->thread, call->ret_value);
     if (call->result == EBUSY && !ovl__hook_call_breakable(call_join, call, OVL_WAIT_LOCK, false))
         call->result = errno;
