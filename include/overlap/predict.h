@@ -75,7 +75,12 @@ struct ovl_costs {
     double parallel; /* how many times as much all processors compute at once as one does alone,
                         over their number: 1 where none slows another down */
     unsigned cores;  /* of the machine where it was measured */
+    double wake_ns;  /* what a processor computes to go on after it idled for OVL_WAKE_AFTER: it is
+                        asleep and has forgotten much. After shorter waits it is less: as the root of
+                        their length. Nanoseconds */
 };
+
+#define OVL_WAKE_AFTER (10 * OVL_MILLISECOND)
 
 /*
  * What models cost on this machine: measured the first time (about 0.3 s), and kept in the user's
@@ -146,6 +151,11 @@ struct ovl_ledger_reading {
     unsigned connections; /* so many tasks at once may wait for the network; 0: found, if the
                              ledger shows it */
     bool isolated;        /* tasks share nothing: what limits one process limits not the others */
+
+    /* The machine's where the tasks ran, most often ovl_costs_get's: what processors computed to go
+     * on after they idled, which they do not where others keep them awake, is no part of the work
+     * then. NULL: it is left in. */
+    const struct ovl_costs *costs;
 };
 
 /*

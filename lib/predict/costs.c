@@ -15,9 +15,12 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define FORMAT    "overlap-costs 1"
+#define FORMAT    "overlap-costs 2"
 #define TEXT_SIZE 4096
 #define PATH_SIZE 4096
+
+/* No cost is as much as a minute. */
+#define MOST_NS 60e9
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct ovl_costs kept; /* under the lock, as is: */
@@ -45,6 +48,7 @@ static const struct ovl_costs typical = {
                                .wait_ns = 5e3},
         },
     .parallel = 0.95,
+    .wake_ns = 30e3,
 };
 
 /* --- the text --- */
@@ -99,6 +103,8 @@ size_t ovl__costs_write(const struct ovl_costs *costs, char *text, size_t size)
     }
     if (length < size)
         length = append(text, size, length, "parallel", costs->parallel);
+    if (length < size)
+        length = append(text, size, length, "wake", costs->wake_ns);
     if (length >= size)
         return 0;
     int ended = snprintf(text + length, size - length, " sum %016" PRIx64 "\n", hash(1, text));
@@ -142,12 +148,11 @@ static bool is_whole(const char *text)
 
 static bool take_model(const char **text, struct ovl_model_cost *cost)
 {
-    const double most = 60e9;
-    return take_number(text, "open", most, &cost->open_ns) &&
-           take_number(text, "worker", most, &cost->worker_ns) &&
-           take_number(text, "submit", most, &cost->submit_ns) &&
-           take_number(text, "task", most, &cost->task_ns) &&
-           take_number(text, "wait", most, &cost->wait_ns);
+    return take_number(text, "open", MOST_NS, &cost->open_ns) &&
+           take_number(text, "worker", MOST_NS, &cost->worker_ns) &&
+           take_number(text, "submit", MOST_NS, &cost->submit_ns) &&
+           take_number(text, "task", MOST_NS, &cost->task_ns) &&
+           take_number(text, "wait", MOST_NS, &cost->wait_ns);
 }
 
 bool ovl__costs_read(const char *text, struct ovl_costs *ret_costs)
@@ -161,6 +166,8 @@ bool ovl__costs_read(const char *text, struct ovl_costs *ret_costs)
         if (!take_model(&text, &costs.models[i]))
             return false;
     if (!take_number(&text, "parallel", 1, &costs.parallel) || costs.parallel <= 0)
+        return false;
+    if (!take_number(&text, "wake", MOST_NS, &costs.wake_ns))
         return false;
     *ret_costs = costs;
     return true;

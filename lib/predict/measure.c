@@ -1,16 +1,15 @@
 /* Measures what models cost: small work under each, timed. The least of several times counts. */
-#include "base/memory.h"
 #include "base/processor.h"
 #include "predict/costs.h"
 
 #include <errno.h>
 #include <math.h>
+#include <overlap/coroutine.h>
 #include <overlap/executor.h>
 #include <overlap/map.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #define ROUNDS      3
@@ -18,12 +17,12 @@
 #define NAPPERS     64
 #define NAPS        8
 #define NAP_NS      (200 * OVL_MICROSECOND)
+#define LONG_NAPS   2
 #define SPIN_NS     (3 * OVL_MILLISECOND)
 
-/* A coroutine costs no less and no more to begin: what is measured beyond is the machine's doing.
- */
-#define COROUTINE_LEAST_NS 500
-#define COROUTINE_MOST_NS  5000
+/* With so many workers it shows what one more costs. */
+#define MANY_THREADS   33
+#define MANY_PROCESSES 3
 
 static int empty(struct ovl_task *task, struct ovl_bytes item)
 {
@@ -32,61 +31,82 @@ static int empty(struct ovl_task *task, struct ovl_bytes item)
     return 0;
 }
 
+/* In here libc's own sleeps would be the real ones, and hold up the loop. */
 static int nap(struct ovl_task *task, struct ovl_bytes item)
 {
     (void)task;
     (void)item;
     for (int i = 0; i < NAPS; i++)
-        nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+        ovl_sleep(ovl_after(NAP_NS));
     return 0;
+}
+
+static int nap_long(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    return ovl_sleep(ovl_after(OVL_WAKE_AFTER));
 }
 
 static double cpu_now(void)
 {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return ((double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec) * 1e9 +
-           ((double)usage.ru_utime.tv_usec + (double)usage.ru_stime.tv_usec) * 1e3;
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-/* What a map took, in all; nanoseconds. */
-struct spent {
+/* A map of so many tasks, and what it took: nanoseconds, the least of all times. */
+struct job {
+    ovl_task_fn *fn;
+    size_t count;
     double wall;
     double cpu;
 };
 
-static int run(enum ovl_model model, unsigned workers, ovl_task_fn *fn, size_t count,
-               struct spent *ret)
+/* Empty items, as many as are left. */
+static int next_item(void *context, struct ovl_bytes *ret_item)
 {
-    struct ovl_executor *executor;
-    int error = ovl_executor_open(model, &(struct ovl_options){.workers = workers}, &executor);
-    if (error)
-        return error;
-    char item = 0;
+    size_t *left = context;
+    *ret_item = (struct ovl_bytes){0};
+    return *left && (*left)--;
+}
+
+/* As a stream: tasks that are submitted by themselves cost as much, those of arrays less. */
+static int map_once(struct ovl_executor *executor, struct job *job)
+{
+    size_t left = job->count;
+    struct ovl_stream stream = {
+        .next = next_item,
+        .context = &left,
+        .prompt = true,
+        .as_completed = true,
+    };
     double cpu = cpu_now();
     ovl_time start = ovl_now();
-    char *items = ovl__zalloc(count);
-    error = items ? ovl_map(executor, fn, items, sizeof item, NULL, 0, count, NULL) : -ENOMEM;
-    ret->wall = (double)(ovl_now() - start);
-    ret->cpu = cpu_now() - cpu;
-    ovl_executor_close(executor, OVL_FOREVER);
-    free(items);
+    int error = ovl_map_stream(executor, job->fn, &stream);
+    job->wall = fmin(job->wall, (double)(ovl_now() - start));
+    job->cpu = fmin(job->cpu, cpu_now() - cpu);
     return error;
 }
 
-static int run_best(enum ovl_model model, unsigned workers, ovl_task_fn *fn, size_t count,
-                    struct spent *ret)
+/* Each time in a new executor: the one job, and where there is another, that after it. */
+static int run(enum ovl_model model, unsigned workers, struct job *first, struct job *then)
 {
-    *ret = (struct spent){INFINITY, INFINITY};
-    for (int i = 0; i < ROUNDS; i++) {
-        struct spent spent;
-        int error = run(model, workers, fn, count, &spent);
+    first->wall = first->cpu = INFINITY;
+    if (then)
+        then->wall = then->cpu = INFINITY;
+    int error = 0;
+    for (int i = 0; i < ROUNDS && !error; i++) {
+        struct ovl_executor *executor;
+        error = ovl_executor_open(model, &(struct ovl_options){.workers = workers}, &executor);
         if (error)
             return error;
-        ret->wall = fmin(ret->wall, spent.wall);
-        ret->cpu = fmin(ret->cpu, spent.cpu);
+        error = map_once(executor, first);
+        if (!error && then)
+            error = map_once(executor, then);
+        ovl_executor_close(executor, OVL_FOREVER);
     }
-    return 0;
+    return error;
 }
 
 static int time_open(enum ovl_model model, unsigned workers, double *ret)
@@ -109,12 +129,12 @@ static double at_least(double value, double least)
     return value > least ? value : least;
 }
 
-/* Of many coroutines the cost shows when all of them begin; of others when they are opened. */
+/* Those that begin when the model is opened: coroutines do when there is work for them. */
 static int measure_workers(enum ovl_model model, struct ovl_model_cost *cost)
 {
     double one;
     double many;
-    unsigned workers = model == OVL_PROCESSES ? 3 : 9;
+    unsigned workers = model == OVL_PROCESSES ? MANY_PROCESSES : MANY_THREADS;
     int error = time_open(model, 1, &one);
     if (!error)
         error = time_open(model, workers, &many);
@@ -127,14 +147,13 @@ static int measure_workers(enum ovl_model model, struct ovl_model_cost *cost)
 
 static int measure_tasks(enum ovl_model model, struct ovl_model_cost *cost)
 {
-    struct spent spent;
-    unsigned workers = model == OVL_ASYNC ? 64 : ovl__processors();
-    size_t count = model == OVL_PROCESSES ? EMPTY_TASKS / 4 : EMPTY_TASKS;
-    int error = run_best(model, workers, empty, count, &spent);
+    unsigned workers = model == OVL_ASYNC ? NAPPERS : ovl__processors();
+    struct job job = {.fn = empty, .count = model == OVL_PROCESSES ? EMPTY_TASKS / 4 : EMPTY_TASKS};
+    int error = run(model, workers, &job, NULL);
     if (error)
         return error;
-    double wall = spent.wall / (double)count;
-    double cpu = spent.cpu / (double)count;
+    double wall = job.wall / (double)job.count;
+    double cpu = job.cpu / (double)job.count;
     if (model == OVL_SYNC) {
         cost->task_ns = wall;
         return 0;
@@ -144,23 +163,30 @@ static int measure_tasks(enum ovl_model model, struct ovl_model_cost *cost)
     return 0;
 }
 
+/* Coroutines begin at their first task, which the second does not pay for any more. */
 static int measure_waits(enum ovl_model model, struct ovl_model_cost *cost)
 {
     if (model == OVL_SYNC || model == OVL_PROCESSES)
         return 0;
-    struct spent spent;
-    int error = run_best(model, NAPPERS, nap, NAPPERS, &spent);
+    struct job first = {.fn = nap, .count = NAPPERS};
+    struct job then = first;
+    int error = run(model, NAPPERS, &first, &then);
     if (error)
         return error;
     double tasks = NAPPERS * (cost->task_ns + cost->submit_ns);
-    cost->wait_ns = at_least((spent.cpu - tasks) / (NAPPERS * NAPS), 0);
-    if (model == OVL_ASYNC) { /* its workers began in the map */
-        double beyond = spent.wall - NAPS * (double)NAP_NS - NAPPERS * NAPS * cost->wait_ns;
-        double each = beyond / NAPPERS / 4;
-        cost->worker_ns =
-            each < COROUTINE_MOST_NS ? at_least(each, COROUTINE_LEAST_NS) : COROUTINE_MOST_NS;
-    }
+    cost->wait_ns = at_least((then.cpu - tasks) / (NAPPERS * NAPS), 0);
+    if (model == OVL_ASYNC)
+        cost->worker_ns = at_least((first.cpu - then.cpu) / NAPPERS, 0);
     return 0;
+}
+
+/* One task after the other, each of which leaves its processor idle for long. */
+static int measure_wake(double *ret)
+{
+    struct job job = {.fn = nap_long, .count = LONG_NAPS};
+    int error = run(OVL_SYNC, 1, &job, NULL);
+    *ret = error ? 0 : job.cpu / LONG_NAPS;
+    return error;
 }
 
 /* --- processors side by side --- */
@@ -172,13 +198,18 @@ static ovl_time thread_cpu(void)
     return (ovl_time)now.tv_sec * OVL_SECOND + now.tv_nsec;
 }
 
-/* A fixed piece of computing; its CPU time, which grows where a neighbour slows it down. */
+/*
+ * A fixed piece of computing; its CPU time, which grows where a neighbour slows it down. In a
+ * register: how fast a processor is with the same place in memory is its own guess each time.
+ */
 static double compute(size_t turns)
 {
     ovl_time start = thread_cpu();
-    volatile uint64_t sum = 0;
-    for (size_t i = 0; i < turns; i++)
-        sum += i * i;
+    uint64_t sum = 1;
+    for (size_t i = 0; i < turns; i++) {
+        sum = sum * 3 + i;
+        __asm__ volatile("" : "+r"(sum));
+    }
     return (double)(thread_cpu() - start);
 }
 
@@ -258,6 +289,9 @@ int ovl_costs_measure(struct ovl_costs *ret_costs)
         if (error)
             return error;
     }
+    int error = measure_wake(&costs.wake_ns);
+    if (error)
+        return error;
     costs.parallel = measure_parallel(costs.cores);
     *ret_costs = costs;
     return 0;

@@ -43,6 +43,7 @@ struct simulation {
     struct worker *workers;
     unsigned count;
     struct resource *resources;
+    double opened; /* when the first task can be submitted */
     size_t taken;
     uint64_t random;
     struct ovl__heap timers;
@@ -208,7 +209,7 @@ static void take(struct simulation *sim, unsigned who)
     struct worker *worker = &sim->workers[who];
     if (sim->taken == sim->run->total)
         return;
-    double submitted = sim->cost.open_ns / 2 + sim->cost.submit_ns * (double)(sim->taken + 1);
+    double submitted = sim->opened + sim->cost.submit_ns * (double)(sim->taken + 1);
     if (submitted > sim->now) {
         ovl__heap_put(&sim->timers, submitted, who);
         return;
@@ -327,6 +328,10 @@ static void start(struct simulation *sim)
 {
     const struct ovl__run *run = sim->run;
     double open = sim->cost.open_ns / 2 + (double)run->plan->more_open_ns;
+    /* Threads all begin, whatever there is to do, before the executor is open. */
+    sim->opened = sim->cost.open_ns / 2;
+    if (run->plan->model == OVL_THREADS)
+        sim->opened += sim->cost.worker_ns * run->plan->workers;
     for (size_t i = 0; i < run->work->resource_count; i++) {
         sim->resources[i].free = run->work->resources[i].capacity;
         queue_init(&sim->resources[i].queue);

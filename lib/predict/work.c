@@ -162,14 +162,52 @@ static double without_queue(const struct contention *contention, const struct re
     return fmin(contention->capacity / reading->beside, 1);
 }
 
+/* --- what waking up cost --- */
+
+static double wake_cost(double wake_ns, ovl_time wait)
+{
+    return wake_ns * fmin(sqrt((double)wait / OVL_WAKE_AFTER), 1);
+}
+
+/*
+ * What is left of a task's computing without the waking up after its waits. Beside others, each of
+ * them keeps the processors awake for the rest.
+ */
+static double without_waking(const struct ovl_costs *costs, const struct reading *reading)
+{
+    if (!costs)
+        return 1;
+    double waking = 0;
+    double computing = 0;
+    for (int i = 0; i < reading->count; i++) {
+        struct ovl_segment segment = reading->segments[i];
+        if (segment.kind == OVL_COMPUTING)
+            computing += (double)segment.length_ns;
+        else if (segment.kind >= 0 || segment.kind == OVL_UNSEEN)
+            waking += wake_cost(costs->wake_ns, segment.length_ns) / reading->beside;
+    }
+    return waking < computing ? 1 - waking / computing : 0;
+}
+
 /* --- parts --- */
+
+/* What a task's segments are to be multiplied by. */
+struct factors {
+    double waits;
+    double computing;
+};
+
+static double factor_of(const struct factors *factors, int kind)
+{
+    return kind >= 0 ? factors->waits : kind == OVL_COMPUTING ? factors->computing : 1;
+}
 
 static bool blocks(int kind)
 {
     return kind == OVL_UNSEEN || kind == OVL_WAIT_DISK;
 }
 
-static size_t put_parts(const struct reading *reading, double factor, bool limited,
+static size_t put_parts(const struct reading *reading, const struct factors *factors, bool limited,
                         struct ovl_part *parts)
 {
     size_t count = 0;
@@ -179,7 +217,7 @@ static size_t put_parts(const struct reading *reading, double factor, bool limit
             continue;
         bool waits = segment.kind >= 0;
         parts[count++] = (struct ovl_part){
-            .length_ns = (ovl_time)((double)segment.length_ns * (waits ? factor : 1)),
+            .length_ns = (ovl_time)((double)segment.length_ns * factor_of(factors, segment.kind)),
             .kind = segment.kind,
             .resource = waits && limited && segment.kind != OVL_WAIT_SLEEP ? 1 : 0,
             .blocks = blocks(segment.kind),
@@ -210,8 +248,11 @@ static int make_work(const struct readings *readings, const struct ovl_ledger_re
     struct ovl_part *parts = (struct ovl_part *)(void *)(made->lists + readings->count);
     for (size_t i = 0; i < readings->count; i++) {
         const struct reading *reading = &readings->all[i];
-        size_t count =
-            put_parts(reading, without_queue(&contention, reading), capacity != 0, parts);
+        struct factors factors = {
+            .waits = without_queue(&contention, reading),
+            .computing = without_waking(options->costs, reading),
+        };
+        size_t count = put_parts(reading, &factors, capacity != 0, parts);
         made->lists[i] = (struct ovl_part_list){.parts = parts, .count = count};
         parts += count;
     }

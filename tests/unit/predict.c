@@ -194,6 +194,12 @@ static void what_a_model_costs_is_added(void)
     plan.more_worker_ns = 30 * MS;
     assert_int_equal(ovl_predict(&work, &plan, &costs, &prediction), 0);
     assert_int_equal(prediction.wall_ns / MS, 100 + 30 + 4 + 2 + 10 * (3 + 5 + 7));
+    /* All threads begin before the first task, however few the tasks. */
+    work.total = 1;
+    plan = (struct ovl_plan){.model = OVL_THREADS, .workers = 10};
+    assert_int_equal(ovl_predict(&work, &plan, &costs, &prediction), 0);
+    assert_int_equal(prediction.wall_ns / MS, 4 + 10 * 2 + 3 + 7);
+    work.total = 10;
     /* Two processors that do half as much each when both compute do no more than one. */
     plan = (struct ovl_plan){.model = OVL_THREADS, .workers = 2};
     costs.models[OVL_THREADS] = (struct ovl_model_cost){0};
@@ -306,6 +312,36 @@ static void a_sequential_ledger_is_replayed(void)
 }
 
 /* Waves of 1, 2, 4, ... tasks at once, before a server that takes 4: its waits give it away. */
+static ovl_time time_of_sync(struct ovl_ledger *ledger, const struct ovl_costs *costs)
+{
+    struct ovl_work *work;
+    assert_int_equal(
+        ovl_work_from_ledger(ledger, &(struct ovl_ledger_reading){.costs = costs}, &work), 0);
+    struct ovl_plan plan = {.model = OVL_SYNC};
+    struct ovl_prediction prediction;
+    assert_int_equal(ovl_predict(work, &plan, &free_of_charge, &prediction), 0);
+    ovl_work_free(work);
+    return prediction.wall_ns;
+}
+
+static void waking_up_is_no_part_of_the_work(void)
+{
+    struct ovl_ledger *ledger = ledger_new();
+    for (int i = 0; i < 20; i++)
+        add_task(ledger, 1 + i * 100 * MS, 6 * MS, 40 * MS);
+    struct ovl_costs costs = {.parallel = 1, .cores = 2, .wake_ns = 4 * MS};
+    assert_int_equal(time_of_sync(ledger, NULL), 20 * (6 + 40) * MS);
+    assert_int_equal(time_of_sync(ledger, &costs), 20 * (6 - 4 + 40) * MS);
+    costs.wake_ns = 7 * MS; /* more than there is */
+    assert_int_equal(time_of_sync(ledger, &costs), 20 * 40 * MS);
+    ovl_ledger_close(ledger);
+    ledger = ledger_new();
+    add_task(ledger, 1, 6 * MS, OVL_WAKE_AFTER / 4); /* a short wait, half as much */
+    costs.wake_ns = 4 * MS;
+    assert_int_equal(time_of_sync(ledger, &costs), (6 - 2) * MS + OVL_WAKE_AFTER / 4);
+    ovl_ledger_close(ledger);
+}
+
 static void a_slow_resource_is_found(void)
 {
     struct ovl_ledger *ledger = ledger_new();
@@ -444,6 +480,7 @@ int main(void)
         TEST_CASE(nonsense_is_refused),
         TEST_CASE(uncertainty_shows),
         TEST_CASE(a_sequential_ledger_is_replayed),
+        TEST_CASE(waking_up_is_no_part_of_the_work),
         TEST_CASE(a_slow_resource_is_found),
         TEST_CASE(costs_come_back_from_text),
         {.name = "the_cache_survives_everything",

@@ -146,6 +146,15 @@ static void complain(const struct measure *measure, int error)
         ovl_model_name(measure->model), measure->workers, ovl_error_message(error));
 }
 
+/* What predictions are made of. */
+static void read_work(struct ovl_ledger *ledger, size_t total, struct ovl_work **ret_work)
+{
+    struct ovl_costs costs;
+    ovl_costs_get(&costs);
+    struct ovl_ledger_reading reading = {.total = total, .costs = &costs};
+    ovl_work_from_ledger(ledger, &reading, ret_work);
+}
+
 int measure_run(struct measure *measure, const struct program *program)
 {
     struct run run = {
@@ -161,8 +170,7 @@ int measure_run(struct measure *measure, const struct program *program)
     if (!error)
         error = measure_with(&run, ledger, &opened);
     if (!error && measure->model == OVL_SYNC && measure->done == program->count)
-        ovl_work_from_ledger(ledger, &(struct ovl_ledger_reading){.total = program->count},
-                             &measure->work);
+        read_work(ledger, program->count, &measure->work);
     if (opened && measure->wants_picture) {
         char title[64];
         snprintf(title, sizeof title, "%s, %s", program->name, ovl_model_name(measure->model));
