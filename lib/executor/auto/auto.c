@@ -18,8 +18,9 @@ __attribute__((used)) static const char *const *const hooks = ovl__hooks;
 #define COROUTINES_MAX OVL_COROUTINES_MAX
 #endif
 
-/* Of tiny tasks so many run for one that is measured: measuring costs as much as they take. */
-#define LOOK_EVERY 8
+/* Of tiny tasks so many run for one that is measured: measuring costs as much as they take. One
+ * that takes long beyond doubt is the monitor's to see. */
+#define LOOK_EVERY 32
 
 static void release(struct ovl__auto *own)
 {
@@ -106,7 +107,8 @@ static bool run_at_once(struct ovl__auto *own, struct ovl_future *future)
     if (!may || !own->has_caller || !ovl__executor_may_take(executor) || !ovl__future_take(future))
         return false;
     own->caller_busy = true;
-    own->caller.unmetered = !executor->ledger && own->at_once++ % LOOK_EVERY != 0;
+    own->caller.unmetered = own->at_once++ % LOOK_EVERY && !own->grown && !executor->ledger;
+    ovl__auto_notice(own);
     pthread_mutex_unlock(&executor->lock);
     ovl__worker_run(&own->caller, future);
     pthread_mutex_lock(&executor->lock);

@@ -43,6 +43,7 @@ struct ovl__auto_loop {
     bool spawning;       /* `spawn` is on its way */
     bool ended;          /* its thread touches nothing any more */
     ovl_time pinged;     /* when the ping was sent; 0: never */
+    ovl_time pinged_cpu; /* and what CPU time its thread had used by then */
     atomic_bool answers; /* it has come back; without the lock */
 };
 
@@ -66,13 +67,14 @@ struct ovl__tally {
     double cpu;
     double waits;
     double unseen;
+    double disk; /* waits for files: a loop has each made by a helper thread */
 };
 
 enum ovl__kind_of_work {
     OVL__UNKNOWN_WORK,
     OVL__WAITING_WORK,   /* in calls that are yields in a coroutine */
     OVL__COMPUTING_WORK, /* for most of the time */
-    OVL__UNSEEN_WORK,    /* waiting in calls that hold up a loop */
+    OVL__UNSEEN_WORK,    /* waiting in calls that hold up a loop, or for files */
     OVL__TINY_WORK,      /* not worth being handed over */
 };
 
@@ -95,15 +97,18 @@ struct ovl__auto {
     struct ovl__worker caller;
     bool has_caller; /* its number was taken */
     bool caller_busy;
-    size_t at_once; /* tasks that it has run */
+    size_t at_once; /* tasks that it has begun */
 
     /* The judge's. */
     enum ovl__kind_of_work kind;
     struct ovl__tally tally;
     size_t ended;
-    size_t judged; /* `ended`, when it last judged */
-    ovl_time first_start;
-    double tiny_ns; /* a tiny task's mean duration, when it was found to be tiny */
+    size_t judged;         /* `ended`, when it last judged */
+    ovl_time window_start; /* since when it looks whether handing over loses; 0: not yet */
+    size_t window_ended;   /* and `ended`, then */
+    unsigned losing;       /* windows in a row in which it did */
+    double tiny_ns;        /* a tiny task's mean duration, when it was found to be tiny */
+    unsigned grown;        /* tasks in a row that took much longer */
     struct ovl_tuner *loop_tuner;
     struct ovl_tuner *thread_tuner;
     size_t decision_count;
@@ -145,6 +150,9 @@ void ovl__auto_judge(struct ovl__auto *own, struct ovl__place *place, struct ovl
 
 /* Loops are held up in calls that no hook sees: `threads` more are to be tried. */
 void ovl__auto_unseen(struct ovl__auto *own, unsigned threads);
+
+/* The tasks were tiny, and the one that the caller's thread runs is not. */
+void ovl__auto_outgrown(struct ovl__auto *own);
 
 /* The first decision: how it begins. */
 void ovl__auto_begin(struct ovl__auto *own);

@@ -23,8 +23,14 @@
 #define TINY_NS  (20 * OVL_MICROSECOND)
 #define TINY_SEE 64
 
-/* Tasks that were tiny and take so many times as long are looked at anew. */
-#define GROWN 4
+/* So many windows of as many tasks in a row must lose by being handed over, once that paid. */
+#define TINY_WINDOWS 4
+
+/* A tiny task that takes so many times as long has grown: several in a row, or one that takes long
+ * beyond doubt, are another kind of work. */
+#define GROWN       4
+#define GROWN_TASKS 3
+#define GROWN_NS    OVL_MILLISECOND
 
 /* What running a task at once costs beside the task: about. */
 #define AT_ONCE_NS 300
@@ -46,8 +52,9 @@ static double predict_gain(const struct ovl__auto *own, enum ovl_model model, un
         {.kind = OVL_COMPUTING, .length_ns = (ovl_time)(tally->cpu / tally->count)},
         {.kind = OVL_WAIT_NETWORK, .length_ns = (ovl_time)(tally->waits / tally->count)},
         {.kind = OVL_UNSEEN, .length_ns = (ovl_time)(tally->unseen / tally->count)},
+        {.kind = OVL_WAIT_DISK, .length_ns = (ovl_time)(tally->disk / tally->count)},
     };
-    struct ovl_part_list task = {.parts = parts, .count = 3};
+    struct ovl_part_list task = {.parts = parts, .count = 4};
     size_t tasks = own->executor->counts.queued + own->executor->counts.running;
     struct ovl_work work = {
         .tasks = &task,
@@ -116,7 +123,7 @@ static double share_of(double part, const struct ovl__tally *tally)
 
 static double computing_share(const struct ovl__tally *tally)
 {
-    double all = tally->cpu + tally->waits + tally->unseen;
+    double all = tally->cpu + tally->waits + tally->unseen + tally->disk;
     return all > 0 ? tally->cpu / all : 0;
 }
 
@@ -163,8 +170,11 @@ static void be_unseen(struct ovl__auto *own, unsigned threads)
     limit_loops(own, 1);
     if (own->threads.limit < threads)
         own->threads.limit = threads;
-    decide(own, OVL_THREADS, own->threads.limit + own->loops_most,
-           "the tasks wait where no hook sees it, and would hold up others in a loop");
+    bool disk = own->tally.disk > own->tally.unseen;
+    decide(
+        own, OVL_THREADS, own->threads.limit + own->loops_most, "%s",
+        disk ? "the tasks wait for files, for each of which a coroutine would need a helper thread"
+             : "the tasks wait where no hook sees it, and would hold up others in a loop");
     thin_out(own);
 }
 
@@ -200,31 +210,35 @@ static void become(struct ovl__auto *own, enum ovl__kind_of_work kind)
     ovl__auto_hand_out(own);
 }
 
-/* Whether one after the other, at once, would have been as quick as it went so far. */
-static bool handing_over_loses(const struct ovl__auto *own, ovl_time now)
+/* Whether one after the other, at once, would have been as quick as it went: window by window. */
+static void see_handing_over(struct ovl__auto *own, ovl_time now)
 {
+    size_t ended = own->ended - own->window_ended;
+    if (ended < TINY_SEE)
+        return;
     double mean = own->tally.duration / own->tally.count;
-    double at_once = (mean + AT_ONCE_NS) * (double)own->ended;
-    return at_once <= 1.1 * (double)(now - own->first_start);
+    double at_once = (mean + AT_ONCE_NS) * (double)ended;
+    bool loses = at_once <= 1.1 * (double)(now - own->window_start);
+    own->losing = loses ? own->losing + 1 : 0;
+    own->window_start = now;
+    own->window_ended = own->ended;
 }
 
-static enum ovl__kind_of_work look(const struct ovl__auto *own, ovl_time now)
+static enum ovl__kind_of_work look(const struct ovl__auto *own)
 {
     const struct ovl__tally *tally = &own->tally;
-    double mean =
-        (tally->cpu + tally->waits) / tally->count; /* what it lost to others is not its own */
-    if (share_of(tally->unseen, tally) >= UNSEEN_SHARE)
+    double mean = (tally->cpu + tally->waits + tally->disk) /
+                  tally->count; /* what it lost to others is not its own */
+    if (share_of(tally->unseen + tally->disk, tally) >= UNSEEN_SHARE)
         return OVL__UNSEEN_WORK;
     if (computing_share(tally) < COMPUTING_SHARE && tally->waits > 0)
         return OVL__WAITING_WORK;
-    if (mean < TINY_NS && own->kind == OVL__TINY_WORK)
+    if (mean >= TINY_NS)
+        return OVL__COMPUTING_WORK;
+    bool unknown = own->kind == OVL__UNKNOWN_WORK;
+    if (own->kind == OVL__TINY_WORK || own->losing >= (unknown ? 1 : TINY_WINDOWS))
         return OVL__TINY_WORK;
-    if (mean < TINY_NS && own->kind == OVL__UNKNOWN_WORK) {
-        if (own->ended < TINY_SEE)
-            return OVL__UNKNOWN_WORK;
-        return handing_over_loses(own, now) ? OVL__TINY_WORK : OVL__COMPUTING_WORK;
-    }
-    return OVL__COMPUTING_WORK;
+    return unknown && own->ended < TINY_SEE ? OVL__UNKNOWN_WORK : OVL__COMPUTING_WORK;
 }
 
 /* --- tasks that end --- */
@@ -236,6 +250,7 @@ static void fade(struct ovl__tally *tally)
     tally->cpu /= 2;
     tally->waits /= 2;
     tally->unseen /= 2;
+    tally->disk /= 2;
 }
 
 static void add(struct ovl__tally *tally, const struct ovl__meter *meter)
@@ -247,6 +262,8 @@ static void add(struct ovl__tally *tally, const struct ovl__meter *meter)
     tally->cpu += (double)meter->record.cpu_ns;
     for (int i = 0; i < OVL_WAIT_COUNT; i++)
         tally->waits += (double)meter->record.wait_ns[i];
+    tally->waits -= (double)meter->record.wait_ns[OVL_WAIT_DISK];
+    tally->disk += (double)meter->record.wait_ns[OVL_WAIT_DISK];
     for (uint32_t i = 0; i < meter->trail.count; i++) {
         struct ovl_segment segment = ovl__trail_read(&meter->trail, i);
         if (segment.kind == OVL_UNSEEN)
@@ -318,38 +335,61 @@ static bool is_time_to_judge(const struct ovl__auto *own)
     return since >= TALLY / 2 || own->ended <= 4 || (own->ended & (own->ended - 1)) == 0;
 }
 
-/* What a task lost to others is not its own. */
-static bool tiny_has_grown(const struct ovl__auto *own, const struct ovl_record *record)
+/* Whether tiny tasks have become others. What a task lost to others is not its own. */
+static bool have_grown(struct ovl__auto *own, const struct ovl_record *record)
 {
     ovl_time length = record->cpu_ns;
     for (int i = 0; i < OVL_WAIT_COUNT; i++)
         length += record->wait_ns[i];
-    return own->kind == OVL__TINY_WORK && (double)length > GROWN * own->tiny_ns + (double)TINY_NS;
+    if (own->kind != OVL__TINY_WORK || (double)length <= GROWN * own->tiny_ns + (double)TINY_NS) {
+        own->grown = 0;
+        return false;
+    }
+    return ++own->grown >= GROWN_TASKS || length >= GROWN_NS;
+}
+
+static void forget_tiny(struct ovl__auto *own)
+{
+    own->tally = (struct ovl__tally){0};
+    own->grown = 0;
+    own->losing = 0;
 }
 
 void ovl__auto_judge(struct ovl__auto *own, struct ovl__place *place, struct ovl_future *future)
 {
-    const struct ovl_record *record = &future->more->meter.record;
-    if (!record->start)
-        return; /* its session could not be opened */
-    if (!own->ended || record->start < own->first_start)
-        own->first_start = record->start;
+    const struct ovl__meter *meter = &future->more->meter;
+    const struct ovl_record *record = &meter->record;
     own->ended++;
-    add(&own->tally, &future->more->meter);
+    if (!record->start)
+        return; /* not measured, or its session could not be opened */
+    if (!own->window_start || record->start < own->window_start) {
+        own->window_start = record->start;
+        own->window_ended = own->ended - 1;
+    }
+    bool grown = have_grown(own, record);
+    if (grown)
+        forget_tiny(own);
+    add(&own->tally, meter);
     if (place && record->end - record->start >= TINY_NS)
         tune(own, place, record);
-    if (!is_time_to_judge(own) && !tiny_has_grown(own, record))
+    if (!is_time_to_judge(own) && !grown)
         return;
     own->judged = own->ended;
-    if (tiny_has_grown(own, record))
-        own->tally = (struct ovl__tally){0};
-    if (!own->tally.count)
-        add(&own->tally, &future->more->meter);
-    enum ovl__kind_of_work kind = look(own, record->end);
+    see_handing_over(own, record->end);
+    enum ovl__kind_of_work kind = look(own);
     if (kind != own->kind)
         become(own, kind);
     else if (kind == OVL__WAITING_WORK)
         limit_loops(own, coroutines_each(own));
+}
+
+void ovl__auto_outgrown(struct ovl__auto *own)
+{
+    forget_tiny(own);
+    own->kind = OVL__UNKNOWN_WORK;
+    own->executor->at_once = false;
+    decide(own, OVL_ASYNC, own->executor->workers,
+           "a task takes long in the thread that called: looks at what they do anew");
 }
 
 void ovl__auto_unseen(struct ovl__auto *own, unsigned threads)

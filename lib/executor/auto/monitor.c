@@ -22,6 +22,9 @@
 /* From this share on, the processors are busy, and more threads would be of no use. */
 #define BUSY 0.85
 
+/* A tiny task that has not ended after so long has not only lost its processor. */
+#define GROWN_NS (20 * OVL_MILLISECOND)
+
 /* Threads that are tried at once, at most, before any of their tasks has ended. */
 #define THREADS_FIRST 4
 #define THREADS_MOST  64
@@ -31,15 +34,25 @@ struct look {
     ovl_time cpu;     /* of the process */
     unsigned held_up; /* loops that do not answer */
     int tids[OVL__LOOPS_MAX];
+    unsigned idle;    /* of these, hardly computing: their threads are `tids` */
     unsigned blocked; /* of these, in calls that wait */
     double busy;      /* processors, since the last look */
+    size_t at_once;   /* tasks that the caller's thread has begun */
+    ovl_time since;   /* when it was first seen in the last one of these */
 };
 
-static ovl_time process_cpu(void)
+static ovl_time cpu_of(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    if (clock_gettime(clock, &now))
+        return 0;
     return (ovl_time)now.tv_sec * OVL_SECOND + now.tv_nsec;
+}
+
+static ovl_time cpu_of_loop(const struct ovl__auto_loop *loop)
+{
+    clockid_t clock;
+    return pthread_getcpuclockid(loop->thread, &clock) ? 0 : cpu_of(clock);
 }
 
 /* Whether the thread waits in the kernel: neither runs nor is ready to. */
@@ -61,6 +74,7 @@ static bool is_blocked(int tid)
 static void ping(struct ovl__auto_loop *loop, ovl_time now)
 {
     loop->pinged = now;
+    loop->pinged_cpu = cpu_of_loop(loop);
     atomic_store(&loop->answers, false);
     ovl__loop_post(loop->loop, &loop->ping);
 }
@@ -79,14 +93,26 @@ static void look_at_loops(struct ovl__auto *own, struct look *look)
         if (look->at - loop->pinged < HELD_UP_NS)
             continue;
         loop->place.held_up = true;
-        look->tids[look->held_up++] = atomic_load(&loop->tid);
+        look->held_up++;
+        if (cpu_of_loop(loop) - loop->pinged_cpu < (look->at - loop->pinged) / 2)
+            look->tids[look->idle++] = atomic_load(&loop->tid);
     }
+}
+
+/* The caller's thread runs tasks that were tiny: one that it has been at for so long is not. */
+static void look_at_caller(struct ovl__auto *own, struct look *look, const struct look *last)
+{
+    bool same = own->caller_busy && own->executor->at_once && own->at_once == last->at_once;
+    look->at_once = own->at_once;
+    look->since = same ? last->since : look->at;
+    if (look->at - look->since >= GROWN_NS)
+        ovl__auto_outgrown(own);
 }
 
 /* Without the lock. */
 static void look_at_threads(struct look *look)
 {
-    for (unsigned i = 0; i < look->held_up; i++)
+    for (unsigned i = 0; i < look->idle; i++)
         look->blocked += is_blocked(look->tids[i]);
 }
 
@@ -97,7 +123,8 @@ static void look_at_threads(struct look *look)
 static void answer_blocked(struct ovl__auto *own, const struct look *look)
 {
     bool more = look->blocked && own->executor->counts.queued && look->busy < BUSY * own->cores &&
-                own->threads.active >= own->threads.limit && !own->thread_tuner;
+                own->threads.active >= own->threads.limit && !own->thread_tuner &&
+                !own->executor->at_once;
     if (!more)
         return;
     unsigned threads = own->threads.limit ? 2 * own->threads.limit : THREADS_FIRST;
@@ -117,11 +144,12 @@ static void look_around(struct ovl__auto *own, struct look *look)
 {
     pthread_mutex_t *lock = &own->executor->lock;
     struct look last = *look;
-    *look = (struct look){.at = ovl_now(), .cpu = process_cpu()};
+    *look = (struct look){.at = ovl_now(), .cpu = cpu_of(CLOCK_PROCESS_CPUTIME_ID)};
     ovl_time since = look->at - last.at;
     look->busy = since > 0 ? (double)(look->cpu - last.cpu) / (double)since : 0;
     look_at_loops(own, look);
-    if (look->held_up) {
+    look_at_caller(own, look, &last);
+    if (look->idle) {
         pthread_mutex_unlock(lock);
         look_at_threads(look);
         pthread_mutex_lock(lock);
@@ -139,7 +167,7 @@ static void *monitor_main(void *argument)
     struct ovl_executor *executor = own->executor;
     pthread_setname_np(pthread_self(), "ovl-auto");
     pthread_mutex_lock(&executor->lock);
-    struct look look = {.at = ovl_now(), .cpu = process_cpu()};
+    struct look look = {.at = ovl_now(), .cpu = cpu_of(CLOCK_PROCESS_CPUTIME_ID)};
     ovl_time woken = look.at;
     ovl_time worked = look.at;
     while (!own->closing) {
