@@ -14,7 +14,7 @@ function shorter(text, length_most) { return length(text) > length_most ? substr
     errors[++error_count] = ratio
     error_of[name] = error_of[name] " " ratio; error_n[name]++
     key = name SUBSEP $3
-    if (!(key in fastest) || $5 < fastest[key]) fastest[key] = $5
+    if (!(key in fastest) || $5 < fastest[key]) { fastest[key] = $5; least[key] = $7; most[key] = $8 }
     if (!(key in foretold) || $6 < foretold[key]) foretold[key] = $6
     model_of[name] = index(model_of[name], $3) ? model_of[name] : model_of[name] " " $3
     next
@@ -25,13 +25,14 @@ function median_of(list, n,    i, j, t) {
     return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
 }
 
-# Pairs of models that stand the other way round than they were measured to, by more than a tenth.
+# Pairs of models that stand the other way round than they were measured to: each at its best number of workers. A
+# tie is what lies within the spread of the repeated measures, or within the 5% that a prediction says of itself.
 function turned(name,    models, n, i, j, a, b, wrong) {
     n = split(model_of[name], models, " ")
     for (i = 1; i <= n; i++)
         for (j = 1; j <= n; j++) {
             a = name SUBSEP models[i]; b = name SUBSEP models[j]
-            if (fastest[a] * 1.1 < fastest[b] && foretold[a] > foretold[b] * 1.1)
+            if (most[a] < least[b] && fastest[a] * 1.05 < fastest[b] && foretold[a] > foretold[b] * 1.05)
                 wrong = wrong " " models[i] "/" models[j]
         }
     return wrong
