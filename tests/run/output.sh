@@ -97,6 +97,19 @@ says err '--report nowhere/report.html'
 says err 'cannot write to standard output: No space left'
 "$OVERLAP" run echo ::: a b >&- 2>err
 [ $? -eq 3 ] || fail 'standard output closed: not exit code 3'
+# Nor can output be kept: the rest would run in vain.
+seq 200 >items
+(
+    # shellcheck disable=SC3045 # every shell that is /bin/sh on Debian has it
+    ulimit -f 400
+    "$OVERLAP" run -w2 -i items -- sh -c 'exec dd if=/dev/zero bs=1M count=10' >kept 2>err
+    echo $? >code
+)
+[ "$(cat code)" -eq 3 ] || fail "no room for output: exit code $(cat code): $(cat err)"
+[ "$(grep -c 'make room in .*--tmpdir' err)" -eq 1 ] || fail "no room for output: $(cat err)"
+says err ' done, .* failed, 1[0-9][0-9] not started'
+expect 3 run --tmpdir nowhere -w2 -i items -- sh -c 'exec dd if=/dev/zero bs=1M count=10'
+says err 'cannot keep the output of jobs: No such file'
 seq 100000 >many
 { "$OVERLAP" run -w2 -i many echo 2>err; echo $? >code; } | head -n 1 >/dev/null
 [ "$(cat code)" -eq 3 ] || fail "a reader that went away: exit code $(cat code), not 3"

@@ -63,6 +63,13 @@ static void refuse(struct job *job, int error, const char *what)
     job->refused = what;
 }
 
+/* Its output is lost: to a file that has no room, where it was not for something else. */
+static void lose_output(struct job *job, int error, const char *what)
+{
+    refuse(job, -error, what);
+    job->unkept = error != -ENOMEM && error != -ECHILD;
+}
+
 /* --- environment --- */
 
 /* The variables of a job, made anew: its own come before those that are inherited. */
@@ -212,7 +219,7 @@ static void note_end(struct attempt *attempt, const struct follow *follow)
     if (error)
         refuse(job, error, "cannot run it");
     if (follow->error)
-        refuse(job, -follow->error, "cannot take its output");
+        lose_output(job, follow->error, "cannot take its output");
     if (atomic_load(&attempt->shared->cut))
         job->state = JOB_CUT_OFF;
 }
@@ -349,6 +356,7 @@ static void run_job(struct job_shared *shared, struct job *job)
             forget_output(shared, job);
         job->refusal = 0;
         job->refused = NULL;
+        job->unkept = false;
         attempt_once(shared, job);
         if (job->state != JOB_FAILED)
             break;
@@ -356,7 +364,7 @@ static void run_job(struct job_shared *shared, struct job *job)
     for (int n = 0; n < JOB_STREAMS; n++) {
         int error = capture_settle(&job->streams[n], shared->spool);
         if (error)
-            refuse(job, -error, "cannot keep its output");
+            lose_output(job, error, "cannot keep its output");
     }
 }
 

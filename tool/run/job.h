@@ -31,6 +31,7 @@ struct job {
     bool timed_out;
     int refusal;         /* an errno: why it could not be begun or followed; 0: it was */
     const char *refused; /* what that was about: a constant string */
+    bool unkept;         /* for there was no room for its output */
     bool remembered;     /* the journal has it: it was not run */
     double seconds;      /* of one that is remembered */
     double cpu_seconds;

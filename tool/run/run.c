@@ -105,11 +105,23 @@ static void printed(void *context, struct job *job)
 /* A command that is one and the same for all items, and cannot be run, is told of once. */
 static void look_at_command(struct run *run, const struct job *job)
 {
-    bool gone = job->refusal == ENOENT || job->refusal == EACCES;
+    bool gone = !job->unkept && (job->refusal == ENOENT || job->refusal == EACCES);
     if (!gone || !run->setup.shared.path || run->command_told)
         return;
     console_error("%s: %s; no more jobs begin", run->setup.shared.path, strerror(job->refusal));
     run->command_told = true;
+    refuse(run);
+}
+
+/* Where there is no room for output, the next jobs would run in vain: told of once. */
+static void look_at_room(struct run *run, const struct job *job)
+{
+    if (!job->unkept || run->refused)
+        return;
+    console_error(
+        "cannot keep the output of jobs: %s; make room in %s, or name another folder with "
+        "--tmpdir; no more jobs begin",
+        strerror(job->refusal), setup_temporary_folder(&run->choices));
     refuse(run);
 }
 
@@ -154,6 +166,7 @@ static void end_job(struct run *run, struct job *job)
             refuse(run);
         if (run->choices.trace_commands)
             setup_tell_command(&run->setup, job);
+        look_at_room(run, job);
     }
     pace_ended(run->pace, job);
     status_add(run->status, job);

@@ -221,7 +221,7 @@ static int read_load(struct setup *setup)
     return 0;
 }
 
-static const char *temporary_folder(const struct choices *choices)
+const char *setup_temporary_folder(const struct choices *choices)
 {
     const char *folder = choices->temporary ? choices->temporary : getenv("TMPDIR");
     return folder && *folder ? folder : "/tmp";
@@ -250,7 +250,7 @@ static int make_shared(struct setup *setup, const struct pace_plan *plan)
         console_error("cannot begin: %s; end other programs", strerror(-error));
         return EXIT_REFUSED;
     }
-    setup->spool = spool_new(temporary_folder(choices));
+    setup->spool = spool_new(setup_temporary_folder(choices));
     if (!setup->spool)
         return no_memory();
     shared->template = setup->template;

@@ -57,4 +57,7 @@ void setup_tell_command(const struct setup *setup, const struct job *job);
 /* Prints every command. Returns the exit code. */
 int setup_dry_run(struct setup *setup);
 
+/* Where output waits that is more than memory is kept for. */
+const char *setup_temporary_folder(const struct choices *choices);
+
 #endif

@@ -59,6 +59,7 @@ IN_CHILD __attribute__((noreturn)) static void become(const struct spawn *spawn,
         _exit(127);
     }
     sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &spawn->mask, NULL, _NSIG / 8);
     execve(spawn->path, spawn->arguments, spawn->environment);
     int error = errno;
