@@ -1,5 +1,5 @@
 /* What the pace goes by: jobs that wait long, and what real jobs are seen to do; short jobs. */
-#include "run/bundle.h"
+#include "bundle.h"
 #include "run/growth.h"
 #include "support/cases.h"
 
@@ -146,8 +146,11 @@ static unsigned tell_ends(struct bundle *bundle, ovl_time *now, unsigned count, 
     unsigned told = 0;
     for (unsigned n = 0; n < count; n++) {
         *now += every_ns;
-        const struct ovl_completion end = {
-            .end = *now, .duration_ns = job_ns, .cpu_ns = every_ns / 2, .running = 3 + n % 3};
+        const struct ovl_completion end = {.end = *now,
+                                           .duration_ns = job_ns,
+                                           .cpu_ns = every_ns / 2,
+                                           .bytes = 7,
+                                           .running = 3 + n % 3};
         told += bundle_add(bundle, &end, ret_last);
     }
     return told;
@@ -166,14 +169,15 @@ static void short_jobs_are_told_by_their_number(void)
     assert_true(last.duration_ns > 1900 * OVL_MICROSECOND);
     assert_true(last.duration_ns < 2100 * OVL_MICROSECOND);
     assert_int_equal(last.cpu_ns, 250 * OVL_MICROSECOND);
+    assert_int_equal(last.bytes, 7);
     assert_int_equal(tell_ends(&bundle, &now, 200, 500 * OVL_MICROSECOND, 1, &last), 10);
-    /* 500 a second: 8 take longer */
-    assert_int_equal(tell_ends(&bundle, &now, 80, 2 * OVL_MILLISECOND, 1, &last), 10);
+    /* 200 a second: 4 take longer */
+    assert_int_equal(tell_ends(&bundle, &now, 40, 5 * OVL_MILLISECOND, 1, &last), 10);
     /* another number of workers: what ended before is nothing to it */
-    tell_ends(&bundle, &now, 7, 2 * OVL_MILLISECOND, 1, &last);
+    tell_ends(&bundle, &now, 3, 5 * OVL_MILLISECOND, 1, &last);
     bundle_forget(&bundle);
-    assert_int_equal(tell_ends(&bundle, &now, 8, 2 * OVL_MILLISECOND, 1, &last), 0);
-    assert_int_equal(tell_ends(&bundle, &now, 1, 2 * OVL_MILLISECOND, 1, &last), 1);
+    assert_int_equal(tell_ends(&bundle, &now, 4, 5 * OVL_MILLISECOND, 1, &last), 0);
+    assert_int_equal(tell_ends(&bundle, &now, 1, 5 * OVL_MILLISECOND, 1, &last), 1);
 }
 
 static void long_jobs_are_told_as_they_are(void)

@@ -457,21 +457,24 @@ static void tune(struct run *run, const struct reply *reply)
 {
     if (!run->tuner)
         return;
-    const struct ovl_completion completion = {
+    struct ovl_completion completion = {
         .end = reply->ended,
         .duration_ns = reply->ended - reply->begun,
         .cpu_ns = OVL_CPU_UNKNOWN,
         .bytes = reply->received,
-        .running = run->running < run->limit ? run->running : 0,
+        .running = run->running < run->limit ? run->running : run->limit,
         .failed = reply->fault != FAULT_NONE,
         .refused = reply->status == 429 || reply->status == 503,
     };
+    if (!bundle_add(&run->bundle, &completion, &completion))
+        return;
     unsigned limit = ovl_tuner_add(run->tuner, &completion);
     if (limit > run->most)
         limit = run->most;
     if (limit == run->limit)
         return;
     run->limit = limit;
+    bundle_forget(&run->bundle);
     ovl_executor_set_workers(run->executor, limit);
 }
 

@@ -5,6 +5,7 @@
 #ifndef TOOL_FETCH_RUN_H
 #define TOOL_FETCH_RUN_H
 
+#include "bundle.h"
 #include "fetch/board.h"
 #include "fetch/bytes.h"
 #include "fetch/display.h"
@@ -41,6 +42,7 @@ struct run {
     struct schedule *schedule;
     struct ovl_executor *executor;
     struct ovl_tuner *tuner; /* NULL: the number is fixed */
+    struct bundle bundle;    /* what it is not told yet */
     struct display display;
     struct timing *timing; /* NULL: neither a report nor a trace is wanted */
 

@@ -1,7 +1,7 @@
 #include "run/pace.h"
 
+#include "bundle.h"
 #include "report/console.h"
-#include "run/bundle.h"
 #include "run/growth.h"
 #include "run/machine.h"
 #include "run/under_way.h"
