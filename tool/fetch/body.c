@@ -23,6 +23,8 @@
 
 #define SMALL_BYTES 65536
 
+#define HELD_BYTES ((size_t)128 << 10)
+
 void body_init(struct body *body, const struct settings *settings, const struct order *order,
                struct board *board)
 {
@@ -155,10 +157,6 @@ static ssize_t write_some(const struct body *body, const char *data, size_t size
 
 static bool write_all(struct body *body, const char *data, size_t size)
 {
-    if (body->fd < 0) {
-        body->received += size;
-        return true;
-    }
     while (size > 0) {
         ssize_t written = write_some(body, data, size);
         if (written < 0 && errno == EINTR)
@@ -172,21 +170,48 @@ static bool write_all(struct body *body, const char *data, size_t size)
     return true;
 }
 
+static bool flush(struct body *body)
+{
+    size_t size = body->held_size;
+    body->held_size = 0;
+    return write_all(body, body->held, size);
+}
+
+/* libcurl gives 16 KiB at most at once. Of a large body several are written together: each write
+ * may be a helper thread's. */
+static bool write_body(struct body *body, const char *data, size_t size)
+{
+    if (body->fd < 0) {
+        body->received += size;
+        return true;
+    }
+    if (body->received >= SMALL_BYTES && !body->held)
+        body->held = malloc(HELD_BYTES);
+    if (!body->held || size > HELD_BYTES)
+        return write_all(body, data, size);
+    if (size > HELD_BYTES - body->held_size && !flush(body))
+        return false;
+    memcpy(body->held + body->held_size, data, size);
+    body->held_size += size;
+    return true;
+}
+
 bool body_take(struct body *body, const char *data, size_t size)
 {
     if (body->discard) {
         body->discarded += size;
         return body->discarded <= DISCARD_MAX || fail(body, FAULT_STATUS, 0);
     }
-    if (size > body->settings->size_most - body->offset - body->received)
+    uint64_t before = body->offset + body->received + body->held_size;
+    if (size > body->settings->size_most - before)
         return fail(body, FAULT_TOO_LARGE, 0);
     rate_take(&body->rate, size, &body->board->interrupted);
     rate_take(&body->board->rate, size, &body->board->interrupted);
-    if (!write_all(body, data, size))
+    if (!write_body(body, data, size))
         return false;
     if (body->hasher)
         hasher_add(body->hasher, data, size);
-    atomic_store_explicit(&body->slot->bytes, body->offset + body->received, memory_order_relaxed);
+    atomic_store_explicit(&body->slot->bytes, before + size, memory_order_relaxed);
     return true;
 }
 
@@ -215,6 +240,10 @@ static void check_sum(struct body *body, bool complete, struct checksum *ret_che
 void body_end(struct body *body, bool complete, const struct body_headers *headers,
               struct checksum *ret_checksum)
 {
+    if (body->held_size)
+        flush(body);
+    free(body->held);
+    body->held = NULL;
     if (body->hasher)
         check_sum(body, complete, ret_checksum);
     if (body->fd < 0)

@@ -15,8 +15,10 @@ struct body {
     bool begun;
     bool discard; /* the answer is no success: what it says is of no interest */
     uint64_t discarded;
-    uint64_t offset;      /* where in the part the answer begins */
-    uint64_t received;    /* bytes that were written */
+    uint64_t offset;   /* where in the part the answer begins */
+    uint64_t received; /* bytes that were written */
+    char *held;        /* of a large body: bytes that are not written yet; or NULL */
+    size_t held_size;
     uint64_t least_noted; /* bytes from which on a note is worth its while */
     struct rate rate;
     struct hasher *hasher;
