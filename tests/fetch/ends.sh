@@ -58,11 +58,11 @@ journalled=$(grep -c '"journal": true' out)
 verify_all kept
 
 # A part that a killed run left is gone on with.
-expect 1 fetch "$site/reset-body/1/big?size=4000000" -o resumed --retry 0
+expect 1 fetch "$site/truncate/1/big?size=4000000" -o resumed --retry 0
 [ -e .overlap-fetch/resumed.part ] || fail 'no part was left'
-expect 0 fetch "$site/reset-body/1/big?size=4000000" -o resumed --json
+expect 0 fetch "$site/truncate/1/big?size=4000000" -o resumed --json
 [ "$(json bytes)" -lt 3000000 ] || fail "the part was not gone on with: $(json bytes) bytes came"
-holds "/reset-body/1/big?size=4000000" resumed
+holds "/truncate/1/big?size=4000000" resumed
 [ ! -e .overlap-fetch ] || fail "parts were left: $(ls -A .overlap-fetch)"
 
 # A disk that is full: told once, exit code 3, and the rest counted.
