@@ -1,9 +1,10 @@
 #!/bin/sh
 # Proves that a program works as the ranks of an MPI job, that what is missing is named, and what a rank's
-# death does. Usage: cluster.sh PROGRAM LIBRARY-FOLDER
+# death does. Usage: cluster.sh PROGRAM LIBRARY-FOLDER OVERLAP
 set -eu
 program=$1
 library=$2
+overlap=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -30,6 +31,17 @@ if run -n 3 "$program" crash "$work/done" >"$work/crash.out" 2>&1; then
 fi
 [ "$(wc -l <"$work/done")" -eq 50 ] || fail 'not all that was done is written'
 [ "$(tail -n 1 "$work/done")" = 49 ] || fail 'the last line is not the last task that was done'
+
+# The command: rank 0 alone speaks, and the other ranks run the tasks, with their sessions.
+run -n 3 "$overlap" compare --models sync,cluster --downloads 12 --latency 1ms --sums 6 --number 1000 --json \
+    >"$work/compare.out" 2>"$work/compare.err.out" || fail "exit $? of a comparison"
+[ "$(grep -c '"verdict"' "$work/compare.out")" -eq 2 ] || fail 'not one comparison of two programs'
+for done in 12 6; do
+    tr -d ' \n' <"$work/compare.out" | grep -Eq "\"model\":\"cluster\",\"workers\":2,[^}]*\"done\":$done,\"failed\":0" ||
+        fail "the cluster has not done $done tasks"
+done
+if "$overlap" compare cpu --models cluster >"$work/refused.out" 2>&1; then fail 'a comparison without ranks'; fi
+grep -q 'mpirun -n 3' "$work/refused.out" || fail 'a comparison without mpirun does not say how to start'
 
 # What is missing is named, with what to do.
 if "$program" >"$work/alone.out" 2>&1; then fail 'a cluster without mpirun was opened'; fi

@@ -25,7 +25,7 @@ refuse '--json takes no value' compare --json=yes
 refuse '--downloads needs a value' compare --downloads
 refuse '-w needs a value' compare -w
 
-refuse "unknown model 'asink'.*there are sync, threads, async, processes and auto" compare --models asink
+refuse "unknown model 'asink'.*there are sync, threads, async, processes, auto and cluster" compare --models asink
 refuse "did you mean 'async'" compare --models sync,asinc
 refuse "unknown model ''" compare --models sync,
 refuse 'names sync twice' compare --models sync,synchronous

@@ -174,7 +174,8 @@ static int parse(int argc, char **argv, struct compare_options *ret)
          .take = models_take,
          .target = &ret->models,
          .help = "of sync, threads, async, processes, auto, with commas\n"
-                 "in between (all); Python's names do as well"},
+                 "in between (all); Python's names do as well;\n"
+                 "cluster, where mpirun has started it"},
         {.name = "workers",
          .letter = 'w',
          .kind = OPTION_NUMBER,
@@ -239,6 +240,27 @@ static int parse(int argc, char **argv, struct compare_options *ret)
     return check_options(ret);
 }
 
+/*
+ * From here on the other ranks of an MPI job run tasks, with the sessions of the first program,
+ * which are all there are. Returns 0, or an error once it has said why there is no cluster.
+ */
+static int join_cluster(void)
+{
+    const struct program *program = &all.comparisons[0].program;
+    const struct ovl_options options = {
+        .session_open = program->session_open,
+        .session_close = program->session_close,
+        .session_context = program->session_context,
+    };
+    struct ovl_executor *executor;
+    int error = ovl_executor_open(OVL_CLUSTER, &options, &executor);
+    if (!error)
+        return ovl_executor_close(executor, OVL_FOREVER);
+    const char *problem = ovl_cluster_problem();
+    console_error("no cluster: %s", *problem ? problem : ovl_error_message(error));
+    return error;
+}
+
 /* Sets up what was asked for: OPTIONS_GO, or an exit code once it has said what is wrong. */
 static int set_up(const struct compare_options *options)
 {
@@ -275,6 +297,8 @@ static int set_up(const struct compare_options *options)
         comparison_init(&all.comparisons[all.count++], &program, &options->models,
                         (unsigned)options->workers);
     }
+    if (models_have(&options->models, OVL_CLUSTER) && join_cluster())
+        return EXIT_REFUSED;
     if (report_open(&all.files, options->report, options->trace))
         return EXIT_REFUSED;
     return OPTIONS_GO;

@@ -49,7 +49,7 @@ static void set_verdict(struct comparison_view *view)
     size_t count = 0;
     for (size_t n = 0; n < view->count; n++) {
         const struct measure_view *measure = &view->measures[n];
-        if (measure->complete && measure->model != OVL_AUTO)
+        if (measure->complete && measure->model < OVL_MODEL_COUNT)
             measures[count++] = (struct ovl_measure){
                 .model = measure->model,
                 .workers = measure->workers,

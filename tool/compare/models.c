@@ -12,7 +12,7 @@
 struct models models_all(void)
 {
     return (struct models){
-        .count = MODELS_MOST,
+        .count = OVL_MODEL_COUNT + 1,
         .list = {OVL_SYNC, OVL_THREADS, OVL_ASYNC, OVL_PROCESSES, OVL_AUTO},
     };
 }
@@ -27,13 +27,14 @@ bool models_have(const struct models *models, enum ovl_model model)
 
 static int complain_unknown(const char *name)
 {
-    static const char *const names[] = {"sync",      "threads",         "async",
-                                        "processes", "synchronous",     "threading",
-                                        "asyncio",   "multiprocessing", "auto"};
+    static const char *const names[] = {"sync",        "threads",   "async",   "processes",
+                                        "synchronous", "threading", "asyncio", "multiprocessing",
+                                        "auto",        "cluster"};
     char hint[NEAREST_HINT_BYTES];
     nearest_hint(name, names, sizeof names / sizeof *names, hint);
-    console_error("unknown model '%s'%s; there are sync, threads, async, processes and auto", name,
-                  hint);
+    console_error(
+        "unknown model '%s'%s; there are sync, threads, async, processes, auto and cluster", name,
+        hint);
     return -1;
 }
 
@@ -79,6 +80,8 @@ unsigned models_workers(enum ovl_model model, const struct program *program, uns
         size_t most = program->workers_most ? program->workers_most : OVL_COROUTINES_MAX;
         return (unsigned)(program->count < most ? program->count : most);
     }
+    if (model == OVL_CLUSTER)
+        return ovl_model_default_workers(model);
     /* Threads beyond the cores help what waits, and nothing else. */
     return ovl_model_default_workers(program->spreads ? model : OVL_PROCESSES);
 }

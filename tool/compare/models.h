@@ -6,15 +6,15 @@
 
 #include <stddef.h>
 
-/* Those that there are to choose among, and auto. */
-#define MODELS_MOST (OVL_MODEL_COUNT + 1)
+/* Those that there are to choose among, auto and cluster. */
+#define MODELS_MOST (OVL_MODEL_COUNT + 2)
 
 struct models {
     size_t count;
     enum ovl_model list[MODELS_MOST];
 };
 
-/* All of them, in the order in which they are explained. */
+/* All that one machine has, in the order in which they are explained. */
 struct models models_all(void);
 
 /* Reads "sync,async" into a struct models. Returns 0, or -1 once it has said what is wrong. */
