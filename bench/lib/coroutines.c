@@ -108,7 +108,7 @@ static bool crowd_for(long count, ovl_time length)
 
 static int crowd(void *argument)
 {
-    for (ovl_time length = 8 * OVL_SECOND; !crowd_for(*(long *)argument, length); length *= 2)
+    for (ovl_time length = 6 * OVL_SECOND; !crowd_for(*(long *)argument, length); length *= 2)
         ;
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <overlap.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -245,6 +246,130 @@ static void a_dump_tells_where_each_waits(void)
     assert_int_equal(ovl_run(dump_some, NULL, NULL), 0);
 }
 
+/* --- what is waited for, by its kind --- */
+
+static struct {
+    struct ovl_channel *channel;
+    struct ovl_semaphore *permits;
+    struct ovl_mutex *mutex;
+    struct ovl_coroutine *sleeper;
+    sem_t posts;
+    int fds[2];
+} awaited;
+
+static int await_item(void)
+{
+    char item;
+    return ovl_channel_receive(awaited.channel, &item, OVL_FOREVER);
+}
+
+static int await_permit(void)
+{
+    return ovl_semaphore_take(awaited.permits, OVL_FOREVER);
+}
+
+static int await_mutex(void)
+{
+    return ovl_mutex_lock(awaited.mutex, OVL_FOREVER);
+}
+
+static int await_post(void)
+{
+    return sem_wait(&awaited.posts);
+}
+
+static int await_sleeper(void)
+{
+    return ovl_join(awaited.sleeper);
+}
+
+static int read_byte(void *unused)
+{
+    char byte;
+    (void)unused;
+    return read(awaited.fds[0], &byte, 1) == 1 ? 0 : -errno;
+}
+
+static int await_thread(void)
+{
+    return ovl_to_thread(read_byte, NULL);
+}
+
+static const struct kind_of_wait {
+    const char *name;
+    int (*wait)(void);
+    const char *told;
+} kinds_of_wait[] = {
+    {"item", await_item, "waits for channel, for 0."},
+    {"permit", await_permit, "waits for semaphore, for 0."},
+    {"mutex", await_mutex, "waits for mutex, for 0."},
+    {"post", await_post, "waits for semaphore, for 0."},
+    {"sleeper", await_sleeper, "waits for join, for 0."},
+    {"thread", await_thread, "waits for helper thread, for 0."},
+};
+
+static int wait_as_told(void *argument)
+{
+    const struct kind_of_wait *kind = argument;
+    ovl_set_name(kind->name);
+    return kind->wait();
+}
+
+static void awaited_open(void)
+{
+    assert_int_equal(ovl_channel_open(1, 1, &awaited.channel), 0);
+    assert_int_equal(ovl_semaphore_open(0, &awaited.permits), 0);
+    assert_int_equal(ovl_mutex_open(&awaited.mutex), 0);
+    assert_int_equal(ovl_mutex_lock(awaited.mutex, OVL_FOREVER), 0);
+    assert_int_equal(ovl_go(sleep_for_long, NULL, &awaited.sleeper), 0);
+    assert_int_equal(sem_init(&awaited.posts, 0, 0), 0);
+    assert_int_equal(pipe(awaited.fds), 0);
+}
+
+static void awaited_close(void)
+{
+    ovl_mutex_unlock(awaited.mutex);
+    ovl_channel_free(awaited.channel);
+    ovl_semaphore_free(awaited.permits);
+    ovl_mutex_free(awaited.mutex);
+    sem_destroy(&awaited.posts);
+    close(awaited.fds[0]);
+    close(awaited.fds[1]);
+}
+
+static int dump_kinds(void *unused)
+{
+    struct ovl_group *group;
+    FILE *file = tmpfile();
+    (void)unused;
+    assert_non_null(file);
+    awaited_open();
+    assert_int_equal(ovl_group_open(OVL_FOREVER, &group), 0);
+    for (size_t i = 0; i < COUNT_OF(kinds_of_wait); i++)
+        assert_int_equal(ovl_group_go(group, wait_as_told, (void *)&kinds_of_wait[i]), 0);
+    ovl_sleep(ovl_after(20 * MS));
+    assert_int_equal(ovl_dump(fileno(file)), 0);
+    read_dump(fileno(file));
+    for (size_t i = 0; i < COUNT_OF(kinds_of_wait); i++) {
+        char name[40];
+        snprintf(name, sizeof name, "\"%s\"", kinds_of_wait[i].name);
+        char *part = strstr(dump_text, name);
+        if (!part || !part_has(part, kinds_of_wait[i].told))
+            fail_msg("%s: \"%s\" is not in:\n%s", name, kinds_of_wait[i].told, dump_text);
+    }
+    assert_int_equal(write(awaited.fds[1], "x", 1), 1); /* which no scope ends */
+    ovl_group_cancel(group);
+    ovl_group_close(group);
+    fclose(file);
+    awaited_close();
+    return 0;
+}
+
+static void a_dump_tells_what_each_waits_for(void)
+{
+    assert_int_equal(ovl_run(dump_kinds, NULL, NULL), 0);
+}
+
 static atomic_bool computing, enough;
 
 __attribute__((noinline)) int compute(void);
@@ -445,6 +570,7 @@ int main(int argc, char *argv[])
         TEST_CASE(a_stall_is_counted_in_the_ledger),
         TEST_CASE(who_gives_way_is_not_reported),
         TEST_CASE(a_dump_tells_where_each_waits),
+        TEST_CASE(a_dump_tells_what_each_waits_for),
         TEST_CASE(a_loop_that_is_busy_is_dumped_too),
         TEST_CASE(a_signal_dumps_where_asked_for),
 #ifndef __SANITIZE_ADDRESS__ /* whose report of the same fault then runs, and may not end on this  \
