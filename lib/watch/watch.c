@@ -1,5 +1,6 @@
 #include "watch/watch.h"
 
+#include "base/sanitize.h"
 #include "base/system.h"
 #include "ledger/meter.h"
 #include "loop/inside.h"
@@ -284,6 +285,17 @@ static void unblock_stop(void)
     pthread_sigmask(SIG_UNBLOCK, &stop, NULL);
 }
 
+/* ThreadSanitizer slows all so much that most would be stalls: there only who asks is told. */
+static ovl_time usual_limit(bool is_asked_for)
+{
+#ifdef OVL__TSAN
+    return is_asked_for ? OVL_STALL_NS : OVL_FOREVER;
+#else
+    (void)is_asked_for;
+    return OVL_STALL_NS;
+#endif
+}
+
 void ovl__watch_begin(struct ovl__watch *watch, struct ovl__loop *loop,
                       const struct ovl__watch_options *options)
 {
@@ -302,12 +314,7 @@ void ovl__watch_begin(struct ovl__watch *watch, struct ovl__loop *loop,
             watch->options.stall_ns = 0;
     }
     if (!watch->options.stall_ns)
-#ifdef __SANITIZE_THREAD__ /* all takes so long that most would be stalls: only where it is asked  \
-                              for */
-        watch->options.stall_ns = OVL_FOREVER;
-#else
-        watch->options.stall_ns = OVL_STALL_NS;
-#endif
+        watch->options.stall_ns = usual_limit(watch->options.stalled);
     unblock_stop();
     own_watch = watch;
     struct ovl__link *watches = ovl__watches_lock();
