@@ -3,6 +3,21 @@
 
 OVL__HOOK_FILE(messages);
 
+/* The ledger is told what was in so many messages, -1: none; both return `count`. */
+static int took_messages(const struct mmsghdr *messages, int count)
+{
+    for (int i = 0; i < count; i++)
+        ovl__took((ssize_t)messages[i].msg_len);
+    return count;
+}
+
+static int gave_messages(const struct mmsghdr *messages, int count)
+{
+    for (int i = 0; i < count; i++)
+        ovl__gave((ssize_t)messages[i].msg_len);
+    return count;
+}
+
 /*
  * The real call waits until all have come, or with MSG_WAITFORONE until one has; its timeout is
  * looked at after each message only.
@@ -36,8 +51,9 @@ OVL__HOOK int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int fla
         return ovl__sys.recvmmsg(fd, messages, count, flags, timeout);
     bool odd = flags & (MSG_DONTWAIT | MSG_ERRQUEUE) || (timeout && !ovl__is_time(timeout));
     if (!ovl__current->coroutine || odd)
-        return OVL__METERED(int, -1, OVL_WAIT_NETWORK,
-                            ovl__sys.recvmmsg(fd, messages, count, flags, timeout));
+        return took_messages(messages,
+                             OVL__METERED(int, -1, OVL_WAIT_NETWORK,
+                                          ovl__sys.recvmmsg(fd, messages, count, flags, timeout)));
     ovl_time deadline = ovl__deadline_of(timeout);
     int received = receive_until(fd, messages, count, flags, deadline);
     if (timeout && received >= 0) {
@@ -45,7 +61,7 @@ OVL__HOOK int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int fla
         rest = rest < 0 ? 0 : rest;
         *timeout = (struct timespec){.tv_sec = rest / OVL_SECOND, .tv_nsec = rest % OVL_SECOND};
     }
-    return received;
+    return took_messages(messages, received);
 }
 
 /* One after the other: a stream's message may go in pieces, with waits between them. */
@@ -70,7 +86,7 @@ OVL__HOOK int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int fla
     if (!ovl__in_task())
         return ovl__sys.sendmmsg(fd, messages, count, flags);
     if (!ovl__current->coroutine || flags & MSG_DONTWAIT || !count)
-        return OVL__METERED(int, -1, OVL_WAIT_NETWORK,
-                            ovl__sys.sendmmsg(fd, messages, count, flags));
+        return gave_messages(messages, OVL__METERED(int, -1, OVL_WAIT_NETWORK,
+                                                    ovl__sys.sendmmsg(fd, messages, count, flags)));
     return send_each(fd, messages, count > 1024 ? 1024 : count, flags);
 }

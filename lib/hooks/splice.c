@@ -72,7 +72,8 @@ OVL__HOOK ssize_t sendfile(int to_fd, int from_fd, off_t *offset, size_t count)
     if (!ovl__in_task())
         return ovl__sys.sendfile(to_fd, from_fd, offset, count);
     if (!ovl__current->coroutine || !may_sendfile(from_fd, offset, count))
-        return OVL__METERED(ssize_t, to_fd, 0, ovl__sys.sendfile(to_fd, from_fd, offset, count));
+        return ovl__gave(ovl__took(
+            OVL__METERED(ssize_t, to_fd, 0, ovl__sys.sendfile(to_fd, from_fd, offset, count))));
     return yielding_sendfile(to_fd, from_fd, offset, count);
 }
 OVL__HOOK_ALIAS(sendfile, sendfile64)

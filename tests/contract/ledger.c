@@ -6,8 +6,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -464,6 +467,77 @@ static void many_segments_are_summed_up(void)
     ovl_ledger_close(ledger);
 }
 
+/* --- bytes --- */
+
+struct ways {
+    int pipe[2];
+    int sockets[2]; /* of datagrams */
+    int file;
+};
+
+static int expect_size(ssize_t size, ssize_t expected)
+{
+    return size == expected ? 0 : -EIO;
+}
+
+static int move_through_pipe(const struct ways *ways, char *data)
+{
+    struct iovec parts[] = {{.iov_base = data, .iov_len = 3}, {.iov_base = data, .iov_len = 4}};
+    int error = expect_size(write(ways->pipe[1], data, 1000), 1000);
+    error = error ? error : expect_size(writev(ways->pipe[1], parts, 2), 7);
+    error = error ? error : expect_size(read(ways->pipe[0], data, 1000), 1000);
+    return error ? error : expect_size(readv(ways->pipe[0], parts, 2), 7);
+}
+
+static int move_through_sockets(const struct ways *ways, char *data)
+{
+    struct iovec part = {.iov_base = data, .iov_len = 20};
+    struct mmsghdr messages[2] = {{.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}},
+                                  {.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}}};
+    int error = expect_size(send(ways->sockets[1], data, 300, 0), 300);
+    error = error ? error : expect_size(recv(ways->sockets[0], data, 1000, 0), 300);
+    error = error ? error : expect_size(sendmmsg(ways->sockets[1], messages, 2, 0), 2);
+    return error ? error : expect_size(recvmmsg(ways->sockets[0], messages, 2, 0, NULL), 2);
+}
+
+static int move_through_file(const struct ways *ways, char *data)
+{
+    off_t offset = 0;
+    int error = expect_size(pwrite(ways->file, data, 500, 0), 500);
+    error = error ? error : expect_size(pread(ways->file, data, 200, 100), 200);
+    return error ? error : expect_size(sendfile(ways->pipe[1], ways->file, &offset, 400), 400);
+}
+
+/* What fails, and what finds the end, moves nothing. */
+static int move_bytes(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    const struct ways *ways = item.data;
+    char data[1000] = {0};
+    int error = expect_size(write(-1, data, 9), -1);
+    error = error ? error : expect_size(pread(ways->file, data, 9, 5000), 0);
+    error = error ? error : move_through_pipe(ways, data);
+    error = error ? error : move_through_sockets(ways, data);
+    return error ? error : move_through_file(ways, data);
+}
+
+static void bytes_are_counted(void)
+{
+    struct ways ways = {.file = memfd_create("bytes", MFD_CLOEXEC)};
+    assert_true(ways.file >= 0);
+    assert_int_equal(pipe2(ways.pipe, O_CLOEXEC), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ways.sockets), 0);
+    struct ovl_record record = record_of(move_bytes, &ways, sizeof ways);
+    assert_int_equal(record.error, 0);
+    assert_int_equal(record.bytes_in, 1000 + 7 + 300 + 2 * 20 + 200 + 400);
+    assert_int_equal(record.bytes_out, 1000 + 7 + 300 + 2 * 20 + 500 + 400);
+    close(ways.file);
+    for (int i = 0; i < 2; i++) {
+        close(ways.pipe[i]);
+        close(ways.sockets[i]);
+    }
+}
+
 int ledger_cases(const char *only)
 {
     const struct test_case cases[] = {
@@ -480,6 +554,7 @@ int ledger_cases(const char *only)
         TEST_CASE(ledger_sees_deadlines_and_errors),
         TEST_CASE(segments_tell_what_came_when),
         TEST_CASE(many_segments_are_summed_up),
+        TEST_CASE(bytes_are_counted),
     };
     return run_cases("ledger", cases, COUNT_OF(cases), only);
 }
