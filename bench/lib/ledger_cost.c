@@ -1,0 +1,189 @@
+/*
+ * What a ledger costs: the same map with and without one, in turns.
+ *
+ *     ledger_cost empty MODEL    prints nanoseconds a task without, and with one
+ *     ledger_cost calls MODEL    the same of tasks that compute 20 us, and call read and write 8
+ * times ledger_cost waits MODEL    the same of tasks that sleep 1 ms, 64 at once ledger_cost memory
+ * prints bytes that a million tasks more have added, the ledger being full
+ *
+ * The least of the turns counts, on both sides: what else the machine does only adds.
+ */
+#include <overlap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TURNS 5
+
+static int be_empty(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    return 0;
+}
+
+static void compute(unsigned turns)
+{
+    uint64_t sum = 1;
+    for (unsigned i = 0; i < turns; i++) {
+        sum = sum * 3 + i;
+        __asm__ volatile("" : "+r"(sum));
+    }
+}
+
+static int open_pipe(void *context, void **ret_session)
+{
+    (void)context;
+    int *ends = malloc(2 * sizeof *ends);
+    if (!ends || pipe(ends))
+        return -1;
+    *ret_session = ends;
+    return 0;
+}
+
+static void close_pipe(void *context, void *session)
+{
+    (void)context;
+    int *ends = session;
+    close(ends[0]);
+    close(ends[1]);
+    free(ends);
+}
+
+static int call(struct ovl_task *task, struct ovl_bytes item)
+{
+    const int *ends = ovl_task_session(task);
+    char block[64] = {0};
+    (void)item;
+    for (int i = 0; i < 4; i++) {
+        if (write(ends[1], block, sizeof block) != sizeof block ||
+            read(ends[0], block, sizeof block) != sizeof block)
+            return 1;
+        compute(8000);
+    }
+    return 0;
+}
+
+static int wait(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    return 0;
+}
+
+struct job {
+    const char *name;
+    ovl_task_fn *fn;
+    size_t count;
+    unsigned workers; /* 0: the model's */
+    bool has_session;
+};
+
+static const struct job jobs[] = {
+    {.name = "empty", .fn = be_empty, .count = 100000, .workers = 2},
+    {.name = "calls", .fn = call, .count = 4000, .workers = 2, .has_session = true},
+    {.name = "waits", .fn = wait, .count = 6400, .workers = 64},
+};
+
+static int next_item(void *context, struct ovl_bytes *ret_item)
+{
+    size_t *left = context;
+    *ret_item = (struct ovl_bytes){0};
+    return *left && (*left)--;
+}
+
+/* Nanoseconds a task, of tasks that are submitted one by one. */
+static double run(const struct job *job, enum ovl_model model, struct ovl_ledger *ledger)
+{
+    struct ovl_options options = {.workers = job->workers, .ledger = ledger};
+    if (job->has_session) {
+        options.session_open = open_pipe;
+        options.session_close = close_pipe;
+    }
+    struct ovl_executor *executor;
+    int error = ovl_executor_open(model, &options, &executor);
+    if (error) {
+        fprintf(stderr, "%s: %s\n", ovl_model_name(model), ovl_error_message(error));
+        exit(3);
+    }
+    size_t left = job->count;
+    struct ovl_stream stream = {
+        .next = next_item,
+        .context = &left,
+        .prompt = true,
+        .as_completed = true,
+    };
+    ovl_time start = ovl_now();
+    ovl_map_stream(executor, job->fn, &stream);
+    double each = (double)(ovl_now() - start) / (double)job->count;
+    ovl_executor_close(executor, OVL_FOREVER);
+    return each;
+}
+
+static struct ovl_ledger *open_ledger(size_t limit)
+{
+    struct ovl_ledger *ledger;
+    if (ovl_ledger_open(limit, &ledger))
+        exit(3);
+    return ledger;
+}
+
+static double lesser(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static void hold_beside(const struct job *job, enum ovl_model model)
+{
+    double without = 1e18;
+    double with = 1e18;
+    for (int i = 0; i < TURNS; i++) {
+        struct ovl_ledger *ledger = open_ledger(0);
+        without = lesser(without, run(job, model, NULL));
+        with = lesser(with, run(job, model, ledger));
+        ovl_ledger_close(ledger);
+    }
+    printf("%.3f %.3f\n", without, with);
+}
+
+static long resident(void)
+{
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (!file || fscanf(file, "%*d %ld", &pages) != 1)
+        exit(3);
+    fclose(file);
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+/* The first map fills the ledger, and brings the executor to what it needs. */
+static void measure_memory(void)
+{
+    struct job job = {.fn = be_empty, .count = 200000, .workers = 2};
+    struct ovl_ledger *ledger = open_ledger(0);
+    run(&job, OVL_THREADS, ledger);
+    long before = resident();
+    job.count = 1000000;
+    run(&job, OVL_THREADS, ledger);
+    printf("%ld\n", resident() - before);
+    ovl_ledger_close(ledger);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && !strcmp(argv[1], "memory")) {
+        measure_memory();
+        return 0;
+    }
+    enum ovl_model model;
+    for (size_t i = 0; argc == 3 && i < sizeof jobs / sizeof *jobs; i++)
+        if (!strcmp(argv[1], jobs[i].name) && !ovl_model_parse(argv[2], &model)) {
+            hold_beside(&jobs[i], model);
+            return 0;
+        }
+    fprintf(stderr, "usage: ledger_cost empty|calls|waits MODEL, or memory\n");
+    return 2;
+}
