@@ -64,7 +64,7 @@ static void note_stall(void *context, const struct ovl_stall *stall)
 __attribute__((noinline)) int keep_the_loop(struct told *told);
 int keep_the_loop(struct told *told)
 {
-    ovl_time guard = ovl_after(10 * OVL_SECOND);
+    ovl_time guard = ovl_after(3 * OVL_SECOND);
     volatile unsigned x = 1;
     while (!atomic_load(&told->go_on) && ovl_now() < guard)
         for (int i = 0; i < 1000; i++)
@@ -72,12 +72,24 @@ int keep_the_loop(struct told *told)
     return atomic_load(&told->go_on) ? 0 : 1;
 }
 
+/*
+ * Where the machine took the processor away just before, that was reported, and once is enough for
+ * one stall: then there has to be another.
+ */
+static int stall_until_told(struct told *told)
+{
+    int error = 1;
+    for (int tries = 0; error && tries < 4; tries++) {
+        error = keep_the_loop(told);
+        ovl_yield();
+    }
+    return error;
+}
+
 static int stall(void *argument)
 {
     ovl_set_name("the slow one");
-    int error = keep_the_loop(argument);
-    ovl_yield();
-    return error;
+    return stall_until_told(argument);
 }
 
 static void check_told(const struct told *told)
@@ -104,7 +116,7 @@ static void a_stall_is_reported_while_it_lasts(void)
 static int stall_as_task(struct ovl_task *task, struct ovl_bytes item)
 {
     (void)task;
-    return keep_the_loop(*(struct told **)item.data);
+    return stall_until_told(*(struct told **)item.data);
 }
 
 /* The default limit: the task is named by its number, and its record counts it. */
