@@ -1,18 +1,21 @@
 #include "bundle.h"
 
-/* Tasks that take longer speak for themselves. */
-#define SHORT_NS (10 * OVL_MILLISECOND)
+/* Tasks that take longer, on average, speak for themselves. */
+#define SHORT_NS (20 * OVL_MILLISECOND)
 
 /* For how long ends are counted, and how many there are to be. */
 #define LENGTH_NS   (10 * OVL_MILLISECOND)
 #define COUNT_LEAST 4
 
-/* After a long task, so many are told by themselves: of a mixture, no part stands for all. */
-#define APART 256
+/* A bundle counts as so many measures, at most. */
+#define WEIGHT_MOST 4
+
+/* The average is over about so many. */
+#define AVERAGED 16
 
 void bundle_forget(struct bundle *bundle)
 {
-    *bundle = (struct bundle){.apart = bundle->apart};
+    *bundle = (struct bundle){.mean_ns = bundle->mean_ns};
 }
 
 static struct ovl_completion as_one(const struct bundle *bundle, ovl_time end)
@@ -27,35 +30,53 @@ static struct ovl_completion as_one(const struct bundle *bundle, ovl_time end)
     };
 }
 
+/* A tuner wants as many measures as there are workers, lest the number rise slowly. */
+static unsigned weight(const struct ovl_completion *bundle, uint64_t count)
+{
+    unsigned weight = bundle->running / 8;
+    if (weight > count / 4)
+        weight = (unsigned)(count / 4);
+    return weight < 1 ? 1 : weight > WEIGHT_MOST ? WEIGHT_MOST : weight;
+}
+
 /* The first end is where counting begins: it is not counted itself. */
-static bool count_in(struct bundle *bundle, const struct ovl_completion *end,
-                     struct ovl_completion *ret)
+static unsigned count_in(struct bundle *bundle, const struct ovl_completion *end,
+                         struct ovl_completion *ret)
 {
     if (!bundle->from) {
         bundle->from = end->end;
-        return false;
+        return 0;
     }
     bundle->count++;
     bundle->running += end->running;
     bundle->bytes += end->bytes;
     bundle->cpu_ns += end->cpu_ns;
     if (bundle->count < COUNT_LEAST || end->end - bundle->from < LENGTH_NS)
-        return false;
-    *ret = as_one(bundle, end->end);
+        return 0;
+    uint64_t count = bundle->count;
+    ovl_time now = end->end;
+    *ret = as_one(bundle, now);
     bundle_forget(bundle);
-    bundle->from = end->end;
-    return true;
+    bundle->from = now;
+    return weight(ret, count);
 }
 
-bool bundle_add(struct bundle *bundle, const struct ovl_completion *end, struct ovl_completion *ret)
+static bool is_short(struct bundle *bundle, ovl_time duration_ns)
 {
-    if (end->duration_ns >= SHORT_NS && !end->failed && !end->refused)
-        bundle->apart = APART + 1;
-    if (!bundle->apart && !end->failed && !end->refused)
+    if (bundle->mean_ns)
+        bundle->mean_ns += (duration_ns - bundle->mean_ns) / AVERAGED;
+    else
+        bundle->mean_ns = duration_ns;
+    return bundle->mean_ns < SHORT_NS;
+}
+
+unsigned bundle_add(struct bundle *bundle, const struct ovl_completion *end,
+                    struct ovl_completion *ret)
+{
+    bool counts = !end->failed && !end->refused;
+    if (counts && is_short(bundle, end->duration_ns))
         return count_in(bundle, end, ret);
     bundle_forget(bundle);
-    if (bundle->apart)
-        bundle->apart--;
     *ret = *end;
-    return true;
+    return 1;
 }

@@ -17,15 +17,16 @@ struct bundle {
     uint64_t running; /* sums, from here on */
     uint64_t bytes;
     ovl_time cpu_ns;
-    unsigned apart; /* so many are still told by themselves */
+    ovl_time mean_ns; /* a task's length, of late; 0: none has ended */
 };
 
 /*
- * Takes a task's end, with the number that ran. Where there is something to tell, a long task's end
- * as it is, it is in *ret and the result is true. `ret` may be `end`.
+ * Takes a task's end, with the number that ran. Returns how often *ret is to be told to the tuner,
+ * as long as the number of workers stays: 0, nothing yet; a long task's end is told once, as it is.
+ * `ret` may be `end`.
  */
-bool bundle_add(struct bundle *bundle, const struct ovl_completion *end,
-                struct ovl_completion *ret);
+unsigned bundle_add(struct bundle *bundle, const struct ovl_completion *end,
+                    struct ovl_completion *ret);
 
 /* Forgets what was taken: from now on there is another number of workers. */
 void bundle_forget(struct bundle *bundle);

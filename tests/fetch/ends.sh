@@ -36,26 +36,28 @@ for model in async threads sync processes; do
     says err 'interrupted'
 done
 
-# kill -9 at any moment: the next call does the rest, and repeats nothing that was recorded.
-rm -rf kept kept.db*
-for delay in 0.05 0.1 0.15 0.2 0.1; do
-    "$OVERLAP" fetch -i list -d kept --journal kept.db -w 3 --limit-rate-total 3M -s >/dev/null 2>&1 </dev/null &
-    pid=$!
-    sleep "$delay"
-    kill -KILL "$pid" 2>/dev/null
-    wait "$pid" 2>/dev/null
-    [ ! -d kept ] || verify_all kept
+# kill -9 at any moment, under every model: the next call does the rest, and repeats nothing that was recorded.
+for model in async threads processes sync; do
+    rm -rf kept kept.db*
+    for delay in 0.05 0.1 0.15 0.2 0.3; do
+        "$OVERLAP" fetch -i list -d kept --journal kept.db --model "$model" -w 3 --limit-rate-total 3M -s >/dev/null 2>&1 </dev/null &
+        pid=$!
+        sleep "$delay"
+        kill -KILL "$pid" 2>/dev/null
+        wait "$pid" 2>/dev/null
+        [ ! -d kept ] || verify_all kept
+    done
+    before=$("$OVERLAP" fetch -s -o - "$site/requests")
+    expect 0 fetch -i list -d kept --journal kept.db --model "$model" --json
+    fetch_document
+    equals 'done' 300
+    after=$("$OVERLAP" fetch -s -o - "$site/requests")
+    journalled=$(grep -c '"journal": true' out)
+    [ $((after - before + journalled)) -eq 300 ] ||
+        fail "$model: $((after - before)) requests, and $journalled of 300 were recorded"
+    [ "$(find kept -type f | wc -l)" -eq 300 ] || fail "$model: files: $(find kept -type f | wc -l)"
+    verify_all kept
 done
-before=$("$OVERLAP" fetch -s -o - "$site/requests")
-expect 0 fetch -i list -d kept --journal kept.db --json
-fetch_document
-equals 'done' 300
-after=$("$OVERLAP" fetch -s -o - "$site/requests")
-journalled=$(grep -c '"journal": true' out)
-[ $((after - before + journalled)) -eq 300 ] ||
-    fail "$((after - before)) requests, and $journalled of 300 were recorded"
-[ "$(find kept -type f | wc -l)" -eq 300 ] || fail "files: $(find kept -type f | wc -l)"
-verify_all kept
 
 # A part that a killed run left is gone on with.
 expect 1 fetch "$site/truncate/1/big?size=4000000" -o resumed --retry 0

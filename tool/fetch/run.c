@@ -139,11 +139,11 @@ static int open_tuner(struct run *run)
         .start = run->most < 16 ? run->most : 16,
         .cores = run->context.model == OVL_ASYNC ? 1 : 0,
     };
-    if (ovl_tuner_open(&options, &run->tuner) < 0) {
+    if (tuning_open(&run->tuning, &options) < 0) {
         console_error("there is no memory to begin with");
         return EXIT_REFUSED;
     }
-    run->limit = ovl_tuner_workers(run->tuner);
+    run->limit = options.start;
     return 0;
 }
 
@@ -207,7 +207,7 @@ void run_close(struct run *run)
     for (size_t n = 0; n < run->counts.items; n++)
         item_free(run->items[n]);
     timing_free(run->timing);
-    ovl_tuner_close(run->tuner);
+    tuning_close(&run->tuning);
     list_close(run->list);
     schedule_free(run->schedule);
     plan_close(run->plan);
@@ -455,26 +455,12 @@ static struct reply reply_of_outcome(const struct ovl_outcome *outcome, char *te
 
 static void tune(struct run *run, const struct reply *reply)
 {
-    if (!run->tuner)
-        return;
-    struct ovl_completion completion = {
-        .end = reply->ended,
-        .duration_ns = reply->ended - reply->begun,
-        .cpu_ns = OVL_CPU_UNKNOWN,
-        .bytes = reply->received,
-        .running = run->running < run->limit ? run->running : run->limit,
-        .failed = reply->fault != FAULT_NONE,
-        .refused = reply->status == 429 || reply->status == 503,
-    };
-    if (!bundle_add(&run->bundle, &completion, &completion))
-        return;
-    unsigned limit = ovl_tuner_add(run->tuner, &completion);
+    unsigned limit = tuning_add(&run->tuning, reply, run->running, run->limit);
     if (limit > run->most)
         limit = run->most;
     if (limit == run->limit)
         return;
     run->limit = limit;
-    bundle_forget(&run->bundle);
     ovl_executor_set_workers(run->executor, limit);
 }
 

@@ -5,7 +5,6 @@
 #ifndef TOOL_FETCH_RUN_H
 #define TOOL_FETCH_RUN_H
 
-#include "bundle.h"
 #include "fetch/board.h"
 #include "fetch/bytes.h"
 #include "fetch/display.h"
@@ -16,9 +15,9 @@
 #include "fetch/settings.h"
 #include "fetch/timing.h"
 #include "fetch/transfer.h"
+#include "fetch/tuning.h"
 
 #include <overlap.h>
-#include <overlap/tuner.h>
 
 struct journal;
 
@@ -41,8 +40,7 @@ struct run {
     struct plan *plan;
     struct schedule *schedule;
     struct ovl_executor *executor;
-    struct ovl_tuner *tuner; /* NULL: the number is fixed */
-    struct bundle bundle;    /* what it is not told yet */
+    struct tuning tuning;
     struct display display;
     struct timing *timing; /* NULL: neither a report nor a trace is wanted */
 

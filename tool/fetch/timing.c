@@ -121,7 +121,7 @@ static void put_facts(FILE *out, const struct run *run)
 /* How the number of transfers was found. */
 static void put_tuning(FILE *out, const struct run *run)
 {
-    size_t count = run->tuner ? ovl_tuner_event_count(run->tuner) : 0;
+    size_t count = run->tuning.tuner ? ovl_tuner_event_count(run->tuning.tuner) : 0;
     if (count == 0)
         return;
     page_heading(out, "How many transfers at once");
@@ -129,7 +129,7 @@ static void put_tuning(FILE *out, const struct run *run)
     for (size_t n = first; n < count; n++) {
         struct ovl_tuner_event event;
         char text[256];
-        if (ovl_tuner_event(run->tuner, n, &event) < 0)
+        if (ovl_tuner_event(run->tuning.tuner, n, &event) < 0)
             continue;
         snprintf(text, sizeof text, "After %.2f s: from %u to %u: %s.",
                  (double)(event.time - run->start) / (double)OVL_SECOND, event.from, event.to,

@@ -219,7 +219,9 @@ void pace_ended(struct pace *pace, const struct job *job)
     if (pace->tuner) {
         pace->ended = true;
         completion.cpu_ns += own_cpu(pace);
-        if (bundle_add(&pace->bundle, &completion, &completion))
+        unsigned before = pace->workers;
+        unsigned times = bundle_add(&pace->bundle, &completion, &completion);
+        for (; times && pace->workers == before; times--)
             set(pace, ovl_tuner_add(pace->tuner, &completion));
     }
     pthread_mutex_unlock(&pace->lock);
