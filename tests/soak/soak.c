@@ -81,7 +81,7 @@ static void use_pair(void)
     int fds[2];
     char byte;
     struct ovl_io *ends[2];
-    struct ovl_coroutine *writer;
+    struct ovl_coroutine *writer = NULL;
     if (ovl_semaphore_take(pairs, OVL_FOREVER))
         return;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
