@@ -128,6 +128,15 @@ static bool is_device(const char *name)
              strncmp(name + 3, "\u00b3", 2) == 0));
 }
 
+/* Neither spaces nor a dot at the end survive everywhere. */
+static size_t trim_end(char *name, size_t size)
+{
+    while (size > 0 && (name[size - 1] == ' ' || name[size - 1] == '.'))
+        size--;
+    name[size] = '\0';
+    return size;
+}
+
 char *name_clean(const char *text, size_t size)
 {
     if (size > SIZE_MAX / 4)
@@ -137,11 +146,8 @@ char *name_clean(const char *text, size_t size)
     char *name = malloc(size * 3 + 16);
     if (!name)
         return NULL;
-    size_t used = copy_harmless(name + 1, text, size);
     char *start = name + 1;
-    /* Neither spaces at the ends nor a dot at the last one survive everywhere. */
-    while (used > 0 && (start[used - 1] == ' ' || start[used - 1] == '.'))
-        start[--used] = '\0';
+    size_t used = trim_end(start, copy_harmless(start, text, size));
     while (*start == ' ') {
         start++;
         used--;
@@ -152,7 +158,7 @@ char *name_clean(const char *text, size_t size)
     }
     if (*start == '.' || *start == '-' || *start == '~')
         *start = '_';
-    used = shorten(start, used);
+    used = trim_end(start, shorten(start, used));
     if (is_device(start)) {
         *--start = '_';
         used++;
