@@ -312,6 +312,44 @@ static int call_in_thread(void *argument)
     return 0;
 }
 
+/* An older look-up: what it finds lies in the caller's memory, pointers and all. */
+static int look_up_host(void *argument)
+{
+    (void)argument;
+    struct hostent entry;
+    struct hostent *found = &entry;
+    char buffer[512];
+    int error = 0;
+    int result = gethostbyname_r("127.0.0.1", &entry, buffer, sizeof buffer, &found, &error);
+    if (result == ENOMEM && is_told(-ENOMEM)) {
+        assert_null(found);
+        return 0;
+    }
+    assert_int_equal(result, 0);
+    assert_ptr_equal(found, &entry);
+    assert_true(entry.h_name >= buffer && entry.h_name < buffer + sizeof buffer);
+    assert_memory_equal(entry.h_addr_list[0], "\177\0\0\1", 4);
+    assert_null(entry.h_addr_list[1]);
+    return 0;
+}
+
+static void *end_soon(void *value)
+{
+    nanosleep(&(struct timespec){.tv_nsec = MS}, NULL);
+    return value;
+}
+
+/* Without a thread to wait in, the loop waits: the value is the same. */
+static int join_one(void *argument)
+{
+    pthread_t thread;
+    void *value = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, end_soon, argument), 0);
+    assert_int_equal(pthread_join(thread, &value), 0);
+    assert_ptr_equal(value, argument);
+    return 0;
+}
+
 static int use_helpers(void *argument)
 {
     *(bool *)argument = true;
@@ -324,6 +362,8 @@ static int use_helpers(void *argument)
         check(ovl_group_go(group, look_up, NULL));
         check(ovl_group_go(group, call_in_thread, NULL));
     }
+    check(ovl_group_go(group, look_up_host, NULL));
+    check(ovl_group_go(group, join_one, group));
     assert_int_equal(ovl_group_close(group), 0);
     return 0;
 }

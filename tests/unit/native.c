@@ -394,6 +394,31 @@ static void channels_join_threads_and_coroutines(void)
     ovl_channel_free(line.channel);
 }
 
+static int produce_in_coroutine(void *argument)
+{
+    produce(argument);
+    return 0;
+}
+
+static void *produce_in_loop(void *argument)
+{
+    return ovl_run(produce_in_coroutine, argument, NULL) ? NULL : argument;
+}
+
+/* Each thread has a loop of its own, and a coroutine of one waits for one of the other. */
+static void channels_join_loops(void)
+{
+    struct pipe_line line = {.count = SCALE(20000, 2000)};
+    assert_int_equal(ovl_channel_open(sizeof(int), 5, &line.channel), 0);
+    pthread_t thread;
+    void *value = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, produce_in_loop, &line), 0);
+    assert_int_equal(ovl_run(consume_in_coroutine, &line, NULL), 0);
+    pthread_join(thread, &value);
+    assert_ptr_equal(value, &line);
+    ovl_channel_free(line.channel);
+}
+
 static int select_from_two(void *argument)
 {
     (void)argument;
@@ -726,6 +751,7 @@ int main(void)
         TEST_CASE(scope_is_cancelled_by_another_coroutine),
         TEST_CASE(channels_are_bounded_and_in_order),
         TEST_CASE(channels_join_threads_and_coroutines),
+        TEST_CASE(channels_join_loops),
         TEST_CASE(select_takes_what_comes_first),
         TEST_CASE(selects_on_both_sides_lose_nothing),
         TEST_CASE(mutex_is_held_across_waits),
