@@ -49,7 +49,7 @@ typedef int ovl_part_fn(struct ovl_task *task, void *argument);
  *   parts run one after the other). The first part runs in the calling thread. Writes before the
  * call are visible to both, and theirs to the caller after it. Errors: those of the parts;
  * OVL_ESESSION: a worker that took a part could not open a session for it, and the part did not
- * run. Source: the contract of Cilk's spawn and sync. Example: examples/tree_sum.c
+ * run. Source: the contract of Cilk's spawn and sync.
  */
 OVL_EXPORT int ovl_fork_join(struct ovl_task *task, ovl_part_fn *first, void *first_argument,
                              ovl_part_fn *second, void *second_argument);

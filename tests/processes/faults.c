@@ -3,12 +3,15 @@
 #include "../support/cases.h"
 #include "../support/watch.h"
 #include "base/system.h"
+#include "executor/processes/processes.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <overlap.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* Calls that are to succeed before all fail; shared with the workers. */
 #define CALLS_LEFT  0
@@ -336,6 +339,88 @@ static void few_descriptors(void)
     }
 }
 
+/* Root may have as many processes as it likes: the test becomes somebody who may not, and who has
+ * no others. */
+static void become_limited(void)
+{
+    if (geteuid() == 0 && setuid(1000000 + (uid_t)getpid()))
+        print_message("the limit is that of whoever runs the test\n");
+}
+
+/* Whether the limit lets the test have one more. */
+static bool may_fork(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    if (child > 0)
+        waitpid(child, NULL, 0);
+    return child > 0;
+}
+
+static void expect_workers_or_refusal(void)
+{
+    struct ovl_executor *executor = NULL;
+    int error = ovl_executor_open(OVL_PROCESSES, &(struct ovl_options){.workers = 4}, &executor);
+    assert_true(error == 0 || error == -EAGAIN);
+    if (error)
+        return;
+    assert_in_range(ovl_executor_workers(executor), 1, 4);
+    assert_int_equal(run_square(executor), 0);
+    assert_int_equal(run(executor, die, NULL, 0).error, OVL_EEXITED);
+    assert_int_equal(run_square(executor), 0);
+    close_all(executor);
+}
+
+/* The real limit of processes and threads: workers as far as there are slots, or an error. */
+static void few_process_slots(void)
+{
+    become_limited();
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NPROC, &limit), 0);
+    for (limit.rlim_cur = 1; limit.rlim_cur < 4096; limit.rlim_cur++) {
+        assert_int_equal(setrlimit(RLIMIT_NPROC, &limit), 0);
+        if (may_fork())
+            break;
+    }
+    for (int more = 0; more < 8; more++, limit.rlim_cur++) {
+        assert_int_equal(setrlimit(RLIMIT_NPROC, &limit), 0);
+        expect_workers_or_refusal();
+    }
+    limit.rlim_cur = limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NPROC, &limit), 0);
+    struct ovl_executor *executor = open_workers(4);
+    assert_int_equal(ovl_executor_workers(executor), 4);
+    close_all(executor);
+}
+
+/* What one more ring would overflow. */
+static void fill(int bell_fd)
+{
+    const uint64_t most = UINT64_MAX - 1;
+    uint64_t rung;
+    while (write(bell_fd, &most, sizeof most) < 0) {
+        assert_int_equal(errno, EAGAIN);
+        if (read(bell_fd, &rung, sizeof rung) < 0) /* somebody else was faster */
+            assert_int_equal(errno, EAGAIN);
+    }
+}
+
+/* Whoever is told of a reply, or of a death, is told by a bell that is full as well. */
+static void full_bells(void)
+{
+    struct ovl_executor *executor = open_workers(2);
+    struct ovl__processes *processes = executor->own;
+    for (int i = 0; i < 20; i++) {
+        fill(processes->bell_fd);
+        fill(processes->helper_fd);
+        assert_int_equal(run_square(executor), 0);
+        fill(processes->bell_fd);
+        assert_int_equal(run(executor, die, NULL, 0).error, OVL_EEXITED);
+    }
+    close_all(executor);
+}
+
 static void remember_parent(void)
 {
     real = ovl__sys;
@@ -357,6 +442,8 @@ FAULT_CASE(workers_that_never_come_to_serve)
 FAULT_CASE(payloads_without_memory)
 FAULT_CASE(without_pidfds)
 FAULT_CASE(few_descriptors)
+FAULT_CASE(few_process_slots)
+FAULT_CASE(full_bells)
 
 int main(int argc, char **argv)
 {
@@ -368,6 +455,8 @@ int main(int argc, char **argv)
         TEST_CASE(payloads_without_memory_case),
         TEST_CASE(without_pidfds_case),
         TEST_CASE(few_descriptors_case),
+        TEST_CASE(few_process_slots_case),
+        TEST_CASE(full_bells_case),
     };
     return run_cases("faults", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) != 0;
 }

@@ -454,12 +454,22 @@ static void workers_are_not_the_programs_children(void)
 /* --- interrupted at random moments --- */
 
 static struct ovl_executor *interrupted;
+static struct wire interrupt;
 
+static void on_interrupt(int number)
+{
+    (void)number;
+    wire_tell(&interrupt, 1);
+}
+
+/* As a terminal's Ctrl-C does: every process of the group gets the signal. */
 static void *interrupt_now_and_then(void *argument)
 {
     uint64_t state = *(const uint64_t *)argument;
     for (int i = 0; i < 20; i++) {
         pause_ns((long)(pattern_random(&state) % (5 * OVL_MILLISECOND)));
+        kill(0, SIGINT);
+        wire_await(&interrupt, 1);
         ovl_executor_cancel(interrupted);
     }
     return NULL;
@@ -473,6 +483,8 @@ static void cancel_at_random_moments(void)
     static struct ovl_outcome outcomes[ITEMS];
     uint64_t seed = (uint64_t)getpid();
     print_message("seed %llu\n", (unsigned long long)seed);
+    interrupt = wire_open();
+    signal(SIGINT, on_interrupt);
     interrupted = open_workers(2);
     for (int i = 0; i < ITEMS; i++)
         items[i] = i % 50 ? 1 : 300 * OVL_MICROSECOND;
@@ -493,6 +505,7 @@ static void cancel_at_random_moments(void)
     assert_int_equal(counts.submitted, asked);
     assert_int_equal(counts.done + counts.failed + counts.cancelled, asked);
     close_all(interrupted);
+    wire_close(&interrupt);
 }
 
 /* --- an item that takes long to copy --- */

@@ -13,9 +13,7 @@ enum { ENDED_WELL = 0, LOST_PARENT = 120, NO_SIGNALS = 123 };
 
 void ovl__helper_ring(struct ovl__processes *processes)
 {
-    uint64_t one = 1;
-    while (ovl__sys.write(processes->helper_fd, &one, sizeof one) < 0 && errno == EINTR)
-        ;
+    ovl__ring(processes->helper_fd);
 }
 
 static void set_state(struct ovl__place *place, enum ovl__place_state state)

@@ -16,11 +16,24 @@
 /* Looks between two looks at the clock. */
 #define LOOKS 32
 
-void ovl__processes_wake_supervisor(struct ovl__processes *processes)
+/* One that is full, after many years or by somebody else's hand, is emptied: only a write is heard.
+ */
+bool ovl__ring(int bell_fd)
 {
     uint64_t one = 1;
-    while (ovl__sys.write(processes->bell_fd, &one, sizeof one) < 0 && errno == EINTR)
-        ;
+    uint64_t sum;
+    while (ovl__sys.write(bell_fd, &one, sizeof one) < 0) {
+        if (errno == EAGAIN)
+            ovl__sys.read(bell_fd, &sum, sizeof sum);
+        else if (errno != EINTR)
+            return false;
+    }
+    return true;
+}
+
+void ovl__processes_wake_supervisor(struct ovl__processes *processes)
+{
+    ovl__ring(processes->bell_fd);
 }
 
 /*
@@ -51,12 +64,7 @@ bool ovl__tell_reply(struct ovl__shared *shared, int bell_fd)
     default:
         return true;
     }
-    uint64_t one = 1;
-    ssize_t n;
-    do
-        n = ovl__sys.write(bell_fd, &one, sizeof one);
-    while (n < 0 && errno == EINTR);
-    return n == sizeof one || errno == EAGAIN; /* it is full: the supervisor has enough to read */
+    return ovl__ring(bell_fd);
 }
 
 /* --- awake --- */

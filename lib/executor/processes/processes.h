@@ -258,6 +258,9 @@ uint32_t ovl__oldest_incomplete(const struct ovl__process *process);
 
 /* --- who listens (listen.c) --- */
 
+/* Rings a bell, an eventfd that does not block; false: it is out of reach. Any process. */
+bool ovl__ring(int bell_fd);
+
 /* Says who is to be told of replies. The lanes are to be looked at afterwards. */
 void ovl__listen(struct ovl__processes *processes);
 
