@@ -202,25 +202,10 @@ static void async_queued_many(struct ovl_executor *executor)
     post_wanted(async);
 }
 
-/* In the loop's thread: what the task waits for now, and whatever it waits for later, fails. */
-static void interrupt_task(struct ovl__message *message)
-{
-    struct ovl__future_more *more = ovl__of(message, struct ovl__future_more, interrupt);
-    if (more->scope)
-        ovl__scope_cancel(more->scope, OVL_ECANCELED);
-    ovl__future_drop(more->future);
-}
-
 static void async_cancel_running(struct ovl_executor *executor, struct ovl_future *future)
 {
     struct async *async = executor->own;
-    struct ovl__future_more *more = future->more;
-    if (more->interrupting)
-        return;
-    more->interrupting = true;
-    ovl__future_hold(future);
-    more->interrupt.handle = interrupt_task;
-    ovl__loop_post(async->loops[future->outcome.worker % async->count].loop, &more->interrupt);
+    ovl__future_interrupt(future, async->loops[future->outcome.worker % async->count].loop);
 }
 
 static void stop_loop(struct ovl__message *message)

@@ -385,6 +385,26 @@ static int call_in_scope(struct ovl_task *task, struct ovl_future *future)
     return error;
 }
 
+/* In the loop's thread. */
+static void interrupt(struct ovl__message *message)
+{
+    struct ovl__future_more *more = ovl__of(message, struct ovl__future_more, interrupt);
+    if (more->scope)
+        ovl__scope_cancel(more->scope, OVL_ECANCELED);
+    ovl__future_drop(more->future);
+}
+
+void ovl__future_interrupt(struct ovl_future *future, struct ovl__loop *loop)
+{
+    struct ovl__future_more *more = future->more;
+    if (more->interrupting)
+        return;
+    more->interrupting = true;
+    ovl__future_hold(future);
+    more->interrupt.handle = interrupt;
+    ovl__loop_post(loop, &more->interrupt);
+}
+
 void ovl__worker_run(struct ovl__worker *worker, struct ovl_future *future)
 {
     struct ovl_task task = {

@@ -290,6 +290,12 @@ void ovl__worker_release(struct ovl__worker *worker);
 /* A task that ran: into the ledger, and to the tuner, where there are any. The lock is held. */
 void ovl__executor_record(struct ovl_executor *executor, const struct ovl__meter *meter);
 
+/*
+ * A task that runs in a coroutine of this loop is asked to end: what it waits for now, and whatever
+ * it waits for later, fails. Once; the lock is held.
+ */
+void ovl__future_interrupt(struct ovl_future *future, struct ovl__loop *loop);
+
 /* A future's own reference; gives one back. */
 void ovl__future_hold(struct ovl_future *future);
 void ovl__future_drop(struct ovl_future *future);

@@ -133,28 +133,14 @@ static void auto_queued_many(struct ovl_executor *executor)
     ovl__auto_notice(executor->own);
 }
 
-/* In the loop's thread: what the task waits for now, and whatever it waits for later, fails. */
-static void interrupt_task(struct ovl__message *message)
-{
-    struct ovl__future_more *more = ovl__of(message, struct ovl__future_more, interrupt);
-    if (more->scope)
-        ovl__scope_cancel(more->scope, OVL_ECANCELED);
-    ovl__future_drop(more->future);
-}
-
 /* A task in a thread has its flag; one in a coroutine is reached in what it waits for. */
 static void auto_cancel_running(struct ovl_executor *executor, struct ovl_future *future)
 {
     struct ovl__auto *own = executor->own;
-    if (future->more->interrupting || future->outcome.worker == OVL_NO_WORKER)
-        return;
-    struct ovl__place *place = own->place_of[future->outcome.worker];
-    if (!place || place == &own->threads)
-        return;
-    future->more->interrupting = true;
-    ovl__future_hold(future);
-    future->more->interrupt.handle = interrupt_task;
-    ovl__loop_post(ovl__of(place, struct ovl__auto_loop, place)->loop, &future->more->interrupt);
+    unsigned number = future->outcome.worker;
+    struct ovl__place *place = number == OVL_NO_WORKER ? NULL : own->place_of[number];
+    if (place && place != &own->threads)
+        ovl__future_interrupt(future, ovl__of(place, struct ovl__auto_loop, place)->loop);
 }
 
 /* --- closing --- */
