@@ -78,6 +78,8 @@ struct ovl_costs {
     double wake_ns;  /* what a processor computes to go on after it idled for OVL_WAKE_AFTER: it is
                         asleep and has forgotten much. After shorter waits it is less: as the root of
                         their length. Nanoseconds */
+    double wake_network_ns; /* and where the wait was for the network: much more code is to be
+                               remembered then */
 };
 
 #define OVL_WAKE_AFTER (10 * OVL_MILLISECOND)

@@ -15,7 +15,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define FORMAT    "overlap-costs 2"
+#define FORMAT    "overlap-costs 3"
 #define TEXT_SIZE 4096
 #define PATH_SIZE 4096
 
@@ -49,6 +49,7 @@ static const struct ovl_costs typical = {
         },
     .parallel = 0.95,
     .wake_ns = 30e3,
+    .wake_network_ns = 150e3,
 };
 
 /* --- the text --- */
@@ -105,6 +106,8 @@ size_t ovl__costs_write(const struct ovl_costs *costs, char *text, size_t size)
         length = append(text, size, length, "parallel", costs->parallel);
     if (length < size)
         length = append(text, size, length, "wake", costs->wake_ns);
+    if (length < size)
+        length = append(text, size, length, "network", costs->wake_network_ns);
     if (length >= size)
         return 0;
     int ended = snprintf(text + length, size - length, " sum %016" PRIx64 "\n", hash(1, text));
@@ -167,7 +170,8 @@ bool ovl__costs_read(const char *text, struct ovl_costs *ret_costs)
             return false;
     if (!take_number(&text, "parallel", 1, &costs.parallel) || costs.parallel <= 0)
         return false;
-    if (!take_number(&text, "wake", MOST_NS, &costs.wake_ns))
+    if (!take_number(&text, "wake", MOST_NS, &costs.wake_ns) ||
+        !take_number(&text, "network", MOST_NS, &costs.wake_network_ns))
         return false;
     *ret_costs = costs;
     return true;

@@ -2,15 +2,19 @@
 #include "base/processor.h"
 #include "predict/costs.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <math.h>
+#include <netinet/in.h>
 #include <overlap/coroutine.h>
 #include <overlap/executor.h>
 #include <overlap/map.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ROUNDS      3
 #define EMPTY_TASKS 2000
@@ -180,16 +184,7 @@ static int measure_waits(enum ovl_model model, struct ovl_model_cost *cost)
     return 0;
 }
 
-/* One task after the other, each of which leaves its processor idle for long. */
-static int measure_wake(double *ret)
-{
-    struct job job = {.fn = nap_long, .count = LONG_NAPS};
-    int error = run(OVL_SYNC, 1, &job, NULL);
-    *ret = error ? 0 : job.cpu / LONG_NAPS;
-    return error;
-}
-
-/* --- processors side by side --- */
+/* --- waking up --- */
 
 static ovl_time thread_cpu(void)
 {
@@ -197,6 +192,71 @@ static ovl_time thread_cpu(void)
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (ovl_time)now.tv_sec * OVL_SECOND + now.tv_nsec;
 }
+
+/* What a client and its server do for one answer. */
+static bool exchange(int listener, const struct sockaddr_in *address)
+{
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool fine = client >= 0 && !connect(client, (const struct sockaddr *)address, sizeof *address);
+    int server = fine ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+    char byte = 0;
+    fine = server >= 0 && write(client, &byte, 1) == 1 && read(server, &byte, 1) == 1;
+    if (server >= 0)
+        close(server);
+    if (client >= 0)
+        close(client);
+    return fine;
+}
+
+static int open_listener(struct sockaddr_in *ret_address)
+{
+    *ret_address = (struct sockaddr_in){.sin_family = AF_INET};
+    ret_address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof *ret_address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && (bind(fd, (struct sockaddr *)ret_address, length) || listen(fd, 4) ||
+                    getsockname(fd, (struct sockaddr *)ret_address, &length))) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* How much more an exchange computes after a long sleep than right after another; 0: unknown. */
+static double more_after_sleep(void)
+{
+    struct sockaddr_in address;
+    int listener = open_listener(&address);
+    if (listener < 0)
+        return 0;
+    double more = INFINITY;
+    for (int i = 0; i < ROUNDS; i++) {
+        ovl_sleep(ovl_after(OVL_WAKE_AFTER));
+        ovl_time begin = thread_cpu();
+        bool fine = exchange(listener, &address);
+        ovl_time between = thread_cpu();
+        fine = exchange(listener, &address) && fine;
+        ovl_time warm = thread_cpu() - between;
+        if (fine)
+            more = fmin(more, (double)(between - begin - warm));
+    }
+    close(listener);
+    return isfinite(more) ? at_least(more, 0) : 0;
+}
+
+/* One task after the other, each of which leaves its processor idle for long. */
+static int measure_wake(struct ovl_costs *costs)
+{
+    struct job job = {.fn = nap_long, .count = LONG_NAPS};
+    int error = run(OVL_SYNC, 1, &job, NULL);
+    if (error)
+        return error;
+    costs->wake_ns = job.cpu / LONG_NAPS;
+    costs->wake_network_ns = costs->wake_ns + more_after_sleep();
+    return 0;
+}
+
+/* --- processors side by side --- */
 
 /*
  * A fixed piece of computing; its CPU time, which grows where a neighbour slows it down. In a
@@ -289,7 +349,7 @@ int ovl_costs_measure(struct ovl_costs *ret_costs)
         if (error)
             return error;
     }
-    int error = measure_wake(&costs.wake_ns);
+    int error = measure_wake(&costs);
     if (error)
         return error;
     costs.parallel = measure_parallel(costs.cores);

@@ -164,9 +164,10 @@ static double without_queue(const struct contention *contention, const struct re
 
 /* --- what waking up cost --- */
 
-static double wake_cost(double wake_ns, ovl_time wait)
+static double wake_cost(const struct ovl_costs *costs, const struct ovl_segment *wait)
 {
-    return wake_ns * fmin(sqrt((double)wait / OVL_WAKE_AFTER), 1);
+    double most = wait->kind == OVL_WAIT_NETWORK ? costs->wake_network_ns : costs->wake_ns;
+    return most * fmin(sqrt((double)wait->length_ns / OVL_WAKE_AFTER), 1);
 }
 
 /*
@@ -184,7 +185,7 @@ static double without_waking(const struct ovl_costs *costs, const struct reading
         if (segment.kind == OVL_COMPUTING)
             computing += (double)segment.length_ns;
         else if (segment.kind >= 0 || segment.kind == OVL_UNSEEN)
-            waking += wake_cost(costs->wake_ns, segment.length_ns) / reading->beside;
+            waking += wake_cost(costs, &segment) / reading->beside;
     }
     return waking < computing ? 1 - waking / computing : 0;
 }

@@ -329,15 +329,15 @@ static void waking_up_is_no_part_of_the_work(void)
     struct ovl_ledger *ledger = ledger_new();
     for (int i = 0; i < 20; i++)
         add_task(ledger, 1 + i * 100 * MS, 6 * MS, 40 * MS);
-    struct ovl_costs costs = {.parallel = 1, .cores = 2, .wake_ns = 4 * MS};
+    struct ovl_costs costs = {.parallel = 1, .cores = 2, .wake_ns = 1, .wake_network_ns = 4 * MS};
     assert_int_equal(time_of_sync(ledger, NULL), 20 * (6 + 40) * MS);
     assert_int_equal(time_of_sync(ledger, &costs), 20 * (6 - 4 + 40) * MS);
-    costs.wake_ns = 7 * MS; /* more than there is */
+    costs.wake_network_ns = 7 * MS; /* more than there is */
     assert_int_equal(time_of_sync(ledger, &costs), 20 * 40 * MS);
     ovl_ledger_close(ledger);
     ledger = ledger_new();
     add_task(ledger, 1, 6 * MS, OVL_WAKE_AFTER / 4); /* a short wait, half as much */
-    costs.wake_ns = 4 * MS;
+    costs.wake_network_ns = 4 * MS;
     assert_int_equal(time_of_sync(ledger, &costs), (6 - 2) * MS + OVL_WAKE_AFTER / 4);
     ovl_ledger_close(ledger);
 }

@@ -84,8 +84,9 @@ static int read_all(FILE *in, char **ret_text, size_t *ret_size)
     if (!text)
         return -ENOMEM;
     if (ferror(in)) {
+        int error = errno ? -errno : -EIO;
         free(text);
-        return -EIO;
+        return error;
     }
     *ret_text = text;
     *ret_size = size;
