@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -128,6 +129,21 @@ static ovl_time time_of(struct timeval value)
     return value.tv_sec * OVL_SECOND + value.tv_usec * OVL_MICROSECOND;
 }
 
+/* How long it waited for a processor: the kernel knows until it is waited for. 0: not known. */
+static ovl_time queued(pid_t process)
+{
+    char path[48];
+    unsigned long long ran;
+    unsigned long long waited = 0;
+    snprintf(path, sizeof path, "/proc/%d/schedstat", (int)process);
+    FILE *file = fopen(path, "re");
+    if (file && fscanf(file, "%llu %llu", &ran, &waited) != 2)
+        waited = 0;
+    if (file)
+        fclose(file);
+    return (ovl_time)waited;
+}
+
 static void reap(struct follow *follow)
 {
     struct rusage usage = {0};
@@ -135,6 +151,8 @@ static void reap(struct follow *follow)
     siginfo_t info;
     while (waitid(P_PID, (id_t)follow->process, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR)
         ;
+    if (follow->shared->measures)
+        follow->queued_ns = queued(follow->process);
     guard_forget(follow->shared->guard, follow->slot);
     pid_t ended;
     while ((ended = wait4(follow->process, &follow->status, 0, &usage)) < 0 && errno == EINTR)

@@ -17,7 +17,8 @@ struct follow {
     /* Results: */
     int status; /* as wait's */
     bool timed_out;
-    int error; /* -errno: its output could not be taken, and it was ended */
+    int error;          /* -errno: its output could not be taken, and it was ended */
+    ovl_time queued_ns; /* it waited for a processor, where that is measured */
     ovl_time cpu_ns;
     size_t resident_bytes;
 };

@@ -212,6 +212,7 @@ static void note_end(struct attempt *attempt, const struct follow *follow)
     int error = atomic_load(&attempt->slot->exec_error);
     job->timed_out = follow->timed_out;
     job->cpu_ns = follow->cpu_ns;
+    job->queued_ns = follow->queued_ns;
     job->resident_bytes = follow->resident_bytes;
     job->signal = WIFSIGNALED(follow->status) ? WTERMSIG(follow->status) : 0;
     job->exit = job->signal ? 128 + job->signal : WEXITSTATUS(follow->status);

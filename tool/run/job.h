@@ -41,6 +41,7 @@ struct job {
     ovl_time start;
     ovl_time end;
     ovl_time cpu_ns;
+    ovl_time queued_ns;    /* it waited for a processor, where that is measured */
     size_t resident_bytes; /* at its largest */
     unsigned running;      /* jobs that ran when it ended, itself among them */
     struct capture streams[JOB_STREAMS];
@@ -77,6 +78,7 @@ struct job_shared {
     ovl_time delay_ns;      /* between two starts, at least */
     long long total;        /* jobs in all; negative: not known */
     enum job_output output;
+    bool measures;    /* whether jobs waited for processors is of interest */
     bool keep_output; /* also where it is taken as it comes */
     job_output_fn *take;
     void *take_context;

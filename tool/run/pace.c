@@ -211,7 +211,7 @@ void pace_ended(struct pace *pace, const struct job *job)
     struct ovl_completion completion = {
         .end = job->end,
         .duration_ns = job->end - job->start,
-        .cpu_ns = job->cpu_ns,
+        .cpu_ns = job->cpu_ns + job->queued_ns, /* who waits for a processor does not wait */
         .running = job->running,
         .failed = job->state != JOB_DONE,
     };

@@ -255,6 +255,7 @@ static int make_shared(struct setup *setup, const struct pace_plan *plan)
         return no_memory();
     shared->template = setup->template;
     shared->guard = setup->guard;
+    shared->measures = plan->automatic;
     shared->spool = setup->spool;
     shared->settings = choices->settings.list;
     shared->niceness = (int)choices->niceness;
