@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #if __has_include(<elfutils/libdwfl.h>)
+#include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 #define HAVE_LIBDW 1
 #else
@@ -72,8 +73,12 @@ static size_t follow_frames(const struct ovl__stack_copy *copy, struct ovl_frame
     X(dwfl_addrmodule)                                                                             \
     X(dwfl_module_info)                                                                            \
     X(dwfl_module_addrname)                                                                        \
-    X(dwfl_module_getsrc)                                                                          \
-    X(dwfl_lineinfo)
+    X(dwfl_module_addrdie)                                                                         \
+    X(dwfl_module_nextcu)                                                                          \
+    X(dwarf_haspc)                                                                                 \
+    X(dwarf_getsrc_die)                                                                            \
+    X(dwarf_linesrc)                                                                               \
+    X(dwarf_lineno)
 #define DECLARE(name) __typeof__(name) *name;
 #define LOAD(name)                                                                                 \
     if (!(*(void **)&dw.name = dlsym(library, #name)))                                             \
@@ -137,6 +142,26 @@ static bool set_registers(Dwfl_Thread *thread, void *argument)
     return dw.dwfl_thread_state_registers(thread, 0, OVL__REGISTERS, words);
 }
 
+/* The unit of code around an address. Clang writes no .debug_aranges: there each unit is asked. */
+static Dwarf_Die *unit_of(Dwfl_Module *module, Dwarf_Addr pc, Dwarf_Addr *ret_bias)
+{
+    Dwarf_Die *unit = dw.dwfl_module_addrdie(module, pc, ret_bias);
+    if (!unit)
+        while ((unit = dw.dwfl_module_nextcu(module, unit, ret_bias)))
+            if (dw.dwarf_haspc(unit, pc - *ret_bias) > 0)
+                break;
+    return unit;
+}
+
+static void find_line(Dwfl_Module *module, Dwarf_Addr pc, struct ovl_frame *frame)
+{
+    Dwarf_Addr bias = 0;
+    Dwarf_Die *unit = unit_of(module, pc, &bias);
+    Dwarf_Line *line = unit ? dw.dwarf_getsrc_die(unit, pc - bias) : NULL;
+    if (line && !dw.dwarf_lineno(line, &frame->line))
+        frame->file = dw.dwarf_linesrc(line, NULL, NULL);
+}
+
 /* The call is before the address that it returns to. */
 static void describe(Dwfl *dwfl, Dwarf_Addr pc, struct ovl_frame *frame)
 {
@@ -145,9 +170,7 @@ static void describe(Dwfl *dwfl, Dwarf_Addr pc, struct ovl_frame *frame)
         return;
     frame->module = dw.dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
     frame->function = dw.dwfl_module_addrname(module, pc);
-    Dwfl_Line *line = dw.dwfl_module_getsrc(module, pc);
-    if (line)
-        frame->file = dw.dwfl_lineinfo(line, NULL, &frame->line, NULL, NULL, NULL);
+    find_line(module, pc, frame);
 }
 
 static int add_frame(Dwfl_Frame *state, void *argument)

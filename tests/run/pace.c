@@ -88,10 +88,9 @@ static pid_t begin_job(struct guard_slot *slot, bool computes)
     if (job == 0) {
         setpgid(0, 0);
         pid_t child = computes ? fork() : 0;
-        for (volatile unsigned n = 0; computes && child == 0;)
-            n++;
-        for (;;)
-            pause();
+        for (volatile unsigned n = 0;; n++)
+            if (child != 0 || !computes)
+                pause();
     }
     assert_true(job > 0);
     setpgid(job, job);

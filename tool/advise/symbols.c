@@ -31,9 +31,11 @@
     X(dwfl_module_info)                                                                            \
     X(dwfl_module_addrname)                                                                        \
     X(dwfl_module_addrdie)                                                                         \
-    X(dwfl_module_getsrc)                                                                          \
-    X(dwfl_lineinfo)                                                                               \
-    X(dwfl_line_comp_dir)                                                                          \
+    X(dwfl_module_nextcu)                                                                          \
+    X(dwarf_haspc)                                                                                 \
+    X(dwarf_getsrc_die)                                                                            \
+    X(dwarf_linesrc)                                                                               \
+    X(dwarf_lineno)                                                                                \
     X(dwarf_getscopes)                                                                             \
     X(dwarf_getscopes_die)                                                                         \
     X(dwarf_attr)                                                                                  \
@@ -149,12 +151,29 @@ static void set_file(struct symbol *symbol, const char *folder, const char *file
     symbol->line = line;
 }
 
-static void find_line(Dwfl_Module *module, uint64_t address, struct symbol *symbol)
+/* The unit of code around an address. Clang writes no .debug_aranges: there each unit is asked. */
+static Dwarf_Die *unit_of(Dwfl_Module *module, Dwarf_Addr address, Dwarf_Addr *ret_bias)
 {
-    Dwfl_Line *line = dw.dwfl_module_getsrc(module, address);
+    Dwarf_Die *unit = dw.dwfl_module_addrdie(module, address, ret_bias);
+    if (!unit)
+        while ((unit = dw.dwfl_module_nextcu(module, unit, ret_bias)))
+            if (dw.dwarf_haspc(unit, address - *ret_bias) > 0)
+                break;
+    return unit;
+}
+
+static const char *folder_of(Dwarf_Die *unit)
+{
+    Dwarf_Attribute folder;
+    return dw.dwarf_attr(unit, DW_AT_comp_dir, &folder) ? dw.dwarf_formstring(&folder) : NULL;
+}
+
+static void find_line(Dwarf_Die *unit, Dwarf_Addr address, struct symbol *symbol)
+{
     int number = 0;
-    const char *file = line ? dw.dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
-    set_file(symbol, line ? dw.dwfl_line_comp_dir(line) : NULL, file, number);
+    Dwarf_Line *line = dw.dwarf_getsrc_die(unit, address);
+    if (line && dw.dwarf_lineno(line, &number) == 0)
+        set_file(symbol, folder_of(unit), dw.dwarf_linesrc(line, NULL, NULL), number);
 }
 
 /* --- functions in functions --- */
@@ -171,15 +190,12 @@ static void set_call(Dwarf_Die *unit, Dwarf_Die *inlined, struct symbol *symbol)
     Dwarf_Word file = 0;
     Dwarf_Word line = 0;
     Dwarf_Files *files = NULL;
-    Dwarf_Attribute folder;
     size_t count = 0;
     if (!number_of(inlined, DW_AT_call_file, &file) ||
         !number_of(inlined, DW_AT_call_line, &line) ||
         dw.dwarf_getsrcfiles(unit, &files, &count) != 0 || file >= count)
         return;
-    set_file(symbol,
-             dw.dwarf_attr(unit, DW_AT_comp_dir, &folder) ? dw.dwarf_formstring(&folder) : NULL,
-             dw.dwarf_filesrc(files, (size_t)file, NULL, NULL), (int)line);
+    set_file(symbol, folder_of(unit), dw.dwarf_filesrc(files, (size_t)file, NULL, NULL), (int)line);
 }
 
 /* All scopes around an address, innermost first. To be freed. */
@@ -187,7 +203,7 @@ static int scopes_of(Dwarf_Die *unit, Dwarf_Addr address, Dwarf_Die **ret)
 {
     Dwarf_Die *inner = NULL;
     *ret = NULL;
-    if (!unit || dw.dwarf_getscopes(unit, address, &inner) <= 0)
+    if (dw.dwarf_getscopes(unit, address, &inner) <= 0)
         return 0;
     /* Those around a function that is a part of another one are its own; here, that one's. */
     int count = dw.dwarf_getscopes_die(&inner[0], ret);
@@ -195,12 +211,15 @@ static int scopes_of(Dwarf_Die *unit, Dwarf_Addr address, Dwarf_Die **ret)
     return count;
 }
 
-/* Fills in the names of the functions, and where each called the next. `symbols` holds the
- * innermost line. Returns how many, innermost first. */
+/* Fills in the innermost line, the names of the functions, and where each called the next. Returns
+ * how many, innermost first. */
 static size_t find_functions(Dwfl_Module *module, uint64_t address, struct symbol *symbols)
 {
     Dwarf_Addr bias = 0;
-    Dwarf_Die *unit = dw.dwfl_module_addrdie(module, address, &bias);
+    Dwarf_Die *unit = unit_of(module, address, &bias);
+    if (!unit)
+        return 1;
+    find_line(unit, address - bias, &symbols[0]);
     Dwarf_Die *scopes = NULL;
     int scope_count = scopes_of(unit, address - bias, &scopes);
     size_t count = 0;
@@ -245,7 +264,6 @@ size_t symbols_find(struct symbols *symbols, uint64_t address, struct symbol *re
     snprintf(ret[0].function, sizeof ret[0].function, "%s", function ? function : "?");
     if (!ret[0].own)
         return 1;
-    find_line(module, address, &ret[0]);
     size_t count = find_functions(module, address, ret);
     for (size_t n = 0; n < count; n++)
         if (!ret[n].first_line)
