@@ -567,6 +567,14 @@ static void note_thread(struct observation *observed, const struct process *proc
     thread_times_add(&observed->threads, &time);
 }
 
+/* The main thread that mostly waits for its workers is none, however long its start took. */
+static bool is_worker(const struct process *process, const struct watched_thread *thread,
+                      ovl_time most_ns)
+{
+    bool coordinates = thread->id == process->pid && thread->idle_ns > thread->work_ns;
+    return thread->python && !coordinates && thread->work_ns * WORKING_SHARE > most_ns;
+}
+
 static void finish_process(struct observation *observed, struct process *process)
 {
     if (process->retired)
@@ -591,7 +599,7 @@ static void finish_process(struct observation *observed, struct process *process
     for (size_t n = 0; n < process->thread_count; n++) {
         const struct watched_thread *thread = process->threads[n];
         process->work_ns += thread->work_ns;
-        process->working_threads += thread->python && thread->work_ns * WORKING_SHARE > most_ns;
+        process->working_threads += is_worker(process, thread, most_ns);
         tree_end(&observed->tree, &process->threads[n]->path, ovl_now());
         note_thread(observed, process, thread, record_of(process, thread->id));
     }
