@@ -21,6 +21,11 @@ for program in "$WAITS" "$WAITS_FAST"; do
     [ -s out ] || fail 'its output did not pass'
 done
 
+# One that only computes: that it does, on how many processors.
+advise -- "$WAITS" compute
+holds '.bound == "cpu" and .predictions == []'
+[ "$(nproc)" -eq 1 ] || holds '.recommendation.model == "threads" and (.recommendation.reason | contains("on one processor"))'
+
 advise -- "$STATIC"
 [ "$code" -eq 0 ] || fail "static: exit code $code"
 holds '.recommendation.model == "sync" and any(.notes[]; contains("linked statically"))'

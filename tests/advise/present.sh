@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2016 # what is quoted is for others than this shell
 # Programs that are concurrent already: what they have, and what holds them back.
 # shellcheck source=tests/advise/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -1,4 +1,5 @@
-/* A program in C that waits twice in one function, over and over, and computes in another. */
+/* A program in C that waits twice in one function, over and over, and computes in another; with an
+ * argument, it only computes. */
 #include <stdio.h>
 #include <time.h>
 
@@ -21,8 +22,13 @@ __attribute__((noinline)) static unsigned long sum(unsigned long most)
     return all;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    (void)argv;
+    if (argc > 1) {
+        printf("%lu\n", sum(600000000));
+        return 5;
+    }
     for (int n = 0; n < 20; n++)
         download();
     printf("%lu\n", sum(50000000));

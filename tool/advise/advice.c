@@ -403,6 +403,40 @@ static void advise_pool(struct advice *advice, const struct forecast *forecast)
             "items and results (pickling), takes the rest. Give each more at once (chunksize).");
 }
 
+/* --- programs that compute, and are not Python's --- */
+
+/* Where they do is not sampled; that they do is known of any program, one linked statically too.
+ * What such a one waits for is not: all that it does not compute may be. */
+static bool only_computes(const struct advice *advice, bool seen_inside)
+{
+    double cpu = (double)advice->cpu_ns;
+    double all =
+        seen_inside ? cpu + (double)waits_that_matter(&advice->spent) : (double)advice->wall_ns;
+    return !advice->python && !advice->unit.node && advice->present.model == OVL_SYNC &&
+           advice->cpu_ns >= SHORT_NS && cpu >= BOUND_SHARE * all;
+}
+
+static void advise_computing(struct advice *advice)
+{
+    double used = (double)advice->cpu_ns / (double)advice->wall_ns;
+    advice->bound = OVL_CPU_BOUND;
+    if (used >= WORTH_IT || advice->cores < 2) {
+        char reason[ADVICE_TEXT];
+        snprintf(reason, sizeof reason,
+                 "CPU-bound: it computes on %.1f processors at a time, and there are %u.", used,
+                 advice->cores);
+        stay(advice, reason);
+        return;
+    }
+    advice->model = OVL_THREADS;
+    advice->workers = advice->cores;
+    snprintf(advice->reason, sizeof advice->reason,
+             "CPU-bound: it computes for %.2f s on one processor. If that falls into parts that do "
+             "not need each other, threads use all %u (ovl_map, ovl_fork_join). Which lines "
+             "compute is not seen of programs that are not Python's: perf record tells.",
+             (double)advice->cpu_ns / (double)OVL_SECOND, advice->cores);
+}
+
 /* --- all of it --- */
 
 static unsigned cores_to_use(void)
@@ -482,7 +516,9 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
     bool known = forecast_init(&forecast, advice->tree, &advice->unit, &setting) == 0;
     if (known)
         predict_all(advice, &forecast);
-    if (advice->present.model == OVL_ASYNC) {
+    if (only_computes(advice, observed->process_count > 0)) {
+        advise_computing(advice);
+    } else if (advice->present.model == OVL_ASYNC) {
         advise_loop(advice);
     } else if (known && advice->present.model != OVL_SYNC) {
         advise_pool(advice, &forecast);

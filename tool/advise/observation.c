@@ -223,7 +223,9 @@ static void computed(struct observation *observed, struct process *process,
     thread->work_ns += cpu_ns;
     if (cpu_ns > 0) {
         spent_add(&observed->spent, &spent);
-        struct line_cost *line = tree_line(&observed->tree, levels, count);
+        /* What is not Python's is seen where it waits, and computed somewhere else. */
+        struct line_cost *line =
+            process->was_python ? tree_line(&observed->tree, levels, count) : NULL;
         if (line)
             spent_add(&line->spent, &spent);
         ovl_time begin_ns = now_ns - cpu_ns > before_ns ? now_ns - cpu_ns : before_ns;

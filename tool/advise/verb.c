@@ -200,11 +200,12 @@ static int write_files(const struct settings *settings, struct files *files,
 static int tell(const struct settings *settings, struct files *files, const struct advice *advice,
                 const struct timeline *ran, int code)
 {
-    bool failed = write_files(settings, files, advice, ran) != 0;
     struct terminal terminal = terminal_look(STDERR_FILENO);
     advice_page(stderr, advice, &terminal);
     if (settings->check)
         before_show(stderr, &settings->before, (double)advice->wall_ns / (double)OVL_SECOND);
+    /* Files of many megabytes come after the answer. */
+    bool failed = write_files(settings, files, advice, ran) != 0;
     return failed ? EXIT_OWN_FAILURE : code;
 }
 
