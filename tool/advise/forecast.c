@@ -93,19 +93,20 @@ static size_t add_part(struct ovl_part *parts, size_t count, double length_ns, i
 /*
  * Of one task. What of its computing came before the waits, and what after, is not kept: half is
  * taken for each. A task that computed and lost its processor to another program meanwhile is taken
- * to need what it took.
+ * to need what it took; where there are several workers it lost it to these.
  */
-static size_t make_parts(const struct instance *instance, double scale, bool python,
-                         struct ovl_part *parts)
+static size_t make_parts(const struct instance *instance, double scale,
+                         const struct forecast_setting *setting, struct ovl_part *parts)
 {
     const struct spent *spent = &instance->spent;
     double lost_ns = (double)(instance->wall_ns - spent_all(spent));
     ovl_time own_ns = spent->cpu_ns - spent->child_ns;
-    double stretch = own_ns > 0 && lost_ns > 0 ? 1 + lost_ns / (double)own_ns : 1;
+    bool lost = setting->present == OVL_SYNC && own_ns > 0 && lost_ns > 0;
+    double stretch = lost ? 1 + lost_ns / (double)own_ns : 1;
     if (stretch > STRETCH_MOST)
         stretch = STRETCH_MOST;
     double held_ns = scale * stretch * (double)(spent->cpu_ns - spent->free_ns);
-    unsigned gil = python ? RESOURCE_GIL : 0;
+    unsigned gil = setting->python ? RESOURCE_GIL : 0;
     size_t count = add_part(parts, 0, held_ns / 2, OVL_COMPUTING, gil);
     for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
         if (kind != RECORD_GIL && kind != RECORD_LOCK)
@@ -137,7 +138,7 @@ static int make_tasks(struct forecast *forecast, const struct node *node)
     double scale = scale_of(node);
     for (size_t n = 0; n < node->instance_count; n++) {
         struct ovl_part *parts = &forecast->parts[forecast->count * PARTS];
-        size_t count = make_parts(&node->instances[n], scale, forecast->setting.python, parts);
+        size_t count = make_parts(&node->instances[n], scale, &forecast->setting, parts);
         if (count)
             forecast->tasks[forecast->count++] =
                 (struct ovl_part_list){.parts = parts, .count = count};
