@@ -101,13 +101,16 @@ def predicted(document, model, workers):
     return None
 
 
-def gains_of(program, arguments):
+def gains_of(program, arguments, advised):
     """What is right depends on the disk: what each model gains is measured. None: that is known of the program."""
     if program.model != "measured":
         return None
     plain = min(timed([PYTHON, program.path] + arguments) for _ in range(2))
-    return {model: plain / min(timed([PYTHON, "drive.py", model, "2", program.name] + arguments) for _ in range(2))
-            for model in ("threads", "processes")}
+    gains = {}
+    for model in ("threads", "processes"):
+        workers = str(advised["workers"]) if advised["model"] == model else "2"
+        gains[model] = plain / min(timed([PYTHON, "drive.py", model, workers, program.name] + arguments) for _ in range(2))
+    return gains
 
 
 def is_right(program, document, gains):
@@ -128,7 +131,7 @@ def look(overlap, program, arguments, rounds, quick):
     document, _ = advise(overlap, program, arguments)
     advised = document["recommendation"]
     model = advised["model"]
-    gains = gains_of(program, arguments)
+    gains = gains_of(program, arguments, advised)
     row = {
         "name": program.name, "model": model, "workers": advised["workers"], "bound": document["bound"],
         "line": document["where"][0]["line"] if document["where"] else 0,
