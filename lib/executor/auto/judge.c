@@ -231,7 +231,7 @@ static enum ovl__kind_of_work look(const struct ovl__auto *own)
                   tally->count; /* what it lost to others is not its own */
     if (share_of(tally->unseen + tally->disk, tally) >= UNSEEN_SHARE)
         return OVL__UNSEEN_WORK;
-    if (computing_share(tally) < COMPUTING_SHARE && tally->waits > 0)
+    if (tally->cpu < COMPUTING_SHARE * (tally->cpu + tally->waits))
         return OVL__WAITING_WORK;
     if (mean >= TINY_NS)
         return OVL__COMPUTING_WORK;
