@@ -7,8 +7,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* The tally counts about so many tasks: the older ones fade. */
+/* The tally counts so many tasks at most; then all that is in it fades to a part. What waited for
+ * long outweighs many that compute: it must be gone before a few hundred of these have ended. */
 #define TALLY 64
+#define FADES 4
 
 /* From this share of their time on, tasks wait where no hook sees it. */
 #define UNSEEN_SHARE 0.2
@@ -245,12 +247,12 @@ static enum ovl__kind_of_work look(const struct ovl__auto *own)
 
 static void fade(struct ovl__tally *tally)
 {
-    tally->count /= 2;
-    tally->duration /= 2;
-    tally->cpu /= 2;
-    tally->waits /= 2;
-    tally->unseen /= 2;
-    tally->disk /= 2;
+    tally->count /= FADES;
+    tally->duration /= FADES;
+    tally->cpu /= FADES;
+    tally->waits /= FADES;
+    tally->unseen /= FADES;
+    tally->disk /= FADES;
 }
 
 static void add(struct ovl__tally *tally, const struct ovl__meter *meter)
