@@ -36,6 +36,12 @@ unwritable compare cpu --sums 2 --number 10 --models sync
 unwritable compare cpu --sums 2 --number 10 --models sync --json
 unwritable compare io --downloads 2 --latency 0ms --models sync,async --json
 
+# A file that is made beside it: the reason is told, however much was written before.
+"$OVERLAP" compare cpu --sums 2 --number 10 --models sync --report /dev/full >out 2>err </dev/null
+code=$?
+[ "$code" -eq 3 ] || fail "--report /dev/full: exit code $code"
+says err '/dev/full: cannot write it: No space left on device; make room'
+
 # Standard error that is closed, or full, changes nothing.
 "$OVERLAP" compare io --downloads 2 --latency 1ms --models async --progress always 2>&- >out </dev/null ||
     fail 'with standard error closed it fails'

@@ -101,15 +101,20 @@ int artifact_open(struct artifact *artifact, const char *option, const char *pat
     return refuse(artifact, error);
 }
 
+/* Why a write of before failed: stdio does not keep it, but what stood in the way still does. */
+static int former_error(int fd)
+{
+    return write(fd, "\n", 1) < 0 ? errno : EIO;
+}
+
 /* Closes the stream. 0, or the error of this or of any write before. */
 static int finish_stream(struct artifact *artifact)
 {
-    errno = 0;
-    int failed = ferror(artifact->stream);
-    if (fclose(artifact->stream) != 0)
-        failed = 1;
+    int error = ferror(artifact->stream) ? former_error(fileno(artifact->stream)) : 0;
+    if (fclose(artifact->stream) != 0 && !error)
+        error = errno;
     artifact->stream = NULL;
-    return failed ? (errno ? errno : EIO) : 0;
+    return error;
 }
 
 static void forget(struct artifact *artifact)
