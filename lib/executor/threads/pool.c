@@ -330,6 +330,12 @@ static void number(struct ovl__pool *pool, struct ovl_future *future)
         future->more->meter.record.submitted = ovl_now();
 }
 
+/* Only where it was refused: nobody may have waited for it to end. */
+static void take_number_back(struct ovl__pool *pool)
+{
+    ovl__store(&pool->tasks_submitted, ovl__load(&pool->tasks_submitted, relaxed) - 1, release);
+}
+
 /* Under the injector's lock: an enum taken, or an error. */
 static int take_in(struct ovl__pool *pool, struct ovl_future *future, bool nested)
 {
@@ -339,11 +345,12 @@ static int take_in(struct ovl__pool *pool, struct ovl_future *future, bool neste
     if (full && !nested)
         return FULL;
     future->epoch = atomic_load_explicit(&pool->executor->epoch, memory_order_relaxed);
+    /* All of it before the entry: whoever takes that does not hold this lock. */
+    number(pool, future);
     int error = full ? 0 : ovl__pool_inject(pool, ovl__entry_of(future, OVL__ENTRY_FUTURE));
     if (error)
-        return error;
-    number(pool, future);
-    return full ? TAKEN_TO_RUN_HERE : TAKEN;
+        take_number_back(pool);
+    return error ? error : full ? TAKEN_TO_RUN_HERE : TAKEN;
 }
 
 static int try_take_in(struct ovl__pool *pool, struct ovl_future *future, bool nested)
