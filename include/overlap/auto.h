@@ -6,7 +6,9 @@
  * once; where they compute, there is one at a time on each processor. Where tasks wait unseen, so
  * that loops are held up, threads take over, as many as pay. Where tasks are so short that handing
  * them over costs more than it gains, a map runs them in the thread that called it. No task is
- * moved once it has begun, and none is begun twice.
+ * moved once it has begun, and none is begun twice. Coroutines and threads are workers with
+ * sessions of their own: where it goes from the one to the other there may be more sessions than
+ * tasks at once.
  *
  * With options.isolated it opens `processes` (which ovl_executor_model then says), of whose workers
  * as many take tasks as pay: one a processor at first.

@@ -135,6 +135,36 @@ static void a_change_is_noticed(void)
     close_all(executor);
 }
 
+struct meeting {
+    struct wire begun;
+    struct wire release;
+};
+
+static int meet(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    struct meeting meeting = *(const struct meeting *)item.data;
+    wire_tell(&meeting.begun, 1);
+    return wire_await(&meeting.release, 1) ? 0 : -EPIPE;
+}
+
+/* After tasks that compute, few begin at once; where these wait for each other, all do. */
+static void tasks_that_wait_for_each_other_all_begin(void)
+{
+    enum { ALL = 100 };
+    struct meeting meeting = {.begun = wire_open(), .release = wire_open()};
+    struct ovl_executor *executor = open_workers(ALL);
+    struct ovl_bytes item = {.data = &meeting, .size = sizeof meeting};
+    map_until(executor, (struct doing){.compute_ns = 3 * OVL_MILLISECOND}, OVL_THREADS);
+    for (int i = 0; i < ALL; i++)
+        assert_int_equal(ovl_submit(executor, meet, item, NULL), 0);
+    assert_true(wire_await(&meeting.begun, ALL));
+    wire_tell(&meeting.release, ALL);
+    close_all(executor);
+    wire_close(&meeting.begun);
+    wire_close(&meeting.release);
+}
+
 /* Tasks that became tiny ones run in the caller; the one that then waits stops no other. */
 static void after_tiny_tasks_long_ones_overlap(void)
 {
@@ -199,6 +229,7 @@ int auto_cases(const char *only)
          .seconds = 60},
         {.name = "unseen_waits_get_threads", .run = unseen_waits_get_threads, .seconds = 60},
         {.name = "a_change_is_noticed", .run = a_change_is_noticed, .seconds = 60},
+        TEST_CASE(tasks_that_wait_for_each_other_all_begin),
         {.name = "after_tiny_tasks_long_ones_overlap",
          .run = after_tiny_tasks_long_ones_overlap,
          .seconds = 60},

@@ -154,6 +154,9 @@ void ovl__auto_unseen(struct ovl__auto *own, unsigned threads);
 /* The tasks were tiny, and the one that the caller's thread runs is not. */
 void ovl__auto_outgrown(struct ovl__auto *own);
 
+/* Tasks are held back, and none of those that run ends or computes. */
+void ovl__auto_stuck(struct ovl__auto *own);
+
 /* The first decision: how it begins. */
 void ovl__auto_begin(struct ovl__auto *own);
 

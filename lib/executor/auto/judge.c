@@ -394,6 +394,14 @@ void ovl__auto_outgrown(struct ovl__auto *own)
            "a task takes long in the thread that called: looks at what they do anew");
 }
 
+void ovl__auto_stuck(struct ovl__auto *own)
+{
+    own->kind = OVL__UNKNOWN_WORK;
+    decide(
+        own, OVL_ASYNC, own->executor->workers,
+        "none ends, and the processors are idle: they may wait for each other, and all may begin");
+}
+
 void ovl__auto_unseen(struct ovl__auto *own, unsigned threads)
 {
     own->kind = OVL__UNSEEN_WORK;

@@ -25,6 +25,10 @@
 /* A tiny task that has not ended after so long has not only lost its processor. */
 #define GROWN_NS (20 * OVL_MILLISECOND)
 
+/* Tasks are held back, none has ended for so long, and the processors are idle: those that run may
+ * wait for those that may not begin. */
+#define STUCK_NS (100 * OVL_MILLISECOND)
+
 /* Threads that are tried at once, at most, before any of their tasks has ended. */
 #define THREADS_FIRST 4
 #define THREADS_MOST  64
@@ -39,6 +43,9 @@ struct look {
     double busy;      /* processors, since the last look */
     size_t at_once;   /* tasks that the caller's thread has begun */
     ovl_time since;   /* when it was first seen in the last one of these */
+    bool held_back;   /* tasks, though processors are idle */
+    size_t ended;     /* tasks */
+    ovl_time stuck;   /* since when both are so; the time of the look: they are not */
 };
 
 static ovl_time cpu_of(clockid_t clock)
@@ -109,6 +116,19 @@ static void look_at_caller(struct ovl__auto *own, struct look *look, const struc
         ovl__auto_outgrown(own);
 }
 
+/* Whether all stands still that was let begin. */
+static void look_for_standstill(struct ovl__auto *own, struct look *look, const struct look *last)
+{
+    bool limits = own->kind == OVL__UNSEEN_WORK || own->kind == OVL__COMPUTING_WORK;
+    look->held_back = limits && own->executor->counts.queued &&
+                      ovl__executor_may_take(own->executor) && look->busy < BUSY * own->cores;
+    look->ended = own->ended;
+    bool goes_on = look->held_back && last->held_back && look->ended == last->ended;
+    look->stuck = goes_on ? last->stuck : look->at;
+    if (look->at - look->stuck >= STUCK_NS)
+        ovl__auto_stuck(own);
+}
+
 /* Without the lock. */
 static void look_at_threads(struct look *look)
 {
@@ -158,6 +178,7 @@ static void look_around(struct ovl__auto *own, struct look *look)
         return;
     start_loops(own, look);
     answer_blocked(own, look);
+    look_for_standstill(own, look, &last);
     ovl__auto_hand_out(own);
 }
 
