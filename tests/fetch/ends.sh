@@ -19,11 +19,22 @@ seq 300 | awk -v site="$site" '{ print site "/good/" $1 "\tn" $1 }' >list
 for n in 1 2 3 4 5 6; do
     printf '%s/stall-before/99/%s\tstall%s\n' "$site" "$n" "$n"
 done >stalls
+
+requests() {
+    "$OVERLAP" fetch -s -o - "$site/requests"
+}
+
+# shellcheck disable=SC2317 # await calls it
+more_than() {
+    [ "$(requests)" -gt "$1" ]
+}
+
 for model in async threads sync processes; do
+    before=$(requests)
     "$OVERLAP" fetch -i stalls -i list -d "int-$model" --model "$model" -w 2 --json >out 2>err </dev/null &
     pid=$!
     await sh -c "ls int-$model 2>/dev/null | grep -q . || [ -e int-$model/.overlap-fetch ]"
-    sleep 0.3
+    await more_than "$before" || fail "$model: it asked for nothing"
     begin=$(milliseconds)
     kill -INT "$pid"
     wait "$pid"
@@ -47,11 +58,11 @@ for model in async threads processes sync; do
         wait "$pid" 2>/dev/null
         [ ! -d kept ] || verify_all kept
     done
-    before=$("$OVERLAP" fetch -s -o - "$site/requests")
+    before=$(requests)
     expect 0 fetch -i list -d kept --journal kept.db --model "$model" --json
     fetch_document
     equals 'done' 300
-    after=$("$OVERLAP" fetch -s -o - "$site/requests")
+    after=$(requests)
     journalled=$(grep -c '"journal": true' out)
     [ $((after - before + journalled)) -eq 300 ] ||
         fail "$model: $((after - before)) requests, and $journalled of 300 were recorded"
