@@ -50,7 +50,8 @@ function print_target(n) {
 END {
     print_pairs("work", "the work: median (least-most)")
     print_pairs("whole", "the whole command")
-    printf "%-66s  %-10s  %-8s\n", "targets", "wanted", "measured"
+    if (target_count)
+        printf "%-66s  %-10s  %-8s\n", "targets", "wanted", "measured"
     for (i = 1; i <= target_count; i++)
         print_target(i)
 }
