@@ -31,7 +31,8 @@ __attribute__((noreturn)) static void refuse(void)
 
 static void load(void)
 {
-    loaded.library = dlopen(LIBCURL_SONAME, RTLD_NOW | RTLD_LOCAL);
+    /* Lazily: most of what it and its libraries call of each other is never called. */
+    loaded.library = dlopen(LIBCURL_SONAME, RTLD_LAZY | RTLD_LOCAL);
     if (!loaded.library)
         refuse();
 }

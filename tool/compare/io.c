@@ -133,10 +133,13 @@ int io_open(struct io *io)
     int error = io->settings.pages ? start_server(io) : 0;
     if (error)
         return error;
+    /* libcurl is loaded here, which takes longer than the server to be ready. */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         error = -ENOMEM;
     if (!error)
         error = make_urls(io);
+    if (!error && io->settings.pages)
+        error = child_wait_ready(&io->child);
     if (error)
         io_close(io);
     return error;

@@ -107,22 +107,19 @@ static int wait_ready(int fd)
     return size == sizeof error ? error : -ECHILD;
 }
 
-static int part(struct parting *parting, const struct server_settings *settings, pid_t *ret_pid)
+static int part(struct parting *parting, const struct server_settings *settings,
+                struct origin_child *child)
 {
     if (pipe2(parting->ready, O_CLOEXEC) < 0)
         return -errno;
-    pid_t pid = fork();
-    if (pid == 0)
+    child->pid = fork();
+    if (child->pid == 0)
         be_child(parting, settings);
-    int error = pid < 0 ? -errno : 0;
+    int error = child->pid < 0 ? -errno : 0;
     close(parting->ready[1]);
-    if (!error) {
-        *ret_pid = pid;
-        error = wait_ready(parting->ready[0]);
-        if (error)
-            child_end(&(struct origin_child){.pid = pid});
-    }
-    close(parting->ready[0]);
+    child->ready = parting->ready[0];
+    if (error)
+        close(child->ready);
     return error;
 }
 
@@ -133,15 +130,25 @@ int child_start(const struct server_settings *settings, struct origin_child *ret
     int error = open_listeners(&parting, child.ports);
     if (error)
         return error;
-    error = part(&parting, settings, &child.pid);
+    error = part(&parting, settings, &child);
     close_all(parting.listeners, CHILD_SITES);
     if (!error)
         *ret_child = child;
     return error;
 }
 
+int child_wait_ready(struct origin_child *child)
+{
+    int error = wait_ready(child->ready);
+    close(child->ready);
+    child->ready = -1;
+    return error;
+}
+
 void child_end(struct origin_child *child)
 {
+    if (child->ready >= 0)
+        close(child->ready);
     /* It has nothing to lose, and nobody to answer to any more. */
     kill(child->pid, SIGKILL);
     while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)

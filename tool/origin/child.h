@@ -11,16 +11,20 @@
 
 struct origin_child {
     pid_t pid;
+    int ready; /* for child_wait_ready, -1 after it */
     uint16_t ports[CHILD_SITES];
 };
 
 /*
- * Starts it, and returns when it serves. It ends with child_end, or when its parent's main thread
- * ends. Ctrl-C does not reach it. Call it before any thread is started.
+ * Starts it, and does not wait until it serves. It ends with child_end, or when its parent's main
+ * thread ends. Ctrl-C does not reach it. Call it before any thread is started.
  *
- * Errors: -errno; those of server_run.
+ * Errors: -errno.
  */
 int child_start(const struct server_settings *settings, struct origin_child *ret_child);
+
+/* Waits until it serves: once. Errors: -ECHILD where it ended before; those of server_run. */
+int child_wait_ready(struct origin_child *child);
 
 /* Ends it and waits until it is gone. */
 void child_end(struct origin_child *child);
