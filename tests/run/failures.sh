@@ -36,6 +36,9 @@ expect 3 run ./absent ::: a
 says err './absent: there is no such command'
 expect 3 run 'echo x | wc' ::: a
 says err 'command not found; --shell has a shell read it'
+expect 3 run 'echo {}' ::: a b c
+says err '^overlap run: echo {}: command not found; --shell has a shell read it$'
+[ "$(wc -l <err)" -eq 1 ] || fail "a line for a shell: told $(wc -l <err) times"
 # One that depends on the item costs that item alone.
 expect 1 run --json -k {} ::: true no-such-command ./plain true
 counts 2 2 0

@@ -61,13 +61,26 @@ static int complain_command(const char *name, int error)
     return SETUP_NO_COMMAND;
 }
 
+/* Whether the word is a line, such as "gzip {}": a blank in it, and before that a command. */
+static bool is_line_for_shell(const char *word)
+{
+    size_t length = strcspn(word, " \t\n");
+    char *first = word[length] && !strchr(word, '/') ? strndup(word, length) : NULL;
+    char *path = NULL;
+    bool is_line = first && spawn_find(first, &path) == 0;
+    free(path);
+    free(first);
+    return is_line;
+}
+
 static int find_command(struct setup *setup)
 {
     const struct choices *choices = setup->choices;
     if (choices->shell)
         setup->path = strdup("/bin/sh");
     else if (template_names_command(setup->template))
-        return 0;
+        return is_line_for_shell(choices->words[0]) ? complain_command(choices->words[0], -ENOENT)
+                                                    : 0;
     if (!setup->path) {
         int error = spawn_find(choices->words[0], &setup->path);
         if (error)
