@@ -47,7 +47,7 @@ static int grow(struct ovl__buffer *buffer, size_t size)
     void *data = ovl__sys.realloc(buffer->borrowed ? NULL : buffer->data, capacity);
     if (!data)
         return -ENOMEM;
-    if (buffer->borrowed && buffer->size)
+    if (buffer->borrowed && buffer->data)
         memcpy(data, buffer->data, buffer->size);
     buffer->data = data;
     buffer->capacity = capacity;

@@ -191,15 +191,16 @@ static bool find_folder(char *path, size_t size)
         length = snprintf(path, size, "%s/.cache", home);
     else
         return false;
-    return length > 0 && (size_t)length < size - 64;
+    return length > 0 && (size_t)length < size;
 }
 
 static bool read_file(struct ovl_costs *ret_costs)
 {
-    char path[PATH_SIZE];
-    if (!find_folder(path, sizeof path))
+    char folder[PATH_SIZE];
+    char path[PATH_SIZE + 32];
+    if (!find_folder(folder, sizeof folder))
         return false;
-    strcat(path, "/overlap/costs");
+    snprintf(path, sizeof path, "%s/overlap/costs", folder);
     FILE *file = fopen(path, "re");
     if (!file)
         return false;
@@ -213,17 +214,18 @@ static bool read_file(struct ovl_costs *ret_costs)
 /* Written beside, then renamed: who reads sees one whole file, whoever else writes. */
 static void write_file(const struct ovl_costs *costs)
 {
-    char path[PATH_SIZE];
+    char folder[PATH_SIZE];
+    char path[PATH_SIZE + 32];
     char beside[PATH_SIZE + 32];
     char text[TEXT_SIZE];
     size_t length = ovl__costs_write(costs, text, sizeof text);
-    if (!length || !find_folder(path, sizeof path))
+    if (!length || !find_folder(folder, sizeof folder))
         return;
+    mkdir(folder, 0700);
+    snprintf(path, sizeof path, "%s/overlap", folder);
     mkdir(path, 0700);
-    strcat(path, "/overlap");
-    mkdir(path, 0700);
-    strcat(path, "/costs");
-    snprintf(beside, sizeof beside, "%s.XXXXXX", path);
+    snprintf(path, sizeof path, "%s/overlap/costs", folder);
+    snprintf(beside, sizeof beside, "%s/overlap/costs.XXXXXX", folder);
     int fd = mkostemp(beside, O_CLOEXEC);
     if (fd < 0)
         return;

@@ -75,7 +75,8 @@ static int run_whole(const struct ovl__run *whole, struct ovl__run_time *ret)
         error = ovl__simulate(&run, &full);
     if (error)
         return error;
-    double more = (double)(whole->total - most) / (double)(most - most / 2);
+    size_t second = most - most / 2;
+    double more = (double)(whole->total - most) / (double)second;
     ret->wall = full.wall + more * (full.wall - half.wall);
     ret->cpu = full.cpu + more * (full.cpu - half.cpu);
     return 0;
@@ -148,7 +149,7 @@ static int simulate_sync(const struct question *question, double *ret_wall)
     struct ovl_plan plan = {.model = OVL_SYNC, .workers = 1};
     struct ovl__run run = question->run;
     run.plan = &plan;
-    struct ovl__run_time time;
+    struct ovl__run_time time = {0};
     int error = run_whole(&run, &time);
     *ret_wall = time.wall + (double)question->work.serial_ns;
     return error;

@@ -131,6 +131,7 @@ __attribute__((format(printf, 3, 4))) static void change(struct ovl_tuner *tuner
     *event = (struct ovl_tuner_event){.time = tuner->now, .from = tuner->workers, .to = workers};
     va_list arguments;
     va_start(arguments, reason);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the line before begins it. */
     vsnprintf(event->reason, sizeof event->reason, reason, arguments);
     va_end(arguments);
     tuner->workers = workers;
@@ -443,7 +444,8 @@ static void back_off(struct ovl_tuner *tuner, ovl_time began)
         return;
     tuner->ceiling = tuner->workers > 1 ? tuner->workers - 1 : 1;
     tuner->ceiling_lasts = REFUSAL_LASTS;
-    change(tuner, within(tuner, tuner->workers / 2), "refused: too much at once");
+    unsigned half = tuner->workers / 2;
+    change(tuner, within(tuner, half), "refused: too much at once");
     tuner->base = (struct ovl__sample){0};
     begin_sample(tuner);
     settle(tuner);

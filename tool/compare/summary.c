@@ -54,7 +54,7 @@ static void write_seconds(char *cell, ovl_time ns, const struct scale *scale)
     if (ns > 0)
         snprintf(cell, TABLE_CELL_BYTES, "%.*f s", scale->digits, seconds(ns));
     else
-        strcpy(cell, "-");
+        snprintf(cell, TABLE_CELL_BYTES, "-");
 }
 
 static void write_speedup(char *cell, double speedup, const struct scale *scale)
@@ -63,7 +63,7 @@ static void write_speedup(char *cell, double speedup, const struct scale *scale)
         snprintf(cell, TABLE_CELL_BYTES, "%.*f%s", speedup < 9.95 ? 2 : 1, speedup,
                  scale->utf8 ? "×" : "x");
     else
-        strcpy(cell, "-");
+        snprintf(cell, TABLE_CELL_BYTES, "-");
 }
 
 static void write_count(char *cell, size_t count)

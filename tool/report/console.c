@@ -48,7 +48,7 @@ static const char *erase(char *buffer)
 {
     buffer[0] = '\0';
     if (console.drawn == 1)
-        strcpy(buffer, "\r\033[K");
+        snprintf(buffer, ERASE_BYTES, "\r\033[K");
     else if (console.drawn > 1)
         snprintf(buffer, ERASE_BYTES, "\033[%uA\r\033[J", console.drawn - 1);
     return buffer;

@@ -45,16 +45,17 @@ static struct plot find_extent(const struct page_curves *curves)
 static void put_axes(FILE *out, const struct plot *plot, const struct page_curves *curves)
 {
     double step = html_step(plot->x_end, 8);
-    for (double x = 0; x <= plot->x_end * 1.0001; x += step)
+    for (int n = 0; n * step <= plot->x_end * 1.0001; n++)
         fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%g</text>\n",
-                place_x(plot, x), HEIGHT - BOTTOM + 16, x);
+                place_x(plot, n * step), HEIGHT - BOTTOM + 16, n * step);
     step = html_step(plot->y_end, 5);
-    for (double y = 0; y <= plot->y_end * 1.0001; y += step)
+    for (int n = 0; n * step <= plot->y_end * 1.0001; n++) {
+        double y = place_y(plot, n * step);
         fprintf(out,
                 "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
                 "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n",
-                LEFT, WIDTH - RIGHT, place_y(plot, y), place_y(plot, y), LEFT - 6,
-                place_y(plot, y) + 4, y);
+                LEFT, WIDTH - RIGHT, y, y, LEFT - 6, y + 4, n * step);
+    }
     fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">", WIDTH - RIGHT, HEIGHT - 6);
     html_text(out, curves->x_title);
     fprintf(out, "</text>\n<text x=\"%.1f\" y=\"%.1f\">", LEFT + 4, TOP);

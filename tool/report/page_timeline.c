@@ -74,9 +74,9 @@ static void put_axis(FILE *out, ovl_time end_ns)
     char buffer[HTML_TIME_BYTES];
     double step = html_step((double)end_ns, 4);
     fputs("<div class=\"axis\">", out);
-    for (double at = 0; at <= (double)end_ns * 0.97; at += step)
-        fprintf(out, "<span style=\"left:%.2f%%\">%s</span>", 100 * at / (double)end_ns,
-                html_time((ovl_time)at, buffer));
+    for (int n = 0; n * step <= (double)end_ns * 0.97; n++)
+        fprintf(out, "<span style=\"left:%.2f%%\">%s</span>", 100 * n * step / (double)end_ns,
+                html_time((ovl_time)(n * step), buffer));
     fputs("</div>\n", out);
 }
 

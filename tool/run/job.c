@@ -21,8 +21,6 @@
 /* How often a job that is held back looks whether it may begin. */
 #define HOLD_NS (50 * OVL_MILLISECOND)
 
-extern char **environ;
-
 struct job *job_new(struct ovl_bytes row)
 {
     struct job *job = calloc(1, sizeof *job);

@@ -84,9 +84,9 @@ pid_t spawn(const struct spawn *spawn)
     if (!words)
         return -ENOMEM;
     pid_t parent = getpid();
-    pid_t child = vfork();
+    pid_t child = vfork(); /* NOLINT: fork copies page tables, and posix_spawn has no prctl */
     if (child == 0)
-        become(spawn, words, parent);
+        become(spawn, words, parent); /* NOLINT: IN_CHILD says what it keeps to */
     int error = errno;
     free(words);
     return child < 0 ? -error : child;

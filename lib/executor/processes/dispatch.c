@@ -65,7 +65,7 @@ static size_t chunk_size(const struct ovl__processes *processes, const struct ov
 static struct ovl__spread *waiting_spread(const struct ovl__processes *processes)
 {
     for (struct ovl__link *link = processes->spreads.next; link != &processes->spreads;
-         link = link->next) {
+         link = link->next) { /* NOLINT: a list is a ring, which the analyzer does not know */
         struct ovl__spread *spread = ovl__of(link, struct ovl__spread, link);
         if (ovl__spread_waiting(spread))
             return spread;

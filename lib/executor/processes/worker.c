@@ -176,7 +176,7 @@ static void *room_for_result(struct ovl_future *future, size_t size)
             !(running->chunk ? grow_on_heap(running, wanted, &memory, &room)
                              : grow_in_lane(running, wanted, &block, &memory, &room)))
             return NULL;
-        if (future->result.size)
+        if (future->result.data)
             memcpy(memory, future->result.data, future->result.size);
         free_outgrown(running);
         running->memory = memory == running->own ? NULL : memory;

@@ -462,7 +462,7 @@ static void refuse_all(const struct ovl__map *map)
 {
     for (size_t i = 0; map->outcomes && i < map->count; i++)
         map->outcomes[i] = (struct ovl_outcome){.error = OVL_ECANCELED, .worker = OVL_NO_WORKER};
-    if (map->result_size && map->count)
+    if (map->results)
         memset(map->results, 0, map->count * map->result_size);
 }
 
