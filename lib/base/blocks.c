@@ -111,8 +111,10 @@ static bool may_keep(void)
 
 __attribute__((noinline)) static void *refill(void)
 {
-    struct block *batch = cache.batch ? cache.batch : take_batch();
+    struct block *batch = cache.batch;
     cache.batch = NULL;
+    if (!batch && may_keep())
+        batch = take_batch();
     if (!batch)
         return ovl__sys.malloc(OVL__BLOCK_BYTES);
     cache.free = batch->next;

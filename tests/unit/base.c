@@ -1,10 +1,14 @@
 /* Proves errors, time, models' names, outcomes' words, lists and buffers. */
 #include "../support/cases.h"
 #include "../support/pattern.h"
+#include "base/blocks.h"
 #include "base/list.h"
 #include "base/memory.h"
+#include "base/sanitize.h"
 #include <errno.h>
+#include <malloc.h>
 #include <overlap.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -276,6 +280,46 @@ static void zeroed_memory_is_zero(void)
     }
 }
 
+#if !defined OVL__ASAN && !defined OVL__TSAN /* theirs is another malloc */
+
+#define BLOCKS 256
+
+static void *give_blocks(void *own)
+{
+    void *blocks[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++)
+        assert_non_null(blocks[i] = ovl__block_new());
+    for (int i = 0; i < BLOCKS; i++)
+        ovl__block_free(blocks[i]);
+    return own;
+}
+
+static void *take_block(void *own)
+{
+    *(void **)own = ovl__block_new();
+    return own;
+}
+
+static void call_in_thread(void *(*function)(void *), void *own)
+{
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, function, own), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+/* One that takes of what others left, and gives none back, ends with the rest of a batch. */
+static void a_thread_that_ends_keeps_no_blocks(void)
+{
+    void *block = NULL;
+    call_in_thread(give_blocks, NULL);
+    size_t before = mallinfo2().uordblks;
+    call_in_thread(take_block, &block);
+    ovl__block_free(block);
+    assert_true(mallinfo2().uordblks + 32 * OVL__BLOCK_BYTES < before);
+}
+
+#endif
+
 int main(void)
 {
     const struct test_case cases[] = {
@@ -298,6 +342,9 @@ int main(void)
         TEST_CASE(lists_are_queues),
         TEST_CASE(buffers_grow_and_keep),
         TEST_CASE(zeroed_memory_is_zero),
+#if !defined OVL__ASAN && !defined OVL__TSAN
+        TEST_CASE(a_thread_that_ends_keeps_no_blocks),
+#endif
     };
     return run_cases("base", cases, COUNT_OF(cases), NULL) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
