@@ -1,5 +1,6 @@
 /* Measures what models cost: small work under each, timed. The least of several times counts. */
 #include "base/processor.h"
+#include "base/system.h"
 #include "predict/costs.h"
 
 #include <arpa/inet.h>
@@ -200,7 +201,8 @@ static bool exchange(int listener, const struct sockaddr_in *address)
     bool fine = client >= 0 && !connect(client, (const struct sockaddr *)address, sizeof *address);
     int server = fine ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
     char byte = 0;
-    fine = server >= 0 && write(client, &byte, 1) == 1 && read(server, &byte, 1) == 1;
+    fine = server >= 0 && ovl__sys.write(client, &byte, 1) == 1 &&
+           ovl__sys.read(server, &byte, 1) == 1;
     if (server >= 0)
         close(server);
     if (client >= 0)

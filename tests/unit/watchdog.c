@@ -201,7 +201,9 @@ static int sleep_for_long(void *argument)
 
 static int wait_for_event(void *argument)
 {
-    return ovl_event_wait(argument, OVL_FOREVER);
+    /* No call in the last place: an optimiser would leave nothing of this function on the stack. */
+    volatile int error = ovl_event_wait(argument, OVL_FOREVER);
+    return error;
 }
 
 /* The text between a coroutine's line and the next one's. */

@@ -117,7 +117,7 @@ size_t ovl__process_size(pid_t pid)
     char path[32];
     char text[128];
     snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = ovl__sys.open(path, O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0)
         return 0;
     ssize_t length = ovl__sys.read(fd, text, sizeof text - 1);
