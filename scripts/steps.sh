@@ -162,8 +162,8 @@ step_tests()
 step_valgrind()
 {
     options='--error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite'
-    options="$options --trace-children=no --num-callers=30"
-    step_tests "$1" "$2" -T memcheck --overwrite "MemoryCheckCommand=$(command -v valgrind)" \
+    options="$options --trace-children=no --num-callers=30 --suppressions=$root/tests/valgrind.supp"
+    step_tests "$1" "$2" --timeout 900 -T memcheck --overwrite "MemoryCheckCommand=$(command -v valgrind)" \
         --overwrite "MemoryCheckCommandOptions=$options" -L '^(unit|contract)$'
 }
 
