@@ -1,5 +1,6 @@
 #include "advise/attach.h"
 
+#include "advise/account.h"
 #include "advise/python/find.h"
 #include "advise/syscalls.h"
 
@@ -84,16 +85,16 @@ static void look_at_thread(struct observation *observed, struct process *process
     if (cpu_ns > gap_ns)
         cpu_ns = gap_ns;
     observed->samples++;
-    struct observed_sample sample = {.levels = levels,
-                                     .count = count,
-                                     .now_ns = now_ns,
-                                     .cpu_ns = cpu_ns,
-                                     .wait_ns = gap_ns - cpu_ns,
-                                     .free_of_gil = free_of_gil,
-                                     .native = !state->address};
+    struct account_sample sample = {.levels = levels,
+                                    .count = count,
+                                    .now_ns = now_ns,
+                                    .cpu_ns = cpu_ns,
+                                    .wait_ns = gap_ns - cpu_ns,
+                                    .free_of_gil = free_of_gil,
+                                    .native = !state->address};
     if (sample.wait_ns > 0)
         sample.kind = syscalls_wait_kind(process->pid, state->id);
-    observation_sample(observed, process, thread, &sample);
+    account_sample(observed, process, thread, &sample);
 }
 
 static ovl_time own_cpu(void)

@@ -1,6 +1,8 @@
 #include "advise/observation.h"
 
-#include "advise/idle.h"
+#include "advise/account.h"
+#include "advise/ring.h"
+#include "advise/sampling.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,11 +16,9 @@
 #include <unistd.h>
 
 #define PROCESSES_MAX   4096
-#define STATES_MAX      512
 #define FOUND_MOST      256 /* at one look */
 #define PERIOD_LEAST_NS (2 * OVL_MILLISECOND)
 #define PERIOD_MOST_NS  (100 * OVL_MILLISECOND)
-#define FOLDER_NS       (10 * OVL_MILLISECOND)
 
 /* Of the time, this part at most goes into looking. */
 #define COST_LIMIT 100
@@ -26,9 +26,6 @@
 /* A thread that did less than this part of what the busiest did is not counted as one that works.
  */
 #define WORKING_SHARE 4
-
-/* A wait that has lasted so long is looked at, in case that the thread never returns from it. */
-#define OPEN_WAIT_NS (50 * OVL_MILLISECOND)
 
 /* --- the folder --- */
 
@@ -164,364 +161,6 @@ static void find_processes(struct observation *observed)
             process_free(found[n]);
 }
 
-/* --- what a thread did --- */
-
-static enum timeline_kind timeline_kind_of(enum record_kind kind)
-{
-    static const enum timeline_kind kinds[RECORD_KIND_COUNT] = {
-        [RECORD_NETWORK] = TIMELINE_NETWORK, [RECORD_DISK] = TIMELINE_DISK,
-        [RECORD_SLEEP] = TIMELINE_SLEEP,     [RECORD_LOCK] = TIMELINE_LOCK,
-        [RECORD_CHILD] = TIMELINE_CHILD,     [RECORD_OTHER] = TIMELINE_OTHER,
-        [RECORD_GIL] = TIMELINE_GIL,         [RECORD_TERMINAL] = TIMELINE_TERMINAL,
-    };
-    return kinds[kind];
-}
-
-static void draw(struct observation *observed, struct process *process,
-                 struct watched_thread *thread, enum timeline_kind kind, ovl_time start_ns,
-                 ovl_time end_ns, uint32_t place)
-{
-    char text[160];
-    if (thread->track == SIZE_MAX) {
-        snprintf(text, sizeof text,
-                 thread->id == process->pid ? "process %d" : "process %d, thread %d",
-                 (int)process->pid, thread->id);
-        thread->track = timeline_track(observed->timeline, text);
-    }
-    if (start_ns < observed->start_ns)
-        start_ns = observed->start_ns;
-    if (end_ns <= start_ns)
-        return;
-    const struct place *at = &observed->tree.places[place];
-    const char *slash = strrchr(at->file, '/');
-    snprintf(text, sizeof text, "%s, line %d of %s", at->function, at->line,
-             slash ? slash + 1 : at->file);
-    timeline_add(observed->timeline, thread->track, kind, start_ns - observed->start_ns,
-                 end_ns - observed->start_ns, place ? text : NULL);
-}
-
-static void begin_thread(struct watched_thread *thread, ovl_time now_ns)
-{
-    if (!thread->first_ns)
-        thread->first_ns = now_ns;
-    thread->last_ns = now_ns;
-}
-
-/* It computed for cpu_ns since it was seen last, and is at `levels`. */
-static void computed(struct observation *observed, struct process *process,
-                     struct watched_thread *thread, const struct tree_level *levels, size_t count,
-                     ovl_time now_ns, ovl_time cpu_ns, bool free_of_gil)
-{
-    begin_thread(thread, now_ns);
-    struct spent spent = {.cpu_ns = cpu_ns, .free_ns = free_of_gil ? cpu_ns : 0};
-    if (process->command) {
-        thread->seen_ns = now_ns;
-        return;
-    }
-    ovl_time before_ns = thread->seen_ns ? thread->seen_ns : now_ns - cpu_ns;
-    tree_see(&observed->tree, &thread->path, levels, count, now_ns, &spent);
-    thread->work_ns += cpu_ns;
-    if (cpu_ns > 0) {
-        spent_add(&observed->spent, &spent);
-        /* What is not Python's is seen where it waits, and computed somewhere else. */
-        struct line_cost *line =
-            process->was_python ? tree_line(&observed->tree, levels, count) : NULL;
-        if (line)
-            spent_add(&line->spent, &spent);
-        ovl_time begin_ns = now_ns - cpu_ns > before_ns ? now_ns - cpu_ns : before_ns;
-        draw(observed, process, thread, TIMELINE_RUNNING, begin_ns, now_ns, line ? line->place : 0);
-    }
-    thread->seen_ns = now_ns;
-}
-
-/*
- * Of a wait for children, the part in which they computed: a child that computes counts as
- * computing, also while it waits for a processor.
- */
-static ovl_time children_cpu(struct observation *observed, const struct process *process,
-                             ovl_time length_ns)
-{
-    ovl_time cpu_ns = 0;
-    ovl_time waited_ns = 0;
-    for (size_t n = 0; n < observed->process_count; n++) {
-        struct process *child = observed->processes[n];
-        if (child->parent != process->pid || child == process)
-            continue;
-        ovl_time total_ns = process_cpu(child);
-        cpu_ns += total_ns - child->cpu_counted_ns;
-        waited_ns += child->waited_ns - child->waited_counted_ns;
-        child->cpu_counted_ns = total_ns;
-        child->waited_counted_ns = child->waited_ns;
-    }
-    if (cpu_ns <= 0)
-        return 0;
-    double share = (double)cpu_ns / (double)(cpu_ns + waited_ns);
-    return (ovl_time)(share * (double)length_ns);
-}
-
-/* Which library in C made the call that waited. */
-static void note_through(struct process *process, struct line_cost *line, uint64_t caller)
-{
-    struct record *record = process->record;
-    if (!record || line->through[0] || !caller)
-        return;
-    uint32_t count = atomic_load(&record->module_count);
-    for (uint32_t n = 0; n < count && n < RECORD_MODULES; n++) {
-        const struct record_module *module = &record->modules[n];
-        if (caller < module->start || caller >= module->end || module->file >= RECORD_STRINGS)
-            continue;
-        const char *slash = strrchr(record->strings + module->file, '/');
-        snprintf(line->through, sizeof line->through, "%s",
-                 slash ? slash + 1 : record->strings + module->file);
-    }
-}
-
-/* It waited, at `levels`. */
-static void waited(struct observation *observed, struct process *process,
-                   struct watched_thread *thread, const struct tree_level *levels, size_t count,
-                   const struct record_wait *wait)
-{
-    ovl_time start_ns = (ovl_time)wait->start_ns;
-    ovl_time end_ns = (ovl_time)wait->end_ns;
-    ovl_time length_ns = end_ns - start_ns;
-    enum record_kind kind = wait->kind < RECORD_KIND_COUNT ? wait->kind : RECORD_OTHER;
-    enum idle_kind idle =
-        idle_of(&observed->tree, levels, count, kind, wait->flags, process->was_python);
-    struct spent spent = {.cpu_ns = 0};
-    begin_thread(thread, end_ns);
-    process->waited_ns += length_ns;
-    if (process->command) {
-        draw(observed, process, thread, timeline_kind_of(kind), start_ns, end_ns, 0);
-        thread->seen_ns = end_ns;
-        return;
-    }
-    if (idle == IDLE_WAITS) {
-        observed->idle_ns += length_ns;
-        thread->idle_ns += length_ns;
-        tree_see(&observed->tree, &thread->path, levels, count, end_ns, &spent);
-        thread->seen_ns = end_ns;
-        return;
-    }
-    if (kind == RECORD_CHILD && idle != IDLE_CHILD_IS_PYTHON) {
-        ovl_time child_ns = children_cpu(observed, process, length_ns);
-        spent.cpu_ns = child_ns;
-        spent.free_ns = child_ns;
-        spent.child_ns = child_ns;
-        length_ns -= child_ns;
-    }
-    thread->work_ns += end_ns - start_ns;
-    thread->wait_ns[kind] += end_ns - start_ns;
-    spent.wait_ns[kind] = length_ns;
-    spent.waits = 1;
-    tree_see(&observed->tree, &thread->path, levels, count, end_ns, &spent);
-    if (kind == RECORD_NETWORK)
-        tree_uses(&observed->tree, &thread->path, wait->object);
-    spent_add(&observed->spent, &spent);
-    struct line_cost *line = tree_line(&observed->tree, levels, count);
-    if (line) {
-        spent_add(&line->spent, &spent);
-        note_through(process, line, wait->caller);
-    }
-    draw(observed, process, thread, timeline_kind_of(kind), start_ns, end_ns,
-         line ? line->place : 0);
-    thread->seen_ns = end_ns;
-}
-
-/* A wait for a lock, while another thread has the GIL and nothing of the library's own waits for
- * others. */
-static enum record_kind kind_from_outside(const struct observed_sample *sample, bool others_hold)
-{
-    if (sample->kind == RECORD_LOCK && others_hold && !sample->native && sample->cpu_ns > 0)
-        return RECORD_GIL;
-    return sample->kind;
-}
-
-void observation_sample(struct observation *observed, struct process *process,
-                        struct watched_thread *thread, const struct observed_sample *sample)
-{
-    struct record_wait wait = {.kind = (uint8_t)kind_from_outside(sample, sample->free_of_gil),
-                               .descriptor = -1,
-                               .flags = sample->native ? RECORD_NATIVE : 0,
-                               .start_ns = (uint64_t)(sample->now_ns - sample->wait_ns),
-                               .end_ns = (uint64_t)sample->now_ns};
-    computed(observed, process, thread, sample->levels, sample->count,
-             sample->now_ns - sample->wait_ns, sample->cpu_ns, sample->free_of_gil);
-    if (sample->wait_ns > 0)
-        waited(observed, process, thread, sample->levels, sample->count, &wait);
-}
-
-/* --- emptying the rings --- */
-
-static size_t native_levels(struct observation *observed, struct process *process,
-                            struct watched_thread *thread, const struct record_wait *wait,
-                            struct tree_level *levels)
-{
-    const struct record_level *found = (const struct record_level *)(wait + 1);
-    uint64_t addresses[RECORD_LEVELS];
-    size_t count = 0;
-    for (size_t n = 0; n < wait->level_count && n < RECORD_LEVELS; n++) {
-        const struct native_frames *frames =
-            process_native(process, &observed->tree, found[n].place);
-        for (size_t i = 0; frames && i < frames->count && count < RECORD_LEVELS; i++) {
-            addresses[count] = frames->addresses[i];
-            levels[count++] = (struct tree_level){.place = frames->places[i]};
-        }
-    }
-    native_identify(&thread->native, &observed->tree, (uint32_t)thread->id, addresses, levels,
-                    count);
-    return count;
-}
-
-static size_t levels_of(struct observation *observed, struct process *process,
-                        const struct record_wait *wait, struct tree_level *levels)
-{
-    const struct record_level *found = (const struct record_level *)(wait + 1);
-    size_t count = 0;
-    for (size_t n = 0; n < wait->level_count && n < RECORD_LEVELS; n++) {
-        uint32_t place = process_place(process, &observed->tree, found[n].place);
-        if (!place)
-            continue;
-        levels[count] = (struct tree_level){.place = place, .call = found[n].call};
-        for (int loop = 0; loop < RECORD_LOOPS; loop++) {
-            levels[count].loops[loop] = found[n].loops[loop];
-            levels[count].loops[loop].place =
-                process_place(process, &observed->tree, found[n].loops[loop].place);
-        }
-        count++;
-    }
-    return count;
-}
-
-/*
- * What the main thread computed before it was seen for the first time is the program's start: the
- * stack that it is in then had no part in that. On a machine that is busy with other things the
- * first look comes late, and the start would be the first task's.
- */
-static bool is_start(const struct process *process, const struct watched_thread *thread)
-{
-    return thread->id == process->pid && !thread->path.seen_ns;
-}
-
-static void take_wait(struct observation *observed, struct process *process,
-                      const struct record_wait *wait)
-{
-    struct tree_level levels[RECORD_LEVELS];
-    if (wait->thread >= RECORD_THREADS || wait->end_ns < wait->start_ns)
-        return;
-    struct watched_thread *thread =
-        process_thread(process, (int)process->record->threads[wait->thread].id);
-    if (!thread)
-        return;
-    size_t count = wait->flags & RECORD_NATIVE && !process->was_python
-                       ? native_levels(observed, process, thread, wait, levels)
-                       : levels_of(observed, process, wait, levels);
-    ovl_time cpu_ns = (ovl_time)wait->cpu_ns - thread->cpu_ns;
-    if (!thread->first_ns)
-        thread->seen_ns = (ovl_time)atomic_load(&process->record->threads[wait->thread].start_ns);
-    if (!(wait->flags & RECORD_NATIVE))
-        thread->python = true;
-    if (cpu_ns > 0)
-        thread->cpu_ns = (ovl_time)wait->cpu_ns;
-    computed(observed, process, thread, levels, is_start(process, thread) ? 0 : count,
-             (ovl_time)wait->start_ns, cpu_ns > 0 ? cpu_ns : 0, false);
-    waited(observed, process, thread, levels, count, wait);
-    thread->open_wait_ns = 0;
-}
-
-static void empty_ring(struct observation *observed, struct process *process)
-{
-    struct record *record = process->record;
-    uint64_t head = atomic_load_explicit(&record->head, memory_order_acquire);
-    uint64_t tail = atomic_load_explicit(&record->tail, memory_order_relaxed);
-    if (head - tail > RECORD_RING)
-        tail = head; /* not what the agent writes */
-    while (tail != head) {
-        size_t at = (size_t)(tail % RECORD_RING);
-        const struct record_wait *wait = (const struct record_wait *)(record->ring + at);
-        uint32_t size = wait->size;
-        if (size == 0) {
-            tail += RECORD_RING - at;
-            continue;
-        }
-        if (size < sizeof *wait || size > RECORD_RING - at || size > head - tail)
-            break;
-        if (sizeof *wait + wait->level_count * sizeof(struct record_level) <= size)
-            take_wait(observed, process, wait);
-        tail += size;
-    }
-    atomic_store_explicit(&record->tail, tail, memory_order_release);
-}
-
-/* --- sampling --- */
-
-static struct record_thread *record_of(struct process *process, int id)
-{
-    if (!process->record)
-        return NULL;
-    uint32_t count = atomic_load(&process->record->thread_count);
-    for (uint32_t n = 0; n < count && n < RECORD_THREADS; n++)
-        if ((int)process->record->threads[n].id == id)
-            return &process->record->threads[n];
-    return NULL;
-}
-
-/* A wait that goes on is seen once: should the program be killed in it, its stack is known. */
-static void look_at_wait(struct observation *observed, struct process *process,
-                         struct watched_thread *thread, uint64_t state, ovl_time since_ns,
-                         ovl_time now_ns)
-{
-    if (now_ns - since_ns < OPEN_WAIT_NS || thread->open_wait_ns == since_ns)
-        return;
-    thread->open_wait_ns = since_ns;
-    thread->open_level_count = process_stack(process, &observed->tree, state, thread->open_levels);
-}
-
-static void sample_thread(struct observation *observed, struct process *process,
-                          const struct process_state *state, ovl_time now_ns)
-{
-    if (!state->id)
-        return;
-    struct watched_thread *thread = process_thread(process, state->id);
-    struct record_thread *own = record_of(process, state->id);
-    if (!thread)
-        return;
-    ovl_time since_ns =
-        own ? (ovl_time)atomic_load_explicit(&own->wait_ns, memory_order_relaxed) : 0;
-    if (since_ns && now_ns - since_ns > RECORD_SHORT_NS) {
-        look_at_wait(observed, process, thread, state->address, since_ns, now_ns);
-        return;
-    }
-    ovl_time total_ns = process_thread_cpu(process, thread);
-    ovl_time cpu_ns = total_ns - thread->cpu_ns;
-    if (total_ns < 0 || cpu_ns <= 0)
-        return;
-    struct tree_level levels[RECORD_LEVELS];
-    size_t count = process_stack(process, &observed->tree, state->address, levels);
-    /* Waits that have ended since the ring was emptied come first: then this is no news. */
-    if (process->record &&
-        atomic_load(&process->record->head) != atomic_load(&process->record->tail))
-        return;
-    /* A generator that has just given way is in nobody's stack. */
-    if (count == 0 || observed->tree.places[levels[0].place].flags & PYTHON_CODE_SUSPENDS)
-        return;
-    bool free_of_gil = process_gil_holder(process) != state->address;
-    thread->python = true;
-    thread->cpu_ns = total_ns;
-    observed->samples++;
-    computed(observed, process, thread, levels, is_start(process, thread) ? 0 : count, now_ns,
-             cpu_ns, free_of_gil);
-}
-
-static void sample(struct observation *observed, struct process *process)
-{
-    struct process_state states[STATES_MAX];
-    size_t count = process_states(process, states, STATES_MAX);
-    for (size_t n = 0; n < count; n++)
-        sample_thread(observed, process, &states[n], ovl_now());
-    if (process->unreadable)
-        observed->sampling_refused = true;
-}
-
 /* --- the end of a process --- */
 
 /* The wait that a thread was in when the program was killed. */
@@ -539,8 +178,8 @@ static void close_wait(struct observation *observed, struct process *process,
                                .start_ns = (uint64_t)since_ns,
                                .end_ns = (uint64_t)end_ns};
     bool known = thread->open_wait_ns == since_ns;
-    waited(observed, process, thread, thread->open_levels, known ? thread->open_level_count : 0,
-           &wait);
+    account_waited(observed, process, thread, thread->open_levels,
+                   known ? thread->open_level_count : 0, &wait);
 }
 
 /* What the agent knows of a thread is more than what was seen of it. */
@@ -583,7 +222,7 @@ static void finish_process(struct observation *observed, struct process *process
         return;
     struct record *record = process->record;
     if (record) {
-        empty_ring(observed, process);
+        ring_empty(observed, process);
         uint32_t count = atomic_load(&record->thread_count);
         for (uint32_t n = 0; n < count && n < RECORD_THREADS; n++) {
             for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
@@ -603,7 +242,7 @@ static void finish_process(struct observation *observed, struct process *process
         process->work_ns += thread->work_ns;
         process->working_threads += is_worker(process, thread, most_ns);
         tree_end(&observed->tree, &process->threads[n]->path, ovl_now());
-        note_thread(observed, process, thread, record_of(process, thread->id));
+        note_thread(observed, process, thread, process_record_of(process, thread->id));
     }
 }
 
@@ -637,9 +276,9 @@ void observation_look(struct observation *observed)
         /* What is left in the ring of one that ends meanwhile is taken the next time. */
         bool ended = process->record && atomic_load(&process->record->end_ns);
         if (process->record)
-            empty_ring(observed, process);
+            ring_empty(observed, process);
         if (process->reader && !ended && !process->command)
-            sample(observed, process);
+            sampling_look(observed, process);
         if (ended) {
             finish_process(observed, process);
             process_retire(process);

@@ -54,22 +54,6 @@ void observation_look(struct observation *observed);
 /* The program has ended: takes down what is left. */
 void observation_finish(struct observation *observed);
 
-/* What was seen of a thread from outside, since it was looked at last. */
-struct observed_sample {
-    const struct tree_level *levels;
-    size_t count;
-    ovl_time now_ns;
-    ovl_time cpu_ns;
-    ovl_time wait_ns;
-    enum record_kind kind; /* of the wait */
-    bool free_of_gil;
-    bool native; /* a thread without Python */
-};
-
-/* Adds it. */
-void observation_sample(struct observation *observed, struct process *process,
-                        struct watched_thread *thread, const struct observed_sample *sample);
-
 /* Sets the time until the next look by what the last one cost. */
 void observation_pace(struct observation *observed, ovl_time cost_ns);
 

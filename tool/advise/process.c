@@ -175,6 +175,17 @@ struct watched_thread *process_thread(struct process *process, int id)
     return thread;
 }
 
+struct record_thread *process_record_of(struct process *process, int id)
+{
+    if (!process->record)
+        return NULL;
+    uint32_t count = atomic_load(&process->record->thread_count);
+    for (uint32_t n = 0; n < count && n < RECORD_THREADS; n++)
+        if ((int)process->record->threads[n].id == id)
+            return &process->record->threads[n];
+    return NULL;
+}
+
 ovl_time process_thread_cpu(struct process *process, struct watched_thread *thread)
 {
     char text[96];

@@ -79,6 +79,9 @@ void process_free(struct process *process);
 /* The thread of that number, made when it is asked for first. NULL: no memory. */
 struct watched_thread *process_thread(struct process *process, int id);
 
+/* What the agent knows of a thread. NULL: nothing. */
+struct record_thread *process_record_of(struct process *process, int id);
+
 /* The processor time of a thread so far, from outside; -1: not known. */
 ovl_time process_thread_cpu(struct process *process, struct watched_thread *thread);
 

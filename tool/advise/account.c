@@ -1,0 +1,193 @@
+#include "advise/account.h"
+
+#include "advise/idle.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static enum timeline_kind timeline_kind_of(enum record_kind kind)
+{
+    static const enum timeline_kind kinds[RECORD_KIND_COUNT] = {
+        [RECORD_NETWORK] = TIMELINE_NETWORK, [RECORD_DISK] = TIMELINE_DISK,
+        [RECORD_SLEEP] = TIMELINE_SLEEP,     [RECORD_LOCK] = TIMELINE_LOCK,
+        [RECORD_CHILD] = TIMELINE_CHILD,     [RECORD_OTHER] = TIMELINE_OTHER,
+        [RECORD_GIL] = TIMELINE_GIL,         [RECORD_TERMINAL] = TIMELINE_TERMINAL,
+    };
+    return kinds[kind];
+}
+
+static void draw(struct observation *observed, struct process *process,
+                 struct watched_thread *thread, enum timeline_kind kind, ovl_time start_ns,
+                 ovl_time end_ns, uint32_t place)
+{
+    char text[160];
+    if (thread->track == SIZE_MAX) {
+        snprintf(text, sizeof text,
+                 thread->id == process->pid ? "process %d" : "process %d, thread %d",
+                 (int)process->pid, thread->id);
+        thread->track = timeline_track(observed->timeline, text);
+    }
+    if (start_ns < observed->start_ns)
+        start_ns = observed->start_ns;
+    if (end_ns <= start_ns)
+        return;
+    const struct place *at = &observed->tree.places[place];
+    const char *slash = strrchr(at->file, '/');
+    snprintf(text, sizeof text, "%s, line %d of %s", at->function, at->line,
+             slash ? slash + 1 : at->file);
+    timeline_add(observed->timeline, thread->track, kind, start_ns - observed->start_ns,
+                 end_ns - observed->start_ns, place ? text : NULL);
+}
+
+static void begin_thread(struct watched_thread *thread, ovl_time now_ns)
+{
+    if (!thread->first_ns)
+        thread->first_ns = now_ns;
+    thread->last_ns = now_ns;
+}
+
+void account_computed(struct observation *observed, struct process *process,
+                      struct watched_thread *thread, const struct tree_level *levels, size_t count,
+                      ovl_time now_ns, ovl_time cpu_ns, bool free_of_gil)
+{
+    begin_thread(thread, now_ns);
+    struct spent spent = {.cpu_ns = cpu_ns, .free_ns = free_of_gil ? cpu_ns : 0};
+    if (process->command) {
+        thread->seen_ns = now_ns;
+        return;
+    }
+    ovl_time before_ns = thread->seen_ns ? thread->seen_ns : now_ns - cpu_ns;
+    tree_see(&observed->tree, &thread->path, levels, count, now_ns, &spent);
+    thread->work_ns += cpu_ns;
+    if (cpu_ns > 0) {
+        spent_add(&observed->spent, &spent);
+        /* What is not Python's is seen where it waits, and computed somewhere else. */
+        struct line_cost *line =
+            process->was_python ? tree_line(&observed->tree, levels, count) : NULL;
+        if (line)
+            spent_add(&line->spent, &spent);
+        ovl_time begin_ns = now_ns - cpu_ns > before_ns ? now_ns - cpu_ns : before_ns;
+        draw(observed, process, thread, TIMELINE_RUNNING, begin_ns, now_ns, line ? line->place : 0);
+    }
+    thread->seen_ns = now_ns;
+}
+
+/*
+ * Of a wait for children, the part in which they computed: a child that computes counts as
+ * computing, also while it waits for a processor.
+ */
+static ovl_time children_cpu(struct observation *observed, const struct process *process,
+                             ovl_time length_ns)
+{
+    ovl_time cpu_ns = 0;
+    ovl_time waited_ns = 0;
+    for (size_t n = 0; n < observed->process_count; n++) {
+        struct process *child = observed->processes[n];
+        if (child->parent != process->pid || child == process)
+            continue;
+        ovl_time total_ns = process_cpu(child);
+        cpu_ns += total_ns - child->cpu_counted_ns;
+        waited_ns += child->waited_ns - child->waited_counted_ns;
+        child->cpu_counted_ns = total_ns;
+        child->waited_counted_ns = child->waited_ns;
+    }
+    if (cpu_ns <= 0)
+        return 0;
+    double share = (double)cpu_ns / (double)(cpu_ns + waited_ns);
+    return (ovl_time)(share * (double)length_ns);
+}
+
+/* Which library in C made the call that waited. */
+static void note_through(struct process *process, struct line_cost *line, uint64_t caller)
+{
+    struct record *record = process->record;
+    if (!record || line->through[0] || !caller)
+        return;
+    uint32_t count = atomic_load(&record->module_count);
+    for (uint32_t n = 0; n < count && n < RECORD_MODULES; n++) {
+        const struct record_module *module = &record->modules[n];
+        if (caller < module->start || caller >= module->end || module->file >= RECORD_STRINGS)
+            continue;
+        const char *slash = strrchr(record->strings + module->file, '/');
+        snprintf(line->through, sizeof line->through, "%s",
+                 slash ? slash + 1 : record->strings + module->file);
+    }
+}
+
+void account_waited(struct observation *observed, struct process *process,
+                    struct watched_thread *thread, const struct tree_level *levels, size_t count,
+                    const struct record_wait *wait)
+{
+    ovl_time start_ns = (ovl_time)wait->start_ns;
+    ovl_time end_ns = (ovl_time)wait->end_ns;
+    ovl_time length_ns = end_ns - start_ns;
+    enum record_kind kind = wait->kind < RECORD_KIND_COUNT ? wait->kind : RECORD_OTHER;
+    enum idle_kind idle =
+        idle_of(&observed->tree, levels, count, kind, wait->flags, process->was_python);
+    struct spent spent = {.cpu_ns = 0};
+    begin_thread(thread, end_ns);
+    process->waited_ns += length_ns;
+    if (process->command) {
+        draw(observed, process, thread, timeline_kind_of(kind), start_ns, end_ns, 0);
+        thread->seen_ns = end_ns;
+        return;
+    }
+    if (idle == IDLE_WAITS) {
+        observed->idle_ns += length_ns;
+        thread->idle_ns += length_ns;
+        tree_see(&observed->tree, &thread->path, levels, count, end_ns, &spent);
+        thread->seen_ns = end_ns;
+        return;
+    }
+    if (kind == RECORD_CHILD && idle != IDLE_CHILD_IS_PYTHON) {
+        ovl_time child_ns = children_cpu(observed, process, length_ns);
+        spent.cpu_ns = child_ns;
+        spent.free_ns = child_ns;
+        spent.child_ns = child_ns;
+        length_ns -= child_ns;
+    }
+    thread->work_ns += end_ns - start_ns;
+    thread->wait_ns[kind] += end_ns - start_ns;
+    spent.wait_ns[kind] = length_ns;
+    spent.waits = 1;
+    tree_see(&observed->tree, &thread->path, levels, count, end_ns, &spent);
+    if (kind == RECORD_NETWORK)
+        tree_uses(&observed->tree, &thread->path, wait->object);
+    spent_add(&observed->spent, &spent);
+    struct line_cost *line = tree_line(&observed->tree, levels, count);
+    if (line) {
+        spent_add(&line->spent, &spent);
+        note_through(process, line, wait->caller);
+    }
+    draw(observed, process, thread, timeline_kind_of(kind), start_ns, end_ns,
+         line ? line->place : 0);
+    thread->seen_ns = end_ns;
+}
+
+bool account_is_start(const struct process *process, const struct watched_thread *thread)
+{
+    return thread->id == process->pid && !thread->path.seen_ns;
+}
+
+/* A wait for a lock, while another thread has the GIL and nothing of the library's own waits for
+ * others. */
+static enum record_kind kind_from_outside(const struct account_sample *sample, bool others_hold)
+{
+    if (sample->kind == RECORD_LOCK && others_hold && !sample->native && sample->cpu_ns > 0)
+        return RECORD_GIL;
+    return sample->kind;
+}
+
+void account_sample(struct observation *observed, struct process *process,
+                    struct watched_thread *thread, const struct account_sample *sample)
+{
+    struct record_wait wait = {.kind = (uint8_t)kind_from_outside(sample, sample->free_of_gil),
+                               .descriptor = -1,
+                               .flags = sample->native ? RECORD_NATIVE : 0,
+                               .start_ns = (uint64_t)(sample->now_ns - sample->wait_ns),
+                               .end_ns = (uint64_t)sample->now_ns};
+    account_computed(observed, process, thread, sample->levels, sample->count,
+                     sample->now_ns - sample->wait_ns, sample->cpu_ns, sample->free_of_gil);
+    if (sample->wait_ns > 0)
+        account_waited(observed, process, thread, sample->levels, sample->count, &wait);
+}
