@@ -3,7 +3,7 @@
 # A program that runs already, looked at from outside; and the files beside the page.
 # shellcheck source=tests/advise/lib.sh
 . "$(dirname "$0")/lib.sh"
-: "${LOOK:?}"
+: "${LOOK:?}" "${WAITS:?}"
 program=
 
 stop_program() {
@@ -45,6 +45,18 @@ expect 3 advise -p "$program" --seconds 1
 says err 'no such process'
 program=
 expect 2 advise -p 1 -- true
+
+# One that is not Python's: the lines where it waits and where it computes, and the function that does both.
+"$WAITS" forever >ready 2>/dev/null </dev/null &
+program=$!
+read -r _ <ready
+advise -p "$program" --seconds 2
+[ "$code" -eq 0 ] || fail "-p: exit code $code"
+holds 'any(.where[]; .function == "nap" and .kind == "sleep") and any(.where[]; .function == "sum" and .kind == "cpu")'
+holds '.waits.sleep > 0.3 and .cpu_seconds > 0.1 and .unit.count > 3'
+kill -KILL "$program"
+wait "$program" 2>/dev/null
+program=
 expect 2 advise -p 1 --seconds never
 
 # The page, the trace, and an earlier document beside what came.

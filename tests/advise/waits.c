@@ -1,6 +1,8 @@
-/* A program in C that waits twice in one function, over and over, and computes in another; with an
- * argument, it only computes. */
+/* A program in C that waits twice in one function, over and over, and computes in another. With an
+ * argument it only computes: in a function that a loop calls; and with "forever" it does both until
+ * it is ended. */
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static void nap(long milliseconds)
@@ -22,13 +24,36 @@ __attribute__((noinline)) static unsigned long sum(unsigned long most)
     return all;
 }
 
+__attribute__((noinline)) static unsigned long part(unsigned long n)
+{
+    return sum(20000000 + n) + 1; /* not its last doing: a compiler would jump there */
+}
+
+static void both(void)
+{
+    puts("on");
+    fflush(stdout);
+    for (unsigned long n = 0;; n++) {
+        part(n);
+        download();
+    }
+}
+
+static int compute(void)
+{
+    unsigned long all = 0;
+    for (unsigned long n = 0; n < 40; n++)
+        all += part(n);
+    printf("%lu\n", all);
+    return 5;
+}
+
 int main(int argc, char **argv)
 {
-    (void)argv;
-    if (argc > 1) {
-        printf("%lu\n", sum(600000000));
-        return 5;
-    }
+    if (argc > 1 && strcmp(argv[1], "forever") == 0)
+        both();
+    if (argc > 1)
+        return compute();
     for (int n = 0; n < 20; n++)
         download();
     printf("%lu\n", sum(50000000));

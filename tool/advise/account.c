@@ -67,9 +67,28 @@ void account_computed(struct observation *observed, struct process *process,
         if (line)
             spent_add(&line->spent, &spent);
         ovl_time begin_ns = now_ns - cpu_ns > before_ns ? now_ns - cpu_ns : before_ns;
+        if (begin_ns < thread->drawn_ns)
+            begin_ns = thread->drawn_ns;
         draw(observed, process, thread, TIMELINE_RUNNING, begin_ns, now_ns, line ? line->place : 0);
     }
     thread->seen_ns = now_ns;
+}
+
+void account_line(struct observation *observed, struct process *process,
+                  struct watched_thread *thread, const struct tree_level *levels, size_t count,
+                  ovl_time now_ns, ovl_time cpu_ns)
+{
+    struct spent spent = {.cpu_ns = cpu_ns};
+    begin_thread(thread, now_ns);
+    struct line_cost *line = tree_line(&observed->tree, levels, count);
+    if (!line)
+        return;
+    spent_add(&line->spent, &spent);
+    uint32_t place = line->place;
+    hot_add(&observed->hot, &observed->tree, levels, count, cpu_ns);
+    ovl_time begin_ns = now_ns - cpu_ns > thread->drawn_ns ? now_ns - cpu_ns : thread->drawn_ns;
+    draw(observed, process, thread, TIMELINE_RUNNING, begin_ns, now_ns, place);
+    thread->drawn_ns = now_ns;
 }
 
 /*

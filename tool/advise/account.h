@@ -13,6 +13,12 @@ void account_computed(struct observation *observed, struct process *process,
                       struct watched_thread *thread, const struct tree_level *levels, size_t count,
                       ovl_time now_ns, ovl_time cpu_ns, bool free_of_gil);
 
+/* The same for the lines of a program that is not Python's: its stacks are sampled, and not seen at
+ * every call. */
+void account_line(struct observation *observed, struct process *process,
+                  struct watched_thread *thread, const struct tree_level *levels, size_t count,
+                  ovl_time now_ns, ovl_time cpu_ns);
+
 /* It waited, at `levels`. */
 void account_waited(struct observation *observed, struct process *process,
                     struct watched_thread *thread, const struct tree_level *levels, size_t count,

@@ -49,11 +49,13 @@ static json_t *make_where(const struct advice *advice)
     for (size_t n = 0; n < advice->where_count; n++) {
         const struct advice_where *where = &advice->where[n];
         const struct place *place = &advice->tree->places[where->place];
-        json_array_append_new(list, json_pack("{s:o, s:i, s:o, s:s, s:f, s:f}", "file",
-                                              text_of(place->file), "line", place->line, "function",
-                                              text_of(place->function), "kind",
-                                              advice_kind_name(where->kind), "seconds",
-                                              seconds(where->time_ns), "share", where->share));
+        json_array_append_new(
+            list,
+            json_pack("{s:o, s:i, s:o, s:o, s:s, s:f, s:f}", "file", text_of(place->file), "line",
+                      place->line, "loop",
+                      where->loop_line ? json_integer(where->loop_line) : json_null(), "function",
+                      text_of(place->function), "kind", advice_kind_name(where->kind), "seconds",
+                      seconds(where->time_ns), "share", where->share));
     }
     return list;
 }
@@ -61,16 +63,19 @@ static json_t *make_where(const struct advice *advice)
 static json_t *make_unit(const struct advice *advice)
 {
     const struct unit *unit = &advice->unit;
-    if (!unit->node)
+    if (!unit->node && unit->share <= 0)
         return json_null();
     const struct place *call = &advice->tree->places[unit->call];
     json_t *function =
         unit->function ? text_of(advice->tree->places[unit->function].function) : json_null();
     double count = (double)unit->count;
-    return json_pack("{s:o, s:o, s:i, s:I, s:f, s:f}", "function", function, "file",
-                     text_of(call->file), "line", call->line, "count", (json_int_t)unit->count,
-                     "cpu_seconds_each", seconds(unit->spent.cpu_ns) / count, "wait_seconds_each",
-                     seconds(spent_waits(&unit->spent)) / count);
+    bool counted = unit->count > 0;
+    return json_pack(
+        "{s:o, s:o, s:i, s:o, s:o, s:o}", "function", function, "file", text_of(call->file), "line",
+        call->line, "count", counted ? json_integer((json_int_t)unit->count) : json_null(),
+        "cpu_seconds_each", counted ? json_real(seconds(unit->spent.cpu_ns) / count) : json_null(),
+        "wait_seconds_each",
+        counted ? json_real(seconds(spent_waits(&unit->spent)) / count) : json_null());
 }
 
 static json_t *make_prediction(const struct ovl_prediction *prediction)

@@ -51,6 +51,9 @@ static const struct ovl_costs python_costs = {
 #define STORAGE_AT_ONCE 8
 #define STORAGE_NS      (3 * OVL_MILLISECOND)
 
+/* Of what was not counted. */
+#define MANY_PARTS 64
+
 /* The work's resources, by number. */
 #define RESOURCE_GIL  1
 #define RESOURCE_DISK 2
@@ -190,6 +193,27 @@ int forecast_init(struct forecast *forecast, const struct tree *tree, const stru
         forecast->costs.models[setting->present].open_ns = 0;
     }
     forecast->outside_ns = setting->wall_ns > inside_ns ? setting->wall_ns - inside_ns : 0;
+    return 0;
+}
+
+int forecast_init_computing(struct forecast *forecast, ovl_time cpu_ns,
+                            const struct forecast_setting *setting)
+{
+    *forecast = (struct forecast){.setting = *setting, .groups = 1, .costs = python_costs};
+    forecast->tasks = calloc(1, sizeof *forecast->tasks);
+    forecast->parts = calloc(1, sizeof *forecast->parts);
+    if (!forecast->tasks || !forecast->parts) {
+        forecast_release(forecast);
+        return -ENOMEM;
+    }
+    forecast->parts[0] = (struct ovl_part){.length_ns = cpu_ns / MANY_PARTS, .kind = OVL_COMPUTING};
+    forecast->tasks[0] = (struct ovl_part_list){.parts = forecast->parts, .count = 1};
+    forecast->count = 1;
+    ovl_costs_get(&forecast->costs);
+    forecast->costs.cores = setting->cores;
+    forecast->work = (struct ovl_work){
+        .tasks = forecast->tasks, .task_count = 1, .total = MANY_PARTS, .cores = setting->cores};
+    forecast->outside_ns = setting->wall_ns > cpu_ns ? setting->wall_ns - cpu_ns : 0;
     return 0;
 }
 

@@ -38,6 +38,11 @@ struct forecast {
 int forecast_init(struct forecast *forecast, const struct tree *tree, const struct unit *unit,
                   const struct forecast_setting *setting);
 
+/* The same for a program that is not Python's: `cpu_ns` of it is computed in parts whose number is
+ * not known, and that are taken to be many. 0 or -ENOMEM. */
+int forecast_init_computing(struct forecast *forecast, ovl_time cpu_ns,
+                            const struct forecast_setting *setting);
+
 void forecast_release(struct forecast *forecast);
 
 /* The whole program's time under a model, and its speed-up against the run as it was. 0 or a

@@ -2,11 +2,14 @@
 
 #include <string.h>
 
-/* Functions of Python's library in which a thread waits for other threads, or workers for work. */
+/* Functions of libraries, first libc's, in which a thread waits for other threads, or workers for
+ * work. */
 static const struct {
     const char *file;     /* how it ends */
     const char *function; /* NULL: any */
 } waiting_for_others[] = {
+    {"", "pthread_join"},
+    {"", "__pthread_clockjoin_ex"},
     {"/threading.py", "join"},
     {"/threading.py", "_wait_for_tstate_lock"},
     {"/threading.py", "wait"},

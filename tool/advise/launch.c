@@ -111,6 +111,8 @@ int launch_start(struct launch *launch, char **argv, const char *agent, const ch
     sigset_t before;
     sigset_t set = passed_on();
     sigprocmask(SIG_BLOCK, &set, &before);
+    /* A thread of the child's that stops for a look at it is no news. */
+    sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP}, NULL);
     int report[2];
     *launch = (struct launch){.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
     if (launch->signals < 0)
@@ -160,8 +162,11 @@ bool launch_wait(struct launch *launch, ovl_time timeout_ns)
     struct signalfd_siginfo info;
     while (read(launch->signals, &info, sizeof info) == (ssize_t)sizeof info)
         pass_on(launch, &info);
+    /* wait4 by itself would take its stops for ends as well. */
+    siginfo_t end = {.si_pid = 0};
     struct rusage usage;
-    if (wait4(launch->pid, &launch->status, WNOHANG, &usage) != launch->pid)
+    if (waitid(P_PID, (id_t)launch->pid, &end, WEXITED | WNOWAIT | WNOHANG) != 0 || !end.si_pid ||
+        wait4(launch->pid, &launch->status, WNOHANG, &usage) != launch->pid)
         return false;
     launch->end_ns = ovl_now();
     launch->cpu_ns = ((ovl_time)usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * OVL_SECOND +

@@ -12,8 +12,17 @@ static bool same_function(const struct tree *tree, uint32_t left, uint32_t right
            strcmp(a->file, b->file) == 0;
 }
 
-/* The loop that stands around a line in its source; 0: none. It is looked for once. */
-static uint32_t loop_around(struct tree *tree, uint32_t number)
+/* The loop at a line of the same function. */
+static uint32_t loop_at(struct tree *tree, uint32_t number, int line)
+{
+    if (!line)
+        return 0;
+    /* tree_place may move the places, and what it is given stays. */
+    const struct place *place = &tree->places[number];
+    return tree_place(tree, place->file, place->function, line, place->first_line, place->flags);
+}
+
+uint32_t native_loop(struct tree *tree, uint32_t number)
 {
     struct place *place = &tree->places[number];
     if (!place->own)
@@ -22,19 +31,24 @@ static uint32_t loop_around(struct tree *tree, uint32_t number)
         place->loop_known = true;
         place->loop_line = source_loop(place->file, place->first_line, place->line);
     }
-    if (!place->loop_line)
-        return 0;
-    /* tree_place may move the places. */
-    const char *file = place->file;
-    const char *function = place->function;
-    return tree_place(tree, file, function, place->loop_line, place->first_line, place->flags);
+    return loop_at(tree, number, place->loop_line);
+}
+
+uint32_t native_outer_loop(struct tree *tree, uint32_t number)
+{
+    struct place *place = &tree->places[number];
+    if (!place->outer_known) {
+        place->outer_known = true;
+        place->outer_line = source_outer_loop(place->file, place->first_line, place->line);
+    }
+    return loop_at(tree, number, place->outer_line);
 }
 
 static void begin_call(struct native_path *path, struct tree *tree, size_t n)
 {
     struct native_level *level = &path->levels[n];
     level->call = ++path->serial;
-    level->loop = loop_around(tree, level->place);
+    level->loop = native_loop(tree, level->place);
     level->turn = ++path->serial;
     level->index = 1;
 }
@@ -50,26 +64,31 @@ static void begin_turn(struct native_path *path, size_t n, uint32_t loop)
 /* The frame went on to what comes later in its function: out of a loop, maybe, or into one. */
 static void go_on(struct native_path *path, struct tree *tree, size_t n)
 {
-    uint32_t loop = loop_around(tree, path->levels[n].place);
+    uint32_t loop = native_loop(tree, path->levels[n].place);
     if (loop && loop != path->levels[n].loop)
         begin_turn(path, n, loop);
 }
 
 /*
- * What frame n calls it has called before: it is in a loop, or was itself called anew by one of its
- * caller's. Returns the outermost frame whose call is a new one.
+ * What frame n calls it has called before: it is in a loop, or it, or one of its callers, was
+ * called anew from one. Returns the outermost frame whose call is a new one.
  */
 static size_t repeat(struct native_path *path, struct tree *tree, size_t n)
 {
-    uint32_t loop = loop_around(tree, path->levels[n].place);
-    bool called_by_own = n > 0 && tree->places[path->levels[n - 1].place].own;
-    if (loop || !called_by_own) {
-        begin_turn(path, n, loop ? loop : path->levels[n].place);
-        return n + 1;
+    for (size_t at = n;; at--) {
+        uint32_t loop = native_loop(tree, path->levels[at].place);
+        if (loop) {
+            begin_turn(path, at, loop);
+            return at + 1;
+        }
+        if (at == 0 || !tree->places[path->levels[at - 1].place].own)
+            break;
     }
-    if (path->levels[n - 1].loop)
-        begin_turn(path, n - 1, path->levels[n - 1].loop);
-    return n;
+    /* No source tells of one. */
+    if (n > 0 && tree->places[path->levels[n - 1].place].own)
+        return n;
+    begin_turn(path, n, path->levels[n].place);
+    return n + 1;
 }
 
 static size_t innermost_own(const struct tree *tree, const struct tree_level *levels, size_t count)

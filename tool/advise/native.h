@@ -23,6 +23,11 @@ struct native_path {
     uint32_t serial;
 };
 
+/* The loop that stands around a line in its source, and the one around that loop; 0: none. Each is
+ * looked for once. */
+uint32_t native_loop(struct tree *tree, uint32_t place);
+uint32_t native_outer_loop(struct tree *tree, uint32_t loop);
+
 /*
  * Fills in the calls and loops of `levels`, whose places are known, for a stack that is seen when
  * the thread waits. `seed`: another one for each thread.

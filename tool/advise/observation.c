@@ -1,12 +1,14 @@
 #include "advise/observation.h"
 
 #include "advise/account.h"
+#include "advise/outside.h"
 #include "advise/ring.h"
 #include "advise/sampling.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +22,12 @@
 #define PERIOD_LEAST_NS (2 * OVL_MILLISECOND)
 #define PERIOD_MOST_NS  (100 * OVL_MILLISECOND)
 
-/* Of the time, this part at most goes into looking. */
-#define COST_LIMIT 100
+/* Of the time, this part at most goes into looking: a 100th; and a 50th, where all that is known
+ * comes from that. */
+#define COST_LIMIT     100
+#define COST_LIMIT_ALL 50
+
+#define DEAR_ONCE 3 /* periods that one look lengthens the next at most by */
 
 /* A thread that did less than this part of what the busiest did is not counted as one that works.
  */
@@ -119,6 +125,7 @@ int observation_add(struct observation *observed, struct process *process)
         observed->processes = moved;
     }
     process->command = is_command(observed, process);
+    process->child = process->parent == getpid();
     observed->processes[observed->process_count++] = process;
     if (process->record && process->record->python_runtime && !process->reader)
         observed->python_unknown = true;
@@ -216,6 +223,21 @@ static bool is_worker(const struct process *process, const struct watched_thread
     return thread->python && !coordinates && thread->work_ns * WORKING_SHARE > most_ns;
 }
 
+/* What a thread that is not Python's computed since its last wait was in none of its calls. */
+static void count_rest(struct observation *observed, struct process *process,
+                       struct watched_thread *thread)
+{
+    const struct record_thread *own = process_record_of(process, thread->id);
+    ovl_time total_ns = own ? (ovl_time)atomic_load(&own->cpu_ns) : 0;
+    if (thread->lined_ns > total_ns)
+        total_ns = thread->lined_ns;
+    if (total_ns <= thread->cpu_ns)
+        return;
+    account_computed(observed, process, thread, NULL, 0, ovl_now(), total_ns - thread->cpu_ns,
+                     false);
+    thread->cpu_ns = total_ns;
+}
+
 static void finish_process(struct observation *observed, struct process *process)
 {
     if (process->retired)
@@ -233,6 +255,8 @@ static void finish_process(struct observation *observed, struct process *process
         }
         observed->waits_lost += atomic_load(&record->waits_lost);
     }
+    for (size_t n = 0; n < process->thread_count && !process->was_python; n++)
+        count_rest(observed, process, process->threads[n]);
     ovl_time most_ns = 0;
     for (size_t n = 0; n < process->thread_count; n++)
         if (process->threads[n]->work_ns > most_ns)
@@ -255,9 +279,14 @@ static ovl_time own_cpu(void)
     return (ovl_time)time.tv_sec * OVL_SECOND + time.tv_nsec;
 }
 
-void observation_pace(struct observation *observed, ovl_time cost_ns)
+/* Sets the time until the next look by what the last one cost. */
+static void set_pace(struct observation *observed, ovl_time cost_ns)
 {
-    ovl_time wanted_ns = cost_ns * COST_LIMIT;
+    /* A look that was dear once, as the first at a program's symbols, is no measure of the others.
+     */
+    ovl_time wanted_ns = cost_ns * (observed->folder[0] ? COST_LIMIT : COST_LIMIT_ALL);
+    if (wanted_ns > DEAR_ONCE * observed->period_ns)
+        wanted_ns = DEAR_ONCE * observed->period_ns;
     ovl_time period_ns = (7 * observed->period_ns + wanted_ns) / 8;
     observed->period_ns = period_ns < PERIOD_LEAST_NS  ? PERIOD_LEAST_NS
                           : period_ns > PERIOD_MOST_NS ? PERIOD_MOST_NS
@@ -269,23 +298,27 @@ void observation_look(struct observation *observed)
     ovl_time before_ns = own_cpu();
     ovl_time now_ns = ovl_now();
     find_processes(observed);
+    outside_find(observed);
     for (size_t n = 0; n < observed->process_count; n++) {
         struct process *process = observed->processes[n];
         if (process->retired)
             continue;
         /* What is left in the ring of one that ends meanwhile is taken the next time. */
-        bool ended = process->record && atomic_load(&process->record->end_ns);
+        bool ended = process->record ? atomic_load(&process->record->end_ns) != 0
+                                     : kill(process->pid, 0) != 0;
         if (process->record)
             ring_empty(observed, process);
-        if (process->reader && !ended && !process->command)
+        if (!process->record)
+            outside_look(observed, process);
+        else if (!ended && !process->command)
             sampling_look(observed, process);
-        if (ended) {
+        if (ended && sampling_is_over(process)) {
             finish_process(observed, process);
             process_retire(process);
         }
     }
     ovl_time cost_ns = own_cpu() - before_ns;
-    observation_pace(observed, cost_ns);
+    set_pace(observed, cost_ns);
     observed->last_sample_ns = now_ns;
 }
 

@@ -7,6 +7,7 @@
 #ifndef TOOL_ADVISE_OBSERVATION_H
 #define TOOL_ADVISE_OBSERVATION_H
 
+#include "advise/hot.h"
 #include "advise/process.h"
 #include "advise/threads.h"
 #include "advise/tree.h"
@@ -15,12 +16,21 @@
 #include <overlap/time.h>
 #include <stdbool.h>
 
+/* A child that no record has told of yet. */
+struct outside_child {
+    pid_t pid;
+    ovl_time seen_ns; /* for the first time */
+};
+
+#define OBSERVATION_CHILDREN 64
+
 struct observation {
     char folder[160]; /* the agents' files; "": none */
     struct tree tree;
     struct process **processes;
     size_t process_count;
     struct timeline *timeline;
+    struct hot hot; /* of programs that are not Python's */
 
     /* Sums over threads and processes. */
     struct spent spent;
@@ -33,6 +43,8 @@ struct observation {
     ovl_time end_ns;
     ovl_time period_ns; /* between two samples */
     uint64_t samples;
+    struct outside_child children[OBSERVATION_CHILDREN];
+    ovl_time children_ns; /* when they were looked for last */
     ovl_time last_sample_ns;
     bool sampling_refused; /* the memory of a process could not be read */
     bool python_unknown;   /* a version whose structures are not known */
@@ -44,7 +56,7 @@ int observation_open(struct observation *observed, bool with_folder);
 /* Removes the folder. */
 void observation_close(struct observation *observed);
 
-/* Adds a process that is looked at from outside. */
+/* Adds a process, whose it then is. 0 or -ENOMEM. */
 int observation_add(struct observation *observed, struct process *process);
 
 /* Looks for new processes, empties the rings, and samples. To be called every observed->period_ns.
@@ -53,8 +65,5 @@ void observation_look(struct observation *observed);
 
 /* The program has ended: takes down what is left. */
 void observation_finish(struct observation *observed);
-
-/* Sets the time until the next look by what the last one cost. */
-void observation_pace(struct observation *observed, ovl_time cost_ns);
 
 #endif

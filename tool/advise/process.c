@@ -1,5 +1,6 @@
 #include "advise/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -104,6 +105,7 @@ struct process *process_attach(pid_t pid, const struct python_layout *layout, ui
     if (!process)
         return NULL;
     process->pid = pid;
+    process->outside = true;
     if (layout && !give_reader(process, layout, runtime)) {
         process_free(process);
         return NULL;
@@ -118,19 +120,17 @@ static void release(struct process *process)
             close(process->threads[n]->clock);
         free(process->threads[n]);
     }
-    symbols_close(process->symbols);
+    code_close(process->code);
     if (process->record)
         munmap(process->record, sizeof *process->record);
     free(process->threads);
     free(process->reader);
     free(process->sampled);
     free(process->places);
-    free(process->frames);
-    process->frames = NULL;
     process->threads = NULL;
     process->thread_count = 0;
     process->record = NULL;
-    process->symbols = NULL;
+    process->code = NULL;
     process->reader = NULL;
     process->sampled = NULL;
     process->places = NULL;
@@ -149,6 +149,13 @@ void process_free(struct process *process)
         return;
     release(process);
     free(process);
+}
+
+struct code *process_code(struct process *process)
+{
+    if (!process->code && !process->was_python)
+        process->code = code_open(process->pid, process->record);
+    return process->code;
 }
 
 /* --- threads --- */
@@ -186,7 +193,8 @@ struct record_thread *process_record_of(struct process *process, int id)
     return NULL;
 }
 
-ovl_time process_thread_cpu(struct process *process, struct watched_thread *thread)
+ovl_time process_thread_cpu(struct process *process, struct watched_thread *thread,
+                            ovl_time *ret_ready_ns)
 {
     char text[96];
     if (thread->clock == -1) {
@@ -204,7 +212,42 @@ ovl_time process_thread_cpu(struct process *process, struct watched_thread *thre
         return -1;
     }
     text[size] = '\0';
-    return (ovl_time)strtoull(text, NULL, 10);
+    char *rest;
+    ovl_time cpu_ns = (ovl_time)strtoull(text, &rest, 10);
+    if (ret_ready_ns)
+        *ret_ready_ns = (ovl_time)strtoull(rest, NULL, 10);
+    return cpu_ns;
+}
+
+bool process_thread_runs(const struct process *process, const struct watched_thread *thread)
+{
+    char text[256];
+    snprintf(text, sizeof text, "/proc/%d/task/%d/stat", (int)process->pid, thread->id);
+    int file = open(text, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return false;
+    ssize_t size = read(file, text, sizeof text - 1);
+    close(file);
+    text[size > 0 ? size : 0] = '\0';
+    const char *name_end = strrchr(text, ')'); /* the name may have any characters */
+    return name_end && strncmp(name_end, ") R", 3) == 0;
+}
+
+size_t process_tasks(const struct process *process, int *ret_ids, size_t most)
+{
+    char path[64];
+    size_t count = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)process->pid);
+    DIR *tasks = opendir(path);
+    if (!tasks)
+        return 0;
+    for (struct dirent *entry; count < most && (entry = readdir(tasks));) {
+        int id = atoi(entry->d_name);
+        if (id > 0)
+            ret_ids[count++] = id;
+    }
+    closedir(tasks);
+    return count;
 }
 
 ovl_time process_cpu(const struct process *process)
@@ -231,41 +274,6 @@ static uint32_t place_of(struct tree *tree, const char *file, const char *functi
     if (file[0] && file[0] != '/' && file[0] != '<' && realpath(file, path))
         file = path;
     return tree_place(tree, file, function, line, first_line, flags);
-}
-
-/* Those of a program in Python are a library's in C. An address that is returned to comes after the
- * call. */
-static void find_native(struct process *process, struct tree *tree, uint64_t address,
-                        struct native_frames *ret)
-{
-    struct symbol found[SYMBOLS_MAX];
-    if (!process->symbols_tried && !process->was_python)
-        process->symbols = symbols_open(process->record);
-    process->symbols_tried = true;
-    ret->count = process->symbols ? symbols_find(process->symbols, address - 1, found) : 0;
-    for (size_t n = 0; n < ret->count; n++) {
-        ret->addresses[n] = found[n].address;
-        ret->places[n] = tree_place(tree, found[n].file, found[n].function, found[n].line,
-                                    found[n].first_line, found[n].own ? TREE_OWN : TREE_LIBRARY);
-    }
-    if (ret->count)
-        return;
-    ret->count = 1;
-    ret->addresses[0] = address;
-    ret->places[0] = tree_place(tree, "", "", 0, 0, TREE_LIBRARY);
-}
-
-const struct native_frames *process_native(struct process *process, struct tree *tree,
-                                           uint32_t place)
-{
-    if (place == 0 || place >= RECORD_PLACES)
-        return NULL;
-    if (!process->frames)
-        process->frames = calloc(RECORD_PLACES, sizeof *process->frames);
-    struct native_frames *frames = process->frames ? &process->frames[place] : NULL;
-    if (frames && !frames->count)
-        find_native(process, tree, process->record->places[place].code, frames);
-    return frames;
 }
 
 uint32_t process_place(struct process *process, struct tree *tree, uint32_t place)

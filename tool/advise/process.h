@@ -7,9 +7,9 @@
 #define TOOL_ADVISE_PROCESS_H
 
 #include "advise/agent/record.h"
+#include "advise/code.h"
 #include "advise/native.h"
 #include "advise/python/frames.h"
-#include "advise/symbols.h"
 #include "advise/tree.h"
 
 #include <stdbool.h>
@@ -22,6 +22,11 @@ struct watched_thread {
     struct native_path native; /* of a program that is not Python's */
     size_t track;              /* of the timeline */
     ovl_time cpu_ns;           /* up to which it has been counted */
+    ovl_time outside_ns;       /* the same, at the last look from outside */
+    ovl_time ready_ns;         /* that it was without a processor, until then */
+    ovl_time lined_ns;         /* the same, for the lines of a program that is not Python's */
+    ovl_time drawn_ns;         /* until when it was drawn where it computes */
+    bool stopping;             /* as of stopped_take */
     ovl_time seen_ns;
     ovl_time first_ns;
     ovl_time last_ns;
@@ -34,6 +39,7 @@ struct watched_thread {
 
     /* A wait that has lasted long already: it may be the thread's last. */
     ovl_time open_wait_ns;
+    enum record_kind open_kind; /* as seen from outside */
     struct tree_level open_levels[RECORD_LEVELS];
     size_t open_level_count;
 };
@@ -44,7 +50,10 @@ struct process {
     struct record *record;        /* NULL: the process is only looked at from outside */
     struct python_reader *reader; /* NULL: no Python that is known */
     uint64_t runtime;             /* of CPython */
-    bool unreadable;              /* its memory may not be read */
+    bool unreadable;              /* its memory may not be read; or its threads not stopped */
+    bool child;                   /* of this command itself */
+    bool outside;                 /* it has no record */
+    unsigned refused;             /* how often a thread could not be stopped */
     bool retired;                 /* it has ended, and only the few numbers here are kept */
     bool was_python;
     bool command;     /* run by a program in Python: its own work is in what that waits for */
@@ -55,10 +64,8 @@ struct process {
     ovl_time last_cpu_ns;       /* of a retired one */
     ovl_time start_ns;
     ovl_time cpu_counted_ns; /* that its parent's waits have been told of */
-    struct symbols *symbols; /* of what is not Python; NULL: none yet, or there are none */
-    bool symbols_tried;
-    struct native_frames *frames; /* by the record's places */
-    uint32_t *places;             /* the tree's, by the record's */
+    struct code *code;       /* NULL: none yet */
+    uint32_t *places;        /* the tree's, by the record's */
     size_t place_room;
     struct sampled_place *sampled; /* the tree's, by code and instruction */
     struct watched_thread **threads;
@@ -68,7 +75,7 @@ struct process {
 /* Opens the record in `path`. NULL: it is not whole yet, or there is no memory. */
 struct process *process_open(const char *path);
 
-/* A process without a record. NULL: no memory. */
+/* A process without a record: it is looked at from outside. NULL: no memory. */
 struct process *process_attach(pid_t pid, const struct python_layout *layout, uint64_t runtime);
 
 /* It has ended and been counted: what is large is given back. */
@@ -82,8 +89,16 @@ struct watched_thread *process_thread(struct process *process, int id);
 /* What the agent knows of a thread. NULL: nothing. */
 struct record_thread *process_record_of(struct process *process, int id);
 
-/* The processor time of a thread so far, from outside; -1: not known. */
-ovl_time process_thread_cpu(struct process *process, struct watched_thread *thread);
+/* The processor time of a thread so far, from outside; -1: not known. `ret_ready_ns`, where it is
+ * not NULL: how long it was ready so far, and had no processor. */
+ovl_time process_thread_cpu(struct process *process, struct watched_thread *thread,
+                            ovl_time *ret_ready_ns);
+
+/* Whether it computes now, or is ready to. */
+bool process_thread_runs(const struct process *process, const struct watched_thread *thread);
+
+/* The numbers of all its threads, at most `most`. Returns how many. */
+size_t process_tasks(const struct process *process, int *ret_ids, size_t most);
 
 /* The processor time of the process and of the children that it has waited for. */
 ovl_time process_cpu(const struct process *process);
@@ -91,17 +106,9 @@ ovl_time process_cpu(const struct process *process);
 /* A place of the record, as the tree's. */
 uint32_t process_place(struct process *process, struct tree *tree, uint32_t place);
 
-/* One frame of a program that is not Python's: the functions that became a part of another one have
- * a level of their own. Outermost first. */
-struct native_frames {
-    size_t count;
-    uint64_t addresses[SYMBOLS_MAX];
-    uint32_t places[SYMBOLS_MAX]; /* the tree's */
-};
-
-/* That of a place of the record. NULL: there is none, or no memory. */
-const struct native_frames *process_native(struct process *process, struct tree *tree,
-                                           uint32_t place);
+/* Its code, where that is not Python's: of such a one it is a library's in C. NULL: it is, or no
+ * memory. */
+struct code *process_code(struct process *process);
 
 /* One of CPython's threads, as it is now. */
 struct process_state {

@@ -55,6 +55,21 @@ static ovl_time draw_task(struct timeline *timeline, size_t track, const struct 
     return end_ns;
 }
 
+/* A program whose tasks were not counted: what cannot be shared, and then all workers at once. */
+static void draw_halves(struct timeline *timeline, const struct advice *advice, size_t workers)
+{
+    ovl_time alone_ns = advice->wall_ns - advice->unit.spent.cpu_ns;
+    if (!timeline || alone_ns < 0 || alone_ns > advice->best.wall_ns)
+        return;
+    for (size_t n = 0; n < workers; n++) {
+        char title[32];
+        snprintf(title, sizeof title, "worker %zu", n + 1);
+        size_t track = timeline_track(timeline, title);
+        timeline_add(timeline, track, TIMELINE_RUNNING, n ? alone_ns : 0, advice->best.wall_ns,
+                     NULL);
+    }
+}
+
 /*
  * The tasks, dealt out to as many workers as are advised, so that the whole takes as long as is
  * predicted: the prediction tells how long, and not what each worker does when.
@@ -67,8 +82,10 @@ static struct timeline *draw_prediction(const struct advice *advice)
     snprintf(title, sizeof title, "as predicted: %s, %u workers", ovl_model_name(advice->model),
              advice->workers);
     struct timeline *timeline = timeline_new(title);
-    if (!timeline || !node->instance_count)
+    if (!timeline || !node->instance_count) {
+        draw_halves(timeline, advice, workers);
         return timeline;
+    }
     ovl_time free_ns[WORKERS_DRAWN] = {0};
     size_t tracks[WORKERS_DRAWN];
     for (size_t n = 0; n < workers; n++) {
@@ -187,6 +204,8 @@ static void add_verdict(FILE *out, const struct advice *advice)
     char text[ADVICE_TEXT + 200];
     if (advice->model == OVL_SYNC)
         snprintf(text, sizeof text, "Leave it as it is. %s", advice->reason);
+    else if (!advice->has_best)
+        snprintf(text, sizeof text, "%s", advice->reason);
     else
         snprintf(text, sizeof text,
                  "%s, %u workers: %.1f times faster, %.2f s instead of %.2f s. %s",

@@ -7,16 +7,14 @@ static size_t native_levels(struct observation *observed, struct process *proces
                             struct tree_level *levels)
 {
     const struct record_level *found = (const struct record_level *)(wait + 1);
+    struct code *code = process_code(process);
+    uint64_t returned_to[RECORD_LEVELS];
     uint64_t addresses[RECORD_LEVELS];
     size_t count = 0;
-    for (size_t n = 0; n < wait->level_count && n < RECORD_LEVELS; n++) {
-        const struct native_frames *frames =
-            process_native(process, &observed->tree, found[n].place);
-        for (size_t i = 0; frames && i < frames->count && count < RECORD_LEVELS; i++) {
-            addresses[count] = frames->addresses[i];
-            levels[count++] = (struct tree_level){.place = frames->places[i]};
-        }
-    }
+    for (size_t n = 0; n < wait->level_count && n < RECORD_LEVELS; n++)
+        if (found[n].place && found[n].place < RECORD_PLACES)
+            returned_to[count++] = process->record->places[found[n].place].code;
+    count = code ? code_levels(code, &observed->tree, returned_to, count, addresses, levels) : 0;
     native_identify(&thread->native, &observed->tree, (uint32_t)thread->id, addresses, levels,
                     count);
     return count;

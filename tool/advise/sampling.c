@@ -4,6 +4,12 @@
 
 #define STATES_MAX 512
 
+/* What has computed for less since it was seen last is not stopped for it. */
+#define WORTH_A_LOOK_NS (200 * OVL_MICROSECOND)
+
+/* A debugger may have a process for a while. */
+#define REFUSED_MOST 20
+
 /* A wait that has lasted so long is looked at, in case that the thread never returns from it. */
 #define OPEN_WAIT_NS (50 * OVL_MILLISECOND)
 
@@ -33,7 +39,7 @@ static void sample_thread(struct observation *observed, struct process *process,
         look_at_wait(observed, process, thread, state->address, since_ns, now_ns);
         return;
     }
-    ovl_time total_ns = process_thread_cpu(process, thread);
+    ovl_time total_ns = process_thread_cpu(process, thread, NULL);
     ovl_time cpu_ns = total_ns - thread->cpu_ns;
     if (total_ns < 0 || cpu_ns <= 0)
         return;
@@ -54,12 +60,90 @@ static void sample_thread(struct observation *observed, struct process *process,
                      account_is_start(process, thread) ? 0 : count, now_ns, cpu_ns, free_of_gil);
 }
 
-void sampling_look(struct observation *observed, struct process *process)
+/* --- programs that are not Python's --- */
+
+size_t sampling_stack(struct observation *observed, struct process *process,
+                      struct watched_thread *thread, uint64_t *ret_addresses,
+                      struct tree_level *ret_levels)
+{
+    static struct stopped stack; /* one thread at a time */
+    struct code *code = process_code(process);
+    if (!code || (process->unreadable && !thread->stopping))
+        return 0;
+    switch (stopped_take(process->pid, thread->id, process->child, &thread->stopping, &stack)) {
+    case STOPPED_TAKEN:
+        observed->samples++;
+        return code_levels_of(code, &observed->tree, &stack, ret_addresses, ret_levels);
+    case STOPPED_REFUSED:
+        process->unreadable = process->refused++ > REFUSED_MOST;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+void sampling_line(struct observation *observed, struct process *process,
+                   struct watched_thread *thread, ovl_time total_ns)
+{
+    ovl_time cpu_ns = total_ns - thread->lined_ns;
+    if (!thread->stopping && (cpu_ns < WORTH_A_LOOK_NS || !process_thread_runs(process, thread)))
+        return;
+    uint64_t addresses[RECORD_LEVELS];
+    struct tree_level levels[RECORD_LEVELS];
+    size_t count = sampling_stack(observed, process, thread, addresses, levels);
+    if (!count || cpu_ns <= 0)
+        return;
+    thread->lined_ns = total_ns;
+    account_line(observed, process, thread, levels, count, ovl_now(), cpu_ns);
+}
+
+bool sampling_is_over(struct process *process)
+{
+    bool over = true;
+    for (size_t n = 0; n < process->thread_count; n++) {
+        struct watched_thread *thread = process->threads[n];
+        struct stopped stack;
+        if (thread->stopping)
+            stopped_take(process->pid, thread->id, process->child, &thread->stopping, &stack);
+        over = over && !thread->stopping;
+    }
+    return over;
+}
+
+static void sample_native_thread(struct observation *observed, struct process *process, int id)
+{
+    struct watched_thread *thread = process_thread(process, id);
+    struct record_thread *own = process_record_of(process, id);
+    bool waits = own && atomic_load_explicit(&own->wait_ns, memory_order_relaxed);
+    ovl_time total_ns = thread && !waits ? process_thread_cpu(process, thread, NULL) : -1;
+    if (total_ns > 0 || (thread && thread->stopping))
+        sampling_line(observed, process, thread, total_ns);
+}
+
+static void sample_native(struct observation *observed, struct process *process)
+{
+    int ids[STATES_MAX];
+    size_t count = process_tasks(process, ids, STATES_MAX);
+    for (size_t n = 0; n < count; n++)
+        sample_native_thread(observed, process, ids[n]);
+}
+
+/* --- all --- */
+
+static void sample_python(struct observation *observed, struct process *process)
 {
     struct process_state states[STATES_MAX];
     size_t count = process_states(process, states, STATES_MAX);
     for (size_t n = 0; n < count; n++)
         sample_thread(observed, process, &states[n], ovl_now());
+}
+
+void sampling_look(struct observation *observed, struct process *process)
+{
+    if (process->reader)
+        sample_python(observed, process);
+    else if (!process->was_python)
+        sample_native(observed, process);
     if (process->unreadable)
         observed->sampling_refused = true;
 }

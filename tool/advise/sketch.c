@@ -117,24 +117,27 @@ static void write_async(FILE *out, const struct advice *advice, const struct nam
 static void write_native(FILE *out, const struct advice *advice, const char *indent)
 {
     char work[TEXT_BYTES];
+    char count[24] = "count";
     advice_unit_name(advice, work, sizeof work);
-    fprintf(
-        out,
-        "%s#include <overlap/overlap.h>\n\n"
-        "%sstatic int task(struct ovl_task *task, struct ovl_bytes item)\n%s{\n"
-        "%s    ...  /* %s: its item is in item.data */\n%s    return 0;\n%s}\n\n"
-        "%sstruct ovl_executor *executor;\n"
-        "%sstruct ovl_options options = {.workers = %u};\n"
-        "%sovl_executor_open(%s, &options, &executor);\n"
-        "%sovl_map(executor, task, items, sizeof *items, results, sizeof *results, %llu, NULL);\n"
-        "%sovl_executor_close(executor, OVL_NEVER);\n",
-        indent, indent, indent, indent, work, indent, indent, indent, indent, advice->workers,
-        indent, "OVL_THREADS", indent, (unsigned long long)advice->unit.count, indent);
+    if (advice->unit.count)
+        snprintf(count, sizeof count, "%llu", (unsigned long long)advice->unit.count);
+    fprintf(out,
+            "%s#include <overlap/overlap.h>\n\n"
+            "%sstatic int task(struct ovl_task *task, struct ovl_bytes item)\n%s{\n"
+            "%s    ...  /* %s: its item is in item.data */\n%s    return 0;\n%s}\n\n"
+            "%sstruct ovl_executor *executor;\n"
+            "%sstruct ovl_options options = {.workers = %u};\n"
+            "%sovl_executor_open(%s, &options, &executor);\n"
+            "%sovl_map(executor, task, items, sizeof *items, results, sizeof *results, %s, NULL);\n"
+            "%sovl_executor_close(executor, OVL_NEVER);\n",
+            indent, indent, indent, indent, work, indent, indent, indent, indent, advice->workers,
+            indent, "OVL_THREADS", indent, count, indent);
 }
 
 void sketch_write(FILE *out, const struct advice *advice, const char *indent)
 {
-    if (!advice->unit.node || advice->present.model != OVL_SYNC || advice->model == OVL_SYNC)
+    if ((!advice->unit.node && advice->unit.share <= 0) || advice->present.model != OVL_SYNC ||
+        advice->model == OVL_SYNC)
         return;
     if (!advice->python) {
         write_native(out, advice, indent);

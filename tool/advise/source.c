@@ -69,10 +69,10 @@ static bool begins_loop(const char *text)
 }
 
 /* Of the lines from `first` to `line`: which begins a loop, as seen from the last of them out. */
-static int loop_in(const int *indents, const bool *loops, int first, int line)
+static int loop_in(const int *indents, const bool *loops, int first, int line, bool beyond)
 {
     int indent = indents[line - first];
-    if (loops[line - first])
+    if (loops[line - first] && !beyond)
         return line;
     for (int n = line - 1; n >= first; n--) {
         if (indents[n - first] < 0 || indents[n - first] >= indent)
@@ -84,7 +84,7 @@ static int loop_in(const int *indents, const bool *loops, int first, int line)
     return 0;
 }
 
-int source_loop(const char *file, int first, int line)
+static int find_loop(const char *file, int first, int line, bool beyond)
 {
     int indents[LOOP_LINES];
     bool loops[LOOP_LINES];
@@ -106,7 +106,17 @@ int source_loop(const char *file, int first, int line)
     }
     free(text);
     fclose(stream);
-    return n > line ? loop_in(indents, loops, first, line) : 0;
+    return n > line ? loop_in(indents, loops, first, line, beyond) : 0;
+}
+
+int source_loop(const char *file, int first, int line)
+{
+    return find_loop(file, first, line, false);
+}
+
+int source_outer_loop(const char *file, int first, int line)
+{
+    return find_loop(file, first, line, true);
 }
 
 /* --- streams --- */

@@ -29,4 +29,7 @@ void source_cautions(const struct place *function, const struct place *call,
  * `first` on, the function's. 0: none, or there is no source. */
 int source_loop(const char *file, int first, int line);
 
+/* The same for the loop around a loop, which begins at `line`. */
+int source_outer_loop(const char *file, int first, int line);
+
 #endif

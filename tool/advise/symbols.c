@@ -1,98 +1,50 @@
 #include "advise/symbols.h"
 
-#include <dlfcn.h>
+#include "advise/libdw.h"
+#include "advise/modules.h"
+
+#include <overlap/time.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
-#if __has_include(<elfutils/libdwfl.h>)
-#include <elfutils/libdwfl.h>
-#define HAVE_LIBDW 1
-#else
-#define HAVE_LIBDW 0
-#endif
+#if LIBDW_IS_KNOWN
 
-#if HAVE_LIBDW
-
-#include <dwarf.h>
-#include <elfutils/libdw.h>
-
-/* The functions of libdw in use: X(name) */
-#define FUNCTIONS(X)                                                                               \
-    X(dwfl_begin)                                                                                  \
-    X(dwfl_end)                                                                                    \
-    X(dwfl_report_begin_add)                                                                       \
-    X(dwfl_report_elf)                                                                             \
-    X(dwfl_report_end)                                                                             \
-    X(dwfl_build_id_find_elf)                                                                      \
-    X(dwfl_build_id_find_debuginfo)                                                                \
-    X(dwfl_offline_section_address)                                                                \
-    X(dwfl_addrmodule)                                                                             \
-    X(dwfl_module_info)                                                                            \
-    X(dwfl_module_addrname)                                                                        \
-    X(dwfl_module_addrdie)                                                                         \
-    X(dwfl_module_nextcu)                                                                          \
-    X(dwarf_haspc)                                                                                 \
-    X(dwarf_getsrc_die)                                                                            \
-    X(dwarf_linesrc)                                                                               \
-    X(dwarf_lineno)                                                                                \
-    X(dwarf_getscopes)                                                                             \
-    X(dwarf_getscopes_die)                                                                         \
-    X(dwarf_attr)                                                                                  \
-    X(dwarf_formudata)                                                                             \
-    X(dwarf_formstring)                                                                            \
-    X(dwarf_entrypc)                                                                               \
-    X(dwarf_getsrcfiles)                                                                           \
-    X(dwarf_filesrc)                                                                               \
-    X(dwarf_tag)                                                                                   \
-    X(dwarf_diename)                                                                               \
-    X(dwarf_decl_line)
-#define DECLARE(name) __typeof__(name) *name;
-#define LOAD(name)                                                                                 \
-    if (!(*(void **)&dw.name = dlsym(library, #name)))                                             \
-        return false;
-
-static struct {
-    FUNCTIONS(DECLARE)
-    bool tried, loaded;
-} dw;
-
-static bool load_libdw(void)
-{
-    void *library = dlopen("libdw.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (!library)
-        return false;
-    FUNCTIONS(LOAD)
-    return true;
-}
+/* What is loaded is listed anew at most so often. */
+#define AGAIN_NS (100 * OVL_MILLISECOND)
 
 struct symbols {
-    const struct record *record;
+    const struct record *record; /* or NULL */
+    pid_t pid;
     Dwfl *dwfl;
     uint32_t reported; /* modules of the record */
+    ovl_time listed_ns;
+    bool attached; /* for unwinding; or that has failed */
+    bool unwinds;
+
+    /* What is unwound now. */
+    const struct stopped *stack;
+    uint64_t *addresses;
+    size_t count, most;
 };
 
 /* Not the standard search for debug information, which may ask a server. */
 static Dwfl *begin(void)
 {
     static Dwfl_Callbacks callbacks;
-    if (!dw.tried)
-        dw.loaded = load_libdw();
-    dw.tried = true;
-    if (!dw.loaded)
-        return NULL;
     callbacks.find_elf = dw.dwfl_build_id_find_elf;
     callbacks.find_debuginfo = dw.dwfl_build_id_find_debuginfo;
     callbacks.section_address = dw.dwfl_offline_section_address;
     return dw.dwfl_begin(&callbacks);
 }
 
-struct symbols *symbols_open(const struct record *record)
+struct symbols *symbols_open(pid_t pid, const struct record *record)
 {
-    Dwfl *dwfl = begin();
+    Dwfl *dwfl = libdw_load() ? begin() : NULL;
     struct symbols *symbols = dwfl ? calloc(1, sizeof *symbols) : NULL;
     if (symbols)
-        *symbols = (struct symbols){.record = record, .dwfl = dwfl};
+        *symbols = (struct symbols){.record = record, .pid = pid, .dwfl = dwfl};
     else if (dwfl)
         dw.dwfl_end(dwfl);
     return symbols;
@@ -106,11 +58,13 @@ void symbols_close(struct symbols *symbols)
     free(symbols);
 }
 
+/* --- what is loaded --- */
+
 /* What the agent has found loaded since. What it says is looked at before it is believed. */
-static void report_modules(struct symbols *symbols)
+static void report_recorded(struct symbols *symbols)
 {
     const struct record *record = symbols->record;
-    uint32_t count = atomic_load(&record->module_count);
+    uint32_t count = record ? atomic_load(&record->module_count) : 0;
     if (count > RECORD_MODULES)
         count = RECORD_MODULES;
     if (count <= symbols->reported)
@@ -127,6 +81,27 @@ static void report_modules(struct symbols *symbols)
             dw.dwfl_report_elf(symbols->dwfl, file, file, -1, module->bias, true);
     }
     dw.dwfl_report_end(symbols->dwfl, NULL, NULL);
+}
+
+static void report_module(const struct module *module, void *context)
+{
+    struct symbols *symbols = context;
+    dw.dwfl_report_elf(symbols->dwfl, module->file, module->opened, -1, module->bias, true);
+}
+
+/* The module that an address is in, of those that the record knows, or that are loaded now. */
+static Dwfl_Module *module_of(struct symbols *symbols, uint64_t address)
+{
+    report_recorded(symbols);
+    Dwfl_Module *module = dw.dwfl_addrmodule(symbols->dwfl, address);
+    ovl_time now_ns = module ? 0 : ovl_now();
+    if (module || (symbols->listed_ns && now_ns - symbols->listed_ns < AGAIN_NS))
+        return module;
+    symbols->listed_ns = now_ns;
+    dw.dwfl_report_begin_add(symbols->dwfl);
+    modules_each(symbols->pid, report_module, symbols);
+    dw.dwfl_report_end(symbols->dwfl, NULL, NULL);
+    return dw.dwfl_addrmodule(symbols->dwfl, address);
 }
 
 static bool is_systems(const char *file)
@@ -251,10 +226,16 @@ static void turn_round(struct symbol *symbols, size_t count)
     }
 }
 
+/* Of a program that is linked statically, what has no lines where others have is a library's. */
+static bool has_lines(Dwfl_Module *module)
+{
+    Dwarf_Addr bias;
+    return dw.dwfl_module_nextcu(module, NULL, &bias) != NULL;
+}
+
 size_t symbols_find(struct symbols *symbols, uint64_t address, struct symbol *ret)
 {
-    report_modules(symbols);
-    Dwfl_Module *module = dw.dwfl_addrmodule(symbols->dwfl, address);
+    Dwfl_Module *module = module_of(symbols, address);
     if (!module)
         return 0;
     const char *name = dw.dwfl_module_info(module, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
@@ -265,11 +246,98 @@ size_t symbols_find(struct symbols *symbols, uint64_t address, struct symbol *re
     if (!ret[0].own)
         return 1;
     size_t count = find_functions(module, address, ret);
-    for (size_t n = 0; n < count; n++)
+    for (size_t n = 0; n < count; n++) {
         if (!ret[n].first_line)
             ret[n].first_line = ret[n].line;
+        ret[n].own = ret[n].line > 0 || !has_lines(module);
+    }
     turn_round(ret, count);
     return count;
+}
+
+/* --- unwinding --- */
+
+static pid_t next_thread(Dwfl *dwfl, void *symbols, void **ret_thread)
+{
+    (void)dwfl;
+    if (*ret_thread)
+        return 0;
+    *ret_thread = symbols;
+    return ((struct symbols *)symbols)->pid;
+}
+
+static bool get_thread(Dwfl *dwfl, pid_t thread, void *symbols, void **ret_thread)
+{
+    (void)dwfl;
+    *ret_thread = symbols;
+    return thread == ((struct symbols *)symbols)->pid;
+}
+
+/* What lies deeper than the copy belongs to functions that are still going on. */
+static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *ret_word, void *argument)
+{
+    (void)dwfl;
+    const struct symbols *symbols = argument;
+    const struct stopped *stack = symbols->stack;
+    uint64_t at = address - stack->base;
+    *ret_word = 0;
+    if (address >= stack->base && at < stack->size && stack->size - at >= sizeof *ret_word) {
+        memcpy(ret_word, stack->data + at, sizeof *ret_word);
+        return true;
+    }
+    struct iovec here = {.iov_base = ret_word, .iov_len = sizeof *ret_word};
+    struct iovec there = {.iov_base = (void *)(uintptr_t)address, .iov_len = sizeof *ret_word};
+    return process_vm_readv(symbols->pid, &here, 1, &there, 1, 0) == (ssize_t)sizeof *ret_word;
+}
+
+static bool set_registers(Dwfl_Thread *thread, void *argument)
+{
+    const struct symbols *symbols = argument;
+    Dwarf_Word words[STOPPED_REGISTERS];
+    for (int n = 0; n < STOPPED_REGISTERS; n++)
+        words[n] = symbols->stack->registers[n];
+    dw.dwfl_thread_state_register_pc(thread, symbols->stack->pc);
+    return dw.dwfl_thread_state_registers(thread, 0, STOPPED_REGISTERS, words);
+}
+
+static int take_frame(Dwfl_Frame *frame, void *argument)
+{
+    struct symbols *symbols = argument;
+    Dwarf_Addr address;
+    bool exact;
+    if (symbols->count == symbols->most || !dw.dwfl_frame_pc(frame, &address, &exact))
+        return DWARF_CB_ABORT;
+    symbols->addresses[symbols->count++] = exact ? address + 1 : address;
+    return DWARF_CB_OK;
+}
+
+static bool attach(struct symbols *symbols)
+{
+    static const Dwfl_Thread_Callbacks callbacks = {
+        .next_thread = next_thread,
+        .get_thread = get_thread,
+        .memory_read = read_memory,
+        .set_initial_registers = set_registers,
+    };
+    if (!symbols->attached)
+        symbols->unwinds =
+            dw.dwfl_attach_state(symbols->dwfl, NULL, symbols->pid, &callbacks, symbols);
+    symbols->attached = true;
+    return symbols->unwinds;
+}
+
+size_t symbols_unwind(struct symbols *symbols, const struct stopped *stack, uint64_t *ret_addresses,
+                      size_t most)
+{
+    symbols->stack = stack;
+    symbols->addresses = ret_addresses;
+    symbols->count = 0;
+    symbols->most = most;
+    if (module_of(symbols, stack->pc) && attach(symbols))
+        dw.dwfl_getthread_frames(symbols->dwfl, symbols->pid, take_frame, symbols);
+    if (!symbols->count)
+        ret_addresses[symbols->count++] = stack->pc + 1;
+    return symbols->count;
 }
 
 #else
@@ -278,8 +346,9 @@ struct symbols {
     char unused;
 };
 
-struct symbols *symbols_open(const struct record *record)
+struct symbols *symbols_open(pid_t pid, const struct record *record)
 {
+    (void)pid;
     (void)record;
     return NULL;
 }
@@ -294,6 +363,16 @@ size_t symbols_find(struct symbols *symbols, uint64_t address, struct symbol *re
     (void)symbols;
     (void)address;
     (void)ret;
+    return 0;
+}
+
+size_t symbols_unwind(struct symbols *symbols, const struct stopped *stack, uint64_t *ret_addresses,
+                      size_t most)
+{
+    (void)symbols;
+    (void)stack;
+    (void)ret_addresses;
+    (void)most;
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #define TOOL_ADVISE_SYMBOLS_H
 
 #include "advise/agent/record.h"
+#include "advise/stopped.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,13 +28,21 @@ struct symbol {
 
 struct symbols;
 
-/* Those of the process that wrote the record: its modules are looked up there as they come. NULL:
- * no memory, or there is no libdw. */
-struct symbols *symbols_open(const struct record *record);
+/* Those of a process: what is loaded is looked up in its record, where it has one, and in /proc as
+ * long as it runs. NULL: no memory, or there is no libdw. */
+struct symbols *symbols_open(pid_t pid, const struct record *record);
 void symbols_close(struct symbols *symbols);
 
 /* Finds what an instruction belongs to, outermost first, at most SYMBOLS_MAX. Returns how many; 0:
  * it is in no module that is known. */
 size_t symbols_find(struct symbols *symbols, uint64_t address, struct symbol *ret);
+
+/*
+ * The frames of a stack, innermost first, at most `most`: addresses that the code returns to, and
+ * for the first the one after where it is, so that the instruction before each is the one in
+ * question. Returns how many, at least 1.
+ */
+size_t symbols_unwind(struct symbols *symbols, const struct stopped *stack, uint64_t *ret_addresses,
+                      size_t most);
 
 #endif

@@ -108,25 +108,52 @@ static bool read_call(pid_t pid, int thread, long *number, long *arguments)
     return at > text && text[0] != 'r';
 }
 
-enum record_kind syscalls_wait_kind(pid_t pid, int thread)
+/*
+ * A stop makes epoll's calls fail, and those on sockets where these have a timeout; where that is
+ * mended (stopped.c) they wait for their whole time again.
+ */
+static bool restarts(long number, size_t call)
+{
+    bool epoll = number == SYS_epoll_pwait;
+#ifdef SYS_epoll_wait
+    epoll = epoll || number == SYS_epoll_wait;
+#endif
+#if defined(__x86_64__)
+    (void)call;
+    return !epoll;
+#else
+    return !epoll && !(calls[call].waits_for == WAITS_KIND && calls[call].kind == RECORD_NETWORK);
+#endif
+}
+
+static enum record_kind kind_of(pid_t pid, size_t call, const long *arguments)
+{
+    switch (calls[call].waits_for) {
+    case WAITS_DESCRIPTOR:
+        return kind_of_descriptor(pid, arguments[0]);
+    case WAITS_POLL:
+        return kind_of_poll(pid, arguments);
+    case WAITS_SELECT:
+        return arguments[0] == 0 ? RECORD_SLEEP : RECORD_NETWORK;
+    default:
+        return calls[call].kind;
+    }
+}
+
+enum record_kind syscalls_wait_kind(pid_t pid, int thread, bool *ret_restarts)
 {
     long number = -1;
     long arguments[3] = {0};
+    if (ret_restarts)
+        *ret_restarts = false;
     if (!read_call(pid, thread, &number, arguments))
         return RECORD_OTHER;
     for (size_t n = 0; n < sizeof calls / sizeof *calls; n++) {
         if (calls[n].number != number)
             continue;
-        switch (calls[n].waits_for) {
-        case WAITS_DESCRIPTOR:
-            return kind_of_descriptor(pid, arguments[0]);
-        case WAITS_POLL:
-            return kind_of_poll(pid, arguments);
-        case WAITS_SELECT:
-            return arguments[0] == 0 ? RECORD_SLEEP : RECORD_NETWORK;
-        case WAITS_KIND:
-            return calls[n].kind;
-        }
+        if (ret_restarts)
+            *ret_restarts = restarts(number, n);
+        return kind_of(pid, n, arguments);
     }
     return RECORD_OTHER;
 }

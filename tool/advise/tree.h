@@ -22,9 +22,12 @@ struct place {
     int line;
     int first_line; /* of the function */
     uint32_t flags;
-    int loop_line;   /* of the loop around it in the source, where that has been looked for; 0: none
-                      */
-    bool loop_known; /* it has been */
+    /* Of the loop around it in the source, and of the one around a loop, where those have been
+     * looked for; 0: none. */
+    int loop_line;
+    int outer_line;
+    bool loop_known;
+    bool outer_known;
     bool own;    /* of the user's code: neither Python's own library nor one that was installed */
     bool import; /* of the machinery that imports modules */
 };

@@ -5,10 +5,11 @@
 #include "advise/tree.h"
 
 struct unit {
-    uint32_t node;     /* 0: there is none */
+    uint32_t node;     /* 0: there is none, or it was not counted */
     uint32_t function; /* the place of the function that does it; 0: it is the body of a loop */
     uint32_t call;     /* the place of the loop, or of the function that calls it */
-    uint64_t count;    /* how many times in all */
+    double share;      /* of all computing, where that is sampled; 0: it is counted */
+    uint64_t count;    /* how many times in all; 0: not known, as where that is sampled */
     uint64_t groups;   /* how many loops: each is over before the next begins */
     struct spent spent;
     ovl_time first_ns;

@@ -1,11 +1,11 @@
 /* `overlap advise`: runs a program, or looks at one that runs, and says which model of concurrency
  * it needs. */
 #include "advise/advice.h"
-#include "advise/attach.h"
 #include "advise/before.h"
 #include "advise/document.h"
 #include "advise/launch.h"
 #include "advise/observation.h"
+#include "advise/outside.h"
 #include "advise/page.h"
 #include "advise/report.h"
 #include "command.h"
@@ -201,7 +201,15 @@ static int tell(const struct settings *settings, struct files *files, const stru
                 const struct timeline *ran, int code)
 {
     struct terminal terminal = terminal_look(STDERR_FILENO);
-    advice_page(stderr, advice, &terminal);
+    char *page = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&page, &size);
+    if (memory) {
+        advice_page(memory, advice, &terminal);
+        fclose(memory);
+        fwrite(page, 1, size, stderr); /* in one piece */
+    }
+    free(page);
     if (settings->check)
         before_show(stderr, &settings->before, (double)advice->wall_ns / (double)OVL_SECOND);
     /* Files of many megabytes come after the answer. */
@@ -255,7 +263,7 @@ static int refuse_to_attach(uint64_t pid, int error)
 
 /* Until the time is up, the process ends, or somebody has seen enough: what was seen is told then.
  */
-static void watch_process(struct observation *observed, ovl_time length_ns)
+static void watch_process(struct observation *observed, pid_t pid, ovl_time length_ns)
 {
     sigset_t set;
     sigemptyset(&set);
@@ -263,7 +271,8 @@ static void watch_process(struct observation *observed, ovl_time length_ns)
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_BLOCK, &set, NULL);
     ovl_time end_ns = ovl_after(length_ns);
-    while (attach_look(observed) && ovl_now() < end_ns) {
+    while (kill(pid, 0) == 0 && ovl_now() < end_ns) {
+        observation_look(observed);
         struct timespec pause = {.tv_sec = observed->period_ns / OVL_SECOND,
                                  .tv_nsec = observed->period_ns % OVL_SECOND};
         if (sigtimedwait(&set, NULL, &pause) > 0)
@@ -274,10 +283,10 @@ static void watch_process(struct observation *observed, ovl_time length_ns)
 static int look_at_process(const struct settings *settings, struct files *files)
 {
     struct observation observed;
-    int error = attach_open(&observed, (int)settings->pid);
+    int error = outside_open(&observed, (int)settings->pid);
     if (error)
         return refuse_to_attach(settings->pid, error);
-    watch_process(&observed, settings->seconds);
+    watch_process(&observed, (pid_t)settings->pid, settings->seconds);
     observation_finish(&observed);
     struct advice *advice = malloc(sizeof *advice);
     int code = EXIT_REFUSED;

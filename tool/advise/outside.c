@@ -1,0 +1,288 @@
+#include "advise/outside.h"
+
+#include "advise/account.h"
+#include "advise/python/find.h"
+#include "advise/sampling.h"
+#include "advise/syscalls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define STATES_MAX 512
+
+/* Between two looks at most: what lies further apart was not seen. */
+#define GAP_MOST_NS OVL_SECOND
+
+/* So long a child has time to be found by its record. */
+#define GRACE_NS (20 * OVL_MILLISECOND)
+
+/* How often children are looked for. */
+#define CHILDREN_NS (50 * OVL_MILLISECOND)
+
+/* --- which processes --- */
+
+/* `parent`: NULL where that is this command itself, or nobody who is looked at. */
+static int add(struct observation *observed, pid_t pid, const struct process *parent)
+{
+    struct python_found found = {.layout = NULL};
+    bool python = python_find(pid, &found);
+    struct process *process = process_attach(pid, found.layout, found.runtime);
+    if (process)
+        process->parent = parent ? parent->pid : observed->folder[0] ? getpid() : 0;
+    int error = process ? observation_add(observed, process) : -ENOMEM;
+    if (error) {
+        process_free(process);
+        return error;
+    }
+    process->was_python = python;
+    process->command = parent && !python && (parent->was_python || parent->command);
+    process->start_ns = ovl_now();
+    observed->python_unknown |= python && !found.layout;
+    return 0;
+}
+
+int outside_open(struct observation *observed, pid_t pid)
+{
+    if (kill(pid, 0) != 0)
+        return -errno;
+    int error = observation_open(observed, false);
+    if (error)
+        return error;
+    error = add(observed, pid, NULL);
+    if (error)
+        observation_close(observed);
+    return error;
+}
+
+static bool is_known(const struct observation *observed, pid_t pid)
+{
+    for (size_t n = observed->process_count; n-- > 0;)
+        if (observed->processes[n]->pid == pid)
+            return true;
+    return false;
+}
+
+/* A child that is seen for the second time, and long enough after the first. */
+static void look_at_child(struct observation *observed, pid_t pid, const struct process *parent,
+                          ovl_time now_ns)
+{
+    struct outside_child *oldest = &observed->children[0];
+    if (is_known(observed, pid))
+        return;
+    for (size_t n = 0; n < OBSERVATION_CHILDREN; n++) {
+        struct outside_child *child = &observed->children[n];
+        if (child->pid == pid) {
+            if (now_ns - child->seen_ns >= GRACE_NS && add(observed, pid, parent) == 0)
+                *child = (struct outside_child){.pid = 0};
+            return;
+        }
+        if (child->seen_ns < oldest->seen_ns)
+            oldest = child;
+    }
+    *oldest = (struct outside_child){.pid = pid, .seen_ns = now_ns};
+}
+
+static void look_at_children(struct observation *observed, const struct process *parent,
+                             ovl_time now_ns)
+{
+    pid_t pid = parent ? parent->pid : getpid();
+    char path[64];
+    char text[1024];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = file >= 0 ? read(file, text, sizeof text - 1) : 0;
+    if (file >= 0)
+        close(file);
+    text[size > 0 ? size : 0] = '\0';
+    char *rest = text;
+    for (long child = strtol(rest, &rest, 10); child > 0 && *rest; child = strtol(rest, &rest, 10))
+        look_at_child(observed, (pid_t)child, parent, now_ns);
+}
+
+void outside_find(struct observation *observed)
+{
+    ovl_time now_ns = ovl_now();
+    ovl_time pause_ns = observed->process_count ? CHILDREN_NS : GRACE_NS / 2;
+    if (now_ns - observed->children_ns < pause_ns)
+        return;
+    observed->children_ns = now_ns;
+    look_at_children(observed, NULL, now_ns);
+    bool launched = observed->folder[0] != '\0';
+    for (size_t n = 0, count = observed->process_count; n < count; n++) {
+        const struct process *process = observed->processes[n];
+        /* Of a program in Python that was started here, what it runs is in what that waits for. */
+        if (!process->retired && !(launched && (process->was_python || process->command)))
+            look_at_children(observed, process, now_ns);
+    }
+}
+
+/* --- what a thread did since it was looked at last --- */
+
+struct since {
+    ovl_time now_ns;
+    ovl_time total_ns; /* its processor time so far */
+    ovl_time cpu_ns;   /* of these, since then */
+    ovl_time wait_ns;
+};
+
+/* Threads without a Python of their own, and those of other programs. */
+static size_t list_tasks(struct process *process, struct process_state *states, size_t count)
+{
+    int ids[STATES_MAX];
+    size_t tasks = process_tasks(process, ids, STATES_MAX);
+    size_t with_python = count;
+    for (size_t n = 0; n < tasks && count < STATES_MAX; n++) {
+        bool known = false;
+        for (size_t i = 0; i < with_python && !known; i++)
+            known = states[i].id == ids[n];
+        if (!known)
+            states[count++] = (struct process_state){.id = ids[n]};
+    }
+    return count;
+}
+
+/* Returns whether there is something to account for. */
+static bool look_since(struct process *process, struct watched_thread *thread, struct since *ret)
+{
+    ret->now_ns = ovl_now();
+    ovl_time ready_ns = 0;
+    ret->total_ns = process_thread_cpu(process, thread, &ready_ns);
+    if (ret->total_ns < 0)
+        return false;
+    ovl_time queued_ns = ready_ns - thread->ready_ns;
+    thread->ready_ns = ready_ns;
+    bool first = !thread->seen_ns;
+    ovl_time gap_ns = first ? 0 : ret->now_ns - thread->seen_ns;
+    ovl_time cpu_ns = ret->total_ns - thread->outside_ns;
+    thread->outside_ns = ret->total_ns;
+    if (first) {
+        thread->cpu_ns = thread->lined_ns = ret->total_ns;
+        thread->seen_ns = ret->now_ns;
+        return false;
+    }
+    if (gap_ns > GAP_MOST_NS)
+        gap_ns = GAP_MOST_NS;
+    ret->cpu_ns = cpu_ns < gap_ns ? cpu_ns : gap_ns;
+    ret->wait_ns = gap_ns - ret->cpu_ns - queued_ns;
+    if (ret->wait_ns < 0)
+        ret->wait_ns = 0;
+    return true;
+}
+
+/* --- Python --- */
+
+static void look_at_python(struct observation *observed, struct process *process,
+                           struct watched_thread *thread, const struct process_state *state,
+                           const struct since *since)
+{
+    struct tree_level levels[RECORD_LEVELS];
+    size_t count =
+        state->address ? process_stack(process, &observed->tree, state->address, levels) : 0;
+    if (count && observed->tree.places[levels[0].place].flags & PYTHON_CODE_SUSPENDS)
+        count = 0;
+    observed->samples++;
+    thread->cpu_ns = since->total_ns;
+    struct account_sample sample = {
+        .levels = levels,
+        .count = count,
+        .now_ns = since->now_ns,
+        .cpu_ns = since->cpu_ns,
+        .wait_ns = since->wait_ns,
+        .kind = since->wait_ns > 0 ? syscalls_wait_kind(process->pid, state->id, NULL) : 0,
+        .free_of_gil = state->address && process_gil_holder(process) != state->address,
+        .native = !state->address,
+    };
+    account_sample(observed, process, thread, &sample);
+}
+
+/* --- other programs --- */
+
+/* A wait that began since the thread was looked at last: its stack is that of the next looks, too.
+ */
+static void begin_wait(struct observation *observed, struct process *process,
+                       struct watched_thread *thread, const struct since *since, bool restarts)
+{
+    uint64_t addresses[RECORD_LEVELS];
+    struct tree_level *levels = thread->open_levels;
+    thread->open_level_count =
+        restarts ? sampling_stack(observed, process, thread, addresses, levels) : 0;
+    native_identify(&thread->native, &observed->tree, (uint32_t)thread->id, addresses, levels,
+                    thread->open_level_count);
+    account_computed(observed, process, thread, levels, thread->open_level_count,
+                     since->now_ns - since->wait_ns, since->total_ns - thread->cpu_ns, false);
+    thread->cpu_ns = since->total_ns;
+    /* To be stopped costs the thread some time itself. */
+    ovl_time total_ns = process_thread_cpu(process, thread, NULL);
+    if (total_ns > 0)
+        thread->outside_ns = thread->lined_ns = thread->cpu_ns = total_ns;
+}
+
+static void go_on_waiting(struct observation *observed, struct process *process,
+                          struct watched_thread *thread, const struct since *since)
+{
+    struct record_wait wait = {.kind = (uint8_t)thread->open_kind,
+                               .descriptor = -1,
+                               .flags = RECORD_NATIVE,
+                               .start_ns = (uint64_t)(since->now_ns - since->wait_ns),
+                               .end_ns = (uint64_t)since->now_ns};
+    account_waited(observed, process, thread, thread->open_levels, thread->open_level_count, &wait);
+}
+
+static void look_at_native(struct observation *observed, struct process *process,
+                           struct watched_thread *thread, const struct since *since)
+{
+    bool runs = thread->stopping || process_thread_runs(process, thread);
+    bool restarts = false;
+    enum record_kind kind =
+        runs ? RECORD_OTHER : syscalls_wait_kind(process->pid, thread->id, &restarts);
+    if (runs) {
+        /* It may have waited until a moment ago. */
+        if (thread->open_wait_ns && since->wait_ns > 0)
+            go_on_waiting(observed, process, thread, since);
+        thread->open_wait_ns = 0;
+        thread->seen_ns = since->now_ns;
+        sampling_line(observed, process, thread, since->total_ns);
+        return;
+    }
+    /* One that has computed nothing since is still in the same wait. */
+    if (since->cpu_ns > 0 || !thread->open_wait_ns)
+        begin_wait(observed, process, thread, since, restarts);
+    thread->open_wait_ns = since->now_ns;
+    thread->open_kind = kind;
+    go_on_waiting(observed, process, thread, since);
+}
+
+/* --- all --- */
+
+static void look_at_thread(struct observation *observed, struct process *process,
+                           const struct process_state *state)
+{
+    struct watched_thread *thread = state->id ? process_thread(process, state->id) : NULL;
+    struct since since;
+    if (!thread)
+        return;
+    bool known = look_since(process, thread, &since);
+    if (!known && thread->stopping)
+        sampling_line(observed, process, thread, thread->lined_ns);
+    if (!known)
+        return;
+    if (process->was_python)
+        look_at_python(observed, process, thread, state, &since);
+    else
+        look_at_native(observed, process, thread, &since);
+}
+
+void outside_look(struct observation *observed, struct process *process)
+{
+    struct process_state states[STATES_MAX];
+    size_t count = process->reader ? process_states(process, states, STATES_MAX) : 0;
+    count = list_tasks(process, states, count);
+    for (size_t n = 0; n < count; n++)
+        look_at_thread(observed, process, &states[n]);
+    if (process->unreadable)
+        observed->sampling_refused = true;
+}

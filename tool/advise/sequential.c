@@ -1,0 +1,173 @@
+#include "advise/sequential.h"
+
+#include "advise/rules.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ASYNC_MOST     100
+#define COMPUTES_SHARE 0.15 /* of the unit's time: then a loop would be held up too long */
+#define FREE_SHARE     0.70 /* of its computing is outside of the GIL: threads scale */
+
+/* --- replacements --- */
+
+static void add_replacement(struct advice *advice, const struct replacement *found, bool *all_known)
+{
+    if (!found->to) {
+        *all_known = false;
+        return;
+    }
+    for (size_t n = 0; n < advice->replace_count; n++)
+        if (strcmp(advice->replace[n].from, found->from) == 0)
+            return;
+    if (advice->replace_count < ADVICE_REPLACE)
+        advice->replace[advice->replace_count++] = *found;
+}
+
+/*
+ * Whether all that the program waits for has an asyncio form, and which. Lines that wait for less
+ * than a tenth of the whole do not decide.
+ */
+static bool find_replacements(struct advice *advice)
+{
+    ovl_time all_ns = rules_waits_that_matter(&advice->spent);
+    bool all_known = true;
+    for (size_t n = 0; n < advice->tree->line_count; n++) {
+        const struct line_cost *line = &advice->tree->lines[n];
+        if (rules_waits_that_matter(&line->spent) * 10 < all_ns ||
+            !advice->tree->places[line->place].own)
+            continue;
+        const struct replacement *found = replace_find(advice->tree, line);
+        if (found)
+            add_replacement(advice, found, &all_known);
+        else
+            all_known = false;
+    }
+    return all_known && advice->replace_count > 0;
+}
+
+void sequential_libraries(struct advice *advice, struct forecast_setting *setting)
+{
+    if (!advice->python)
+        return;
+    find_replacements(advice);
+    for (size_t n = 0; n < advice->replace_count; n++) {
+        setting->new_library |= strncmp(advice->replace[n].to, "asyncio.", 8) != 0;
+        setting->drops_library |= strcmp(advice->replace[n].from, "requests") == 0;
+    }
+    setting->large_library = setting->drops_library;
+}
+
+/* --- the recommendation --- */
+
+static bool computes_freely(const struct spent *spent)
+{
+    return (double)spent->free_ns >= FREE_SHARE * (double)spent->cpu_ns;
+}
+
+/* Which model the rules take, and how many of it at most. */
+static enum ovl_model choose(struct advice *advice, unsigned *ret_most)
+{
+    const struct spent *spent = &advice->unit.spent;
+    bool has_async = advice->python && find_replacements(advice);
+    if (advice->bound == OVL_CPU_BOUND) {
+        *ret_most = advice->cores;
+        return !advice->python || computes_freely(spent) ? OVL_THREADS : OVL_PROCESSES;
+    }
+    if (has_async && rules_cpu_share(spent) <= COMPUTES_SHARE) {
+        *ret_most = ASYNC_MOST;
+        return OVL_ASYNC;
+    }
+    *ret_most = RULES_THREADS_MOST;
+    return OVL_THREADS;
+}
+
+static void give_reason(struct advice *advice)
+{
+    char unit[160];
+    advice_unit_name(advice, unit, sizeof unit);
+    const struct spent *spent = &advice->unit.spent;
+    char *text = advice->reason;
+    size_t size = sizeof advice->reason;
+    unsigned long long count = advice->unit.count;
+    if (advice->bound == OVL_CPU_BOUND && advice->model == OVL_THREADS && advice->python)
+        snprintf(
+            text, size,
+            "CPU-bound, in C code that lets the GIL go: %s, %llu times; threads use all %u cores.",
+            unit, count, advice->cores);
+    else if (advice->bound == OVL_CPU_BOUND)
+        snprintf(text, size,
+                 "CPU-bound: %s computes, %llu times one after the other; only more processors "
+                 "help (%u cores)%s.",
+                 unit, count, advice->cores,
+                 advice->python ? ", and the GIL lets threads use one" : "");
+    else if (advice->model == OVL_ASYNC)
+        snprintf(text, size,
+                 "I/O-bound: %s waits for %s, %llu times one after the other; asyncio overlaps "
+                 "these waits in one thread.",
+                 unit, rules_waits_for(spent), count);
+    else
+        snprintf(
+            text, size,
+            "%s: %s waits for %s, %llu times one after the other; threads overlap these waits%s.",
+            advice->bound == OVL_IO_BOUND ? "I/O-bound" : "It waits and computes", unit,
+            rules_waits_for(spent), count,
+            !advice->python ? ", and so does liboverlap's async model, with the same function"
+            : rules_cpu_share(spent) > COMPUTES_SHARE
+                ? ", and what it computes would hold up an event loop"
+                : "; what it waits in has no asyncio form");
+}
+
+static void add_cautions(struct advice *advice)
+{
+    const struct unit *unit = &advice->unit;
+    const struct tree *tree = advice->tree;
+    char name[160];
+    advice_unit_name(advice, name, sizeof name);
+    struct source_cautions cautions;
+    source_cautions(unit->function ? &tree->places[unit->function] : NULL,
+                    &tree->places[unit->call], &cautions);
+    if (cautions.chained)
+        advice_note(
+            advice,
+            "%s seems to be given what the call before gave back: then its calls cannot overlap.",
+            name);
+    if (cautions.global[0])
+        advice_note(advice, "%s changes %s, which all calls share: %s.", name, cautions.global,
+                    advice->model == OVL_PROCESSES
+                        ? "a process of a pool changes its own copy; return the value instead"
+                    : advice->model == OVL_ASYNC
+                        ? "do not await between reading and writing it"
+                        : "guard it with a threading.Lock, or return the value instead");
+    if (unit->one_connection && unit->count > 3)
+        advice_note(advice, "All calls use one connection: give each worker its own%s.",
+                    advice->model == OVL_ASYNC ? ", or a pool of them"
+                                               : " (threading.local, or an initializer)");
+}
+
+void sequential_advise(struct advice *advice, const struct forecast *forecast)
+{
+    unsigned most = 0;
+    enum ovl_model model = choose(advice, &most);
+    if (forecast_best(forecast, model, most, &advice->best) != 0) {
+        rules_stay(advice, "What it does could not be replayed.");
+        return;
+    }
+    advice->has_best = true;
+    advice->model = model;
+    advice->workers = advice->best.workers;
+    rules_predict(advice, forecast, model, advice->workers);
+    if (advice->best.speedup < RULES_WORTH_IT) {
+        char reason[ADVICE_TEXT];
+        snprintf(reason, sizeof reason,
+                 "Not worth it: %s with %u workers would gain %.2f times, and less than 1.3 is not "
+                 "worth the change.",
+                 ovl_model_name(model), advice->workers, advice->best.speedup);
+        rules_stay(advice, reason);
+        return;
+    }
+    if (advice->model != OVL_ASYNC)
+        advice->replace_count = 0;
+    give_reason(advice);
+    add_cautions(advice);
+}
