@@ -127,7 +127,7 @@ int observation_add(struct observation *observed, struct process *process)
     process->command = is_command(observed, process);
     process->child = process->parent == getpid();
     observed->processes[observed->process_count++] = process;
-    if (process->record && process->record->python_runtime && !process->reader)
+    if (process->record && process->was_python && !process->reader)
         observed->python_unknown = true;
     return 0;
 }

@@ -10,6 +10,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define STATES_MAX 512
@@ -66,6 +68,42 @@ static bool is_known(const struct observation *observed, pid_t pid)
     return false;
 }
 
+static bool is_this_program(pid_t pid)
+{
+    char path[64];
+    struct stat there;
+    struct stat here;
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+    return stat(path, &there) == 0 && stat("/proc/self/exe", &here) == 0 &&
+           there.st_dev == here.st_dev && there.st_ino == here.st_ino;
+}
+
+/* Whether a process will have no record: it has been loaded, and the agent was not. What is
+ * preloaded comes before libc. */
+static bool lacks_agent(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+    FILE *maps = is_this_program(pid) ? NULL : fopen(path, "re");
+    if (!maps)
+        return false;
+    char *line = NULL;
+    size_t room = 0;
+    bool any = false;
+    bool agent = false;
+    bool linker = false;
+    bool libc = false;
+    while (getline(&line, &room, maps) > 0) {
+        any = true;
+        agent = agent || strstr(line, "/overlap-agent");
+        linker = linker || strstr(line, "/ld-");
+        libc = libc || strstr(line, "/libc.") || strstr(line, "/ld-musl");
+    }
+    free(line);
+    fclose(maps);
+    return any && !agent && (!linker || libc);
+}
+
 /* A child that is seen for the second time, and long enough after the first. */
 static void look_at_child(struct observation *observed, pid_t pid, const struct process *parent,
                           ovl_time now_ns)
@@ -76,7 +114,9 @@ static void look_at_child(struct observation *observed, pid_t pid, const struct 
     for (size_t n = 0; n < OBSERVATION_CHILDREN; n++) {
         struct outside_child *child = &observed->children[n];
         if (child->pid == pid) {
-            if (now_ns - child->seen_ns >= GRACE_NS && add(observed, pid, parent) == 0)
+            bool attached = !observed->folder[0];
+            if (now_ns - child->seen_ns >= GRACE_NS && (attached || lacks_agent(pid)) &&
+                add(observed, pid, parent) == 0)
                 *child = (struct outside_child){.pid = 0};
             return;
         }

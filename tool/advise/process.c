@@ -87,7 +87,7 @@ struct process *process_open(const char *path)
     process->pid = record->pid;
     process->parent = record->parent;
     process->start_ns = (ovl_time)record->start_ns;
-    process->was_python = record->python_runtime != 0;
+    process->was_python = record->python_major != 0;
     const struct python_layout *layout =
         record->python_runtime && !strstr(record->python_version, "free-th")
             ? python_layout_find(record->python_major, record->python_minor)

@@ -70,7 +70,7 @@ void agent_python_find(void)
     const char *(*version)(void);
     void *symbol = dlsym(RTLD_DEFAULT, "Py_GetVersion");
     void *runtime = dlsym(RTLD_DEFAULT, "_PyRuntime");
-    if (!symbol || !runtime)
+    if (!symbol)
         return;
     memcpy(&version, &symbol, sizeof version);
     const char *text = version();
@@ -88,7 +88,7 @@ void agent_python_find(void)
     void *thread = dlsym(RTLD_DEFAULT, "PyGILState_GetThisThreadState");
     void *initialized = dlsym(RTLD_DEFAULT, "Py_IsInitialized");
     void *holds = dlsym(RTLD_DEFAULT, "PyGILState_Check");
-    if (!thread || !initialized || !holds || strstr(text, "free-threading"))
+    if (!runtime || !thread || !initialized || !holds || strstr(text, "free-threading"))
         return;
     python.reader.layout = python_layout_find(major, minor);
     python.reader.read = read_own;

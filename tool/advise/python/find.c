@@ -96,11 +96,13 @@ static void find_version(pid_t pid, const struct image *image, uint64_t bias, co
         found->minor = (int)(version >> 16 & 255);
         return;
     }
-    const char *name = strstr(path, "python3.");
-    for (const char *next = name; next; next = strstr(next + 1, "python3."))
-        name = next;
     found->major = 3;
-    found->minor = name ? (int)strtol(name + 8, NULL, 10) : 0;
+    for (const char *name = strstr(path, "python"); name; name = strstr(name + 1, "python")) {
+        if ((name[6] != '2' && name[6] != '3') || name[7] != '.')
+            continue;
+        found->major = name[6] - '0';
+        found->minor = (int)strtol(name + 8, NULL, 10);
+    }
 }
 
 static bool look_at(pid_t pid, const char *path, uint64_t start, struct python_found *found)
@@ -111,15 +113,16 @@ static bool look_at(pid_t pid, const char *path, uint64_t start, struct python_f
     snprintf(inside, sizeof inside, "/proc/%d/root%s", (int)pid, path);
     if (!map_image(inside, &image) && !map_image(path, &image))
         return false;
-    uint64_t symbol = find_symbol(&image, "_PyRuntime");
-    if (symbol) {
+    bool python = find_symbol(&image, "Py_GetVersion") != 0;
+    if (python) {
         uint64_t bias = bias_of(&image, start);
-        found->runtime = bias + symbol;
+        uint64_t runtime = find_symbol(&image, "_PyRuntime"); /* from 3.7 on */
+        found->runtime = runtime ? bias + runtime : 0;
         find_version(pid, &image, bias, path, found);
-        found->layout = python_layout_find(found->major, found->minor);
+        found->layout = runtime ? python_layout_find(found->major, found->minor) : NULL;
     }
     munmap((void *)(uintptr_t)image.bytes, image.size);
-    return symbol != 0;
+    return python;
 }
 
 bool python_find(pid_t pid, struct python_found *ret)

@@ -1,0 +1,78 @@
+#!/bin/sh
+# Every CPython that is to be had here, from outside and from inside: the lines that wait and compute, and how often the
+# unit of work was done; of what is older or newer than what is known, that it is not known. Says which were tried.
+# shellcheck source=tests/advise/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+cat >work.py <<'END'
+import sys
+import time
+
+def inner(n):
+    total = 0
+    for i in range(100000):
+        total += i * i
+    return total
+
+def task(n):
+    inner(n)
+    time.sleep(0.01)
+
+def main(most):
+    sys.stdout.write("on\n")
+    sys.stdout.flush()
+    for n in range(most):
+        task(n)
+
+main(int(sys.argv[1]))
+END
+mkfifo ready
+
+# look COMMAND VERSION: from its start on.
+look() {
+    advise -- "$1" work.py 30
+    [ "$code" -eq 0 ] || fail "$1: exit code $code: $(cat err)"
+    case $2 in
+    3.8.* | 3.9.* | 3.1[0-3].*)
+        holds '.unit.function == "task" and .unit.count == 30'
+        holds 'any(.where[]; .kind == "sleep" and .line == 12 and .function == "task")'
+        holds 'any(.where[]; .kind == "cpu" and (.line == 6 or .line == 7) and .function == "inner")'
+        ;;
+    *)
+        holds 'any(.notes[]; contains("version of Python is not known"))'
+        ;;
+    esac
+    holds '.waits.sleep >= 0.29 or any(.notes[]; contains("from outside"))'
+}
+
+# attach COMMAND VERSION: while it runs.
+attach() {
+    "$1" work.py 100000 >ready 2>/dev/null </dev/null &
+    program=$!
+    read -r _ <ready
+    advise -p "$program" --seconds 600ms
+    kill -KILL "$program"
+    wait "$program" 2>/dev/null
+    ! grep -q 'may not be read' document || return 0
+    case $2 in
+    3.8.* | 3.9.* | 3.1[0-3].*)
+        holds '.unit.function == "task" and .unit.count > 3'
+        holds 'any(.where[]; .kind == "cpu" and .function == "inner")'
+        ;;
+    *)
+        holds 'any(.notes[]; contains("version of Python is not known"))'
+        ;;
+    esac
+}
+
+tried=
+for command in "$python" /usr/local/bin/python[23].* /usr/bin/python[23].* "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin/python[23].*; do
+    [ -x "$command" ] || continue
+    version=$("$command" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null) || continue
+    case $tried in *" $version "*) continue ;; esac
+    tried="$tried $version "
+    look "$command" "$version"
+    attach "$command" "$version"
+done
+echo "tried: $tried"
+finish
