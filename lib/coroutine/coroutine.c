@@ -35,8 +35,8 @@ __attribute__((constructor)) static void find_valgrind(void)
 
 /* What lies between the coroutine at the top of its stack and its first frame. */
 struct top {
+    _Alignas(64) struct ovl__coroutine coroutine;
     void *(*ended)(struct ovl__coroutine *);
-    struct ovl__coroutine coroutine;
 };
 
 #if defined(OVL__ASAN) || defined(OVL__TSAN)

@@ -1,8 +1,8 @@
 /*
- * void ovl__switch(void **save, void *load)
+ * int ovl__switch(void **save, void *load)
  *
  * Stores what a called function must preserve on the present stack, its pointer in *save, and goes on
- * where the stack `load` was left. Signal masks are not touched.
+ * where the stack `load` was left. Signal masks are not touched. Returns 0.
  *
  * void ovl__switch_entry(void)
  *
@@ -46,7 +46,7 @@ go_on:
     xorl (%rsp), %eax           /* …but loading them takes long, and they hardly ever differ: not in */
     xorl 4(%rsp), %ecx          /* the bits that a call preserves, those above the flags of what */
     andl $0xffc0, %eax          /* happened, which are mxcsr's lowest six */
-    orl %eax, %ecx
+    orl %eax, %ecx              /* %eax, what is returned, is 0 where this is */
     jnz go_on_rarely
     addq $8, %rsp
     popq %r15
@@ -67,6 +67,7 @@ go_on_rarely:                   /* other modes, or the first time */
     popq %r12
     popq %rbx
     popq %rbp
+    xorl %eax, %eax
     testl %ecx, %ecx
     jnz 0f
     ret
@@ -134,6 +135,7 @@ go_on:
     ldp x21, x22, [sp, #16]
     ldp x19, x20, [sp, #0]
     add sp, sp, #176
+    mov w0, #0
     ret
     .cfi_endproc
     .size ovl__switch, . - ovl__switch

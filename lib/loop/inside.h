@@ -23,7 +23,7 @@ struct ovl__loop {
     struct ovl__coroutine *ended; /* left its stack for good, and is still to be freed */
     int *thread_errno;            /* where the thread's errno is, which every switch looks up */
     atomic_ullong turn;           /* goes up whenever another one runs; written by the loop only */
-    unsigned switches;            /* left until the next look at epoll */
+    uint64_t look_at;             /* the turn after which the loop looks at epoll */
     struct ovl__fiber fiber;      /* the thread's own stack, where the loop sleeps */
 
     struct ovl__trial *trial; /* NULL: it is no test */
@@ -52,6 +52,11 @@ extern _Thread_local struct ovl__loop *ovl__here;
 /* Tells whoever waits for a descriptor, or uses a stream, of an event. */
 void ovl__fd_happened(struct ovl__loop *loop, const struct epoll_event *event);
 void ovl__stream_happened(const struct epoll_event *event);
+
+/* Ask for the memory of a stream that something happened to; and of who waits for it. */
+void ovl__stream_fetch(const struct epoll_event *event);
+void ovl__stream_fetch_waiters(const struct epoll_event *event);
+
 void ovl__fd_tables_release(struct ovl__loop *loop);
 
 /* For whoever watches, in any thread. */
@@ -65,10 +70,11 @@ static inline bool ovl__loop_is_asleep(const struct ovl__loop *loop)
     return atomic_load_explicit(&loop->asleep, memory_order_relaxed);
 }
 
-static inline void ovl__loop_next_turn(struct ovl__loop *loop)
+static inline uint64_t ovl__loop_next_turn(struct ovl__loop *loop)
 {
-    unsigned long long turn = atomic_load_explicit(&loop->turn, memory_order_relaxed);
-    atomic_store_explicit(&loop->turn, turn + 1, memory_order_relaxed);
+    uint64_t turn = ovl__loop_turn(loop) + 1;
+    atomic_store_explicit(&loop->turn, turn, memory_order_relaxed);
+    return turn;
 }
 
 /* Runs those that are ready, as many as may run before the next look at epoll. */

@@ -2,6 +2,7 @@
  * Streams. A socket is put into the loop's epoll once, edge-triggered, and stays there: a wait
  * costs no system call, and what epoll has said is remembered until a call has used it up.
  */
+#include "base/fetch.h"
 #include "base/memory.h"
 #include "base/system.h"
 #include "loop/inside.h"
@@ -75,9 +76,27 @@ void ovl_io_close(struct ovl_io *stream)
 
 /* --- waiting --- */
 
+static struct ovl_io *stream_of(const struct epoll_event *event)
+{
+    return (void *)(uintptr_t)(event->data.u64 & ~OVL__EVENT_STREAM);
+}
+
+void ovl__stream_fetch(const struct epoll_event *event)
+{
+    ovl__fetch(stream_of(event), sizeof(struct ovl_io));
+}
+
+void ovl__stream_fetch_waiters(const struct epoll_event *event)
+{
+    const struct ovl_io *stream = stream_of(event);
+    for (int side = READ; side <= WRITE; side++)
+        if (stream->waiter[side])
+            ovl__fetch(stream->waiter[side], OVL__LINE_BYTES + 1);
+}
+
 void ovl__stream_happened(const struct epoll_event *event)
 {
-    struct ovl_io *stream = (void *)(uintptr_t)(event->data.u64 & ~OVL__EVENT_STREAM);
+    struct ovl_io *stream = stream_of(event);
     bool broken = event->events & (EPOLLHUP | EPOLLERR);
     if (broken || event->events & EPOLLRDHUP)
         stream->has_ended = true;
@@ -124,8 +143,9 @@ static int suspend_for(struct ovl_io *stream, enum side side, ovl_time deadline)
 /* Gives way until the next call in this direction may go through. */
 static int wait_for(struct ovl_io *stream, enum side side, ovl_time deadline)
 {
+    struct ovl__coroutine *self = ovl__self();
     struct ovl__loop *loop = ovl__here;
-    if (!ovl_in_coroutine() || !stream->is_socket || (stream->loop && stream->loop != loop))
+    if (!self || !stream->is_socket || (stream->loop && stream->loop != loop))
         return ovl_wait_fd(stream->fd, SIDE_EVENTS(side), deadline);
     if (!stream->is_registered) {
         stream->may[side] = false;
@@ -142,13 +162,14 @@ static int wait_for(struct ovl_io *stream, enum side side, ovl_time deadline)
  */
 static int check_in(void)
 {
-    if (!ovl_in_coroutine())
+    struct ovl__coroutine *self = ovl__self();
+    if (!self)
         return 0;
-    struct ovl__loop *loop = ovl__here;
-    if (!loop->switches)
+    struct ovl__loop *loop = self->loop;
+    if (ovl__loop_turn(loop) >= loop->look_at)
         return ovl_yield();
-    loop->switches--;
-    return ovl__scope_reason(ovl__current->coroutine->scope) ? OVL_ECANCELED : 0;
+    loop->look_at--;
+    return ovl__scope_reason(self->scope) ? OVL_ECANCELED : 0;
 }
 
 /* --- reading and writing --- */

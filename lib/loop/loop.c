@@ -131,21 +131,46 @@ static int wait_for_events(struct ovl__loop *loop, struct epoll_event *events)
     return count;
 }
 
+static bool is_of_stream(const struct epoll_event *event)
+{
+    return event->data.u64 & OVL__EVENT_STREAM && event->data.u64 != OVL__EVENT_WAKE;
+}
+
+static void happened(struct ovl__loop *loop, const struct epoll_event *event)
+{
+    uint64_t ignored;
+    if (event->data.u64 == OVL__EVENT_WAKE)
+        (void)!ovl__sys.read(loop->wake_fd, &ignored, sizeof ignored);
+    else if (is_of_stream(event))
+        ovl__stream_happened(event);
+    else
+        ovl__fd_happened(loop, event);
+}
+
+/*
+ * Streams and those who wait for them lie on pages of their own, which the system's calls have
+ * driven out of the caches since: all are asked for before the first is needed, and come together.
+ */
+static void handle_events(struct ovl__loop *loop, const struct epoll_event *events, int count)
+{
+    enum { AHEAD = 4 };
+    for (int i = 0; i < count; i++)
+        if (is_of_stream(&events[i]))
+            ovl__stream_fetch(&events[i]);
+    for (int i = 0; i < count; i++) {
+        if (i + AHEAD < count && is_of_stream(&events[i + AHEAD]))
+            ovl__stream_fetch_waiters(&events[i + AHEAD]);
+        happened(loop, &events[i]);
+    }
+}
+
 static void look(struct ovl__loop *loop)
 {
     struct epoll_event events[EVENTS_PER_LOOK];
     int count = wait_for_events(loop, events);
     ovl__loop_next_turn(loop);
     loop->looked_at = ovl_now();
-    for (int i = 0; i < count; i++) {
-        uint64_t ignored;
-        if (events[i].data.u64 == OVL__EVENT_WAKE)
-            (void)!ovl__sys.read(loop->wake_fd, &ignored, sizeof ignored);
-        else if (events[i].data.u64 & OVL__EVENT_STREAM)
-            ovl__stream_happened(&events[i]);
-        else
-            ovl__fd_happened(loop, &events[i]);
-    }
+    handle_events(loop, events, count);
 }
 
 void ovl__loop_run(struct ovl__loop *loop)

@@ -20,13 +20,13 @@ struct ovl__loop;
 
 struct ovl__scope {
     struct ovl__scope *parent;
-    struct ovl__link sibling;    /* among the parent's children */
-    struct ovl__link children;   /* of struct ovl__scope */
+    int reason;                /* 0; OVL_ECANCELED or OVL_ETIMEDOUT: what is inside is called off */
+    bool shield;               /* what is outside does not reach in */
+    struct ovl__link sibling;  /* among the parent's children */
+    struct ovl__link children; /* of struct ovl__scope */
     struct ovl__link coroutines; /* whose innermost scope it is: through their scope_link */
     struct ovl__loop *loop;
     struct ovl__timer timer;
-    int reason;  /* 0; OVL_ECANCELED or OVL_ETIMEDOUT: what is inside is called off */
-    bool shield; /* what is outside does not reach in */
 };
 
 /*

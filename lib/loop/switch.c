@@ -1,4 +1,5 @@
 /* Who runs next: the ready queue, giving way, waiting, and the two ends of a coroutine. */
+#include "base/fetch.h"
 #include "coroutine/coroutine.h"
 #include "ledger/meter.h"
 #include "loop/inside.h"
@@ -29,47 +30,69 @@ static void make_ready(struct ovl__loop *loop, struct ovl__coroutine *coroutine)
     loop->ready_end = &coroutine->next_ready;
 }
 
-/* Who runs next: the first that is ready, or the loop itself. */
-static inline struct ovl__fiber *next_fiber(struct ovl__loop *loop)
+/* Who runs next: the first that is ready, or where none is, or it is time to look, the loop: NULL.
+ */
+static inline struct ovl__coroutine *take_ready(struct ovl__loop *loop)
 {
     struct ovl__coroutine *next = loop->ready;
-    ovl__loop_next_turn(loop);
-    if (!loop->switches || !next)
-        return &loop->fiber;
-    loop->switches--;
+    if (ovl__loop_next_turn(loop) > loop->look_at || !next)
+        return NULL;
     loop->ready = next->next_ready;
     if (!loop->ready)
         loop->ready_end = &loop->ready;
     next->is_ready = false;
+    return next;
+}
+
+/*
+ * What `next` is to find when it goes on. All of it is done by who leaves, so that there is nothing
+ * left to do after a switch, and a yield ends in a jump.
+ */
+static inline struct ovl__fiber *prepare(struct ovl__loop *loop, struct ovl__coroutine *next)
+{
+    if (!next)
+        return &loop->fiber;
+    *loop->thread_errno = next->error; /* the thread's, but each coroutine's own affair */
+    if (next->context.meter)
+        ovl__meter_resume(next->context.meter);
     return &next->fiber;
 }
 
 void ovl__run_ready(struct ovl__loop *loop)
 {
-    loop->switches = SWITCHES_PER_LOOK;
+    unsigned switches = SWITCHES_PER_LOOK;
     if (loop->trial && loop->trial->shuffles) /* those, and then the next ones are shuffled */
-        loop->switches = (unsigned)ovl__trial_shuffle(loop);
-    struct ovl__fiber *next = next_fiber(loop);
-    if (next != &loop->fiber)
-        ovl__fiber_switch(&loop->fiber, next);
+        switches = (unsigned)ovl__trial_shuffle(loop);
+    loop->look_at = ovl__loop_turn(loop) + switches;
+    struct ovl__coroutine *next = take_ready(loop);
+    if (next)
+        ovl__fiber_switch(&loop->fiber, prepare(loop, next));
     free_ended(loop);
 }
 
-/* Leaves the coroutine that runs; comes back when it is its turn again. */
-static inline void leave(struct ovl__loop *loop, struct ovl__coroutine *self)
+static __attribute__((noinline)) int
+leave_slowly(struct ovl__loop *loop, struct ovl__coroutine *self, struct ovl__coroutine *next)
 {
-    struct ovl__fiber *next = next_fiber(loop);
-    if (next == &self->fiber)
-        return;
-    struct ovl__meter *meter = self->context.meter;
-    if (meter)
-        ovl__meter_pause(meter);
-    int error = *loop->thread_errno; /* the thread's, but each coroutine's own affair */
-    ovl__fiber_switch(&self->fiber, next);
-    *loop->thread_errno = error;
-    if (meter)
-        ovl__meter_resume(meter);
-    free_ended(loop);
+    if (self->context.meter)
+        ovl__meter_pause(self->context.meter);
+    self->error = *loop->thread_errno;
+    return ovl__fiber_switch(&self->fiber, prepare(loop, next));
+}
+
+/*
+ * Leaves the coroutine that runs; comes back, with 0, when it is its turn again. Where there is
+ * nothing to measure, no call comes between, for which registers would have to be kept.
+ */
+static inline int leave(struct ovl__loop *loop, struct ovl__coroutine *self)
+{
+    struct ovl__coroutine *next = take_ready(loop);
+    if (next == self)
+        return 0;
+    if (!next || next->context.meter || self->context.meter)
+        return leave_slowly(loop, self, next);
+    self->error = *loop->thread_errno;
+    *loop->thread_errno = next->error;
+    return ovl__fiber_switch(&self->fiber, &next->fiber);
 }
 
 void ovl__yield(void)
@@ -80,23 +103,27 @@ void ovl__yield(void)
     leave(loop, self);
 }
 
+static __attribute__((noinline)) int yield_thread(void)
+{
+    sched_yield();
+    return 0;
+}
+
 int ovl_yield(void)
 {
-    struct ovl__coroutine *self = ovl__current ? ovl__current->coroutine : NULL;
-    if (!self) {
-        sched_yield();
-        return 0;
-    }
+    struct ovl__coroutine *self = ovl__self();
+    if (!self)
+        return yield_thread();
     if (ovl__scope_reason(self->scope))
         return OVL_ECANCELED;
     struct ovl__loop *loop = self->loop;
     make_ready(loop, self);
-    leave(loop, self);
-    return 0;
+    return leave(loop, self);
 }
 
 /* --- waiting --- */
 
+/* A wait that has an end of its own. */
 struct suspension {
     struct ovl__timer timer;
     struct ovl__coroutine *coroutine;
@@ -112,27 +139,60 @@ static void expire(struct ovl__timer *timer)
 
 void ovl__waits_for(const char *kind, int fd)
 {
-    struct ovl__coroutine *self = ovl__current ? ovl__current->coroutine : NULL;
+    struct ovl__coroutine *self = ovl__self();
     if (!self)
         return;
     self->waiting.kind = kind;
     self->waiting.fd = fd;
 }
 
-int ovl__suspend_shielded(ovl_time deadline)
+/*
+ * Much is ready after a look at epoll, and each on pages of its own, which the system's calls of
+ * the others have driven out of the caches: they come back while the one before works. So much of
+ * the stack is what a wait returns through.
+ */
+#define BYTES_FETCHED 384
+
+static inline void fetch_after_next(const struct ovl__loop *loop)
 {
-    struct ovl__coroutine *self = ovl__current->coroutine;
+    const struct ovl__coroutine *after = loop->ready ? loop->ready->next_ready : NULL;
+    if (!after)
+        return;
+    ovl__fetch(after->scope, 1);
+    ovl__fetch(after->fiber.stack_pointer, BYTES_FETCHED);
+}
+
+static inline void suspend_for_ever(struct ovl__coroutine *self)
+{
     struct ovl__loop *loop = self->loop;
-    struct suspension suspension = {.timer = {.fire = expire}, .coroutine = self};
     if (!self->waiting.kind)
         ovl__waits_for("sleep", -1);
     self->waiting.since = loop->looked_at;
-    if (deadline != OVL_FOREVER)
-        ovl__timer_start_reserved(&loop->timers, &suspension.timer, deadline);
+    fetch_after_next(loop);
     leave(loop, self);
-    ovl__timer_stop(&loop->timers, &suspension.timer);
     self->waiting.kind = NULL;
+}
+
+static int suspend_until(struct ovl__coroutine *self, ovl_time deadline)
+{
+    struct suspension suspension = {.timer = {.fire = expire}, .coroutine = self};
+    ovl__timer_start_reserved(&self->loop->timers, &suspension.timer, deadline);
+    suspend_for_ever(self);
+    ovl__timer_stop(&self->loop->timers, &suspension.timer);
     return suspension.expired ? OVL_ETIMEDOUT : 0;
+}
+
+static inline int suspend(struct ovl__coroutine *self, ovl_time deadline)
+{
+    if (deadline != OVL_FOREVER)
+        return suspend_until(self, deadline);
+    suspend_for_ever(self);
+    return 0;
+}
+
+int ovl__suspend_shielded(ovl_time deadline)
+{
+    return suspend(ovl__current->coroutine, deadline);
 }
 
 int ovl__suspend(ovl_time deadline)
@@ -143,7 +203,7 @@ int ovl__suspend(ovl_time deadline)
         return OVL_ECANCELED;
     }
     self->is_interruptible = true;
-    int error = ovl__suspend_shielded(deadline);
+    int error = suspend(self, deadline);
     self->is_interruptible = false;
     if (ovl__scope_reason(self->scope))
         return OVL_ECANCELED;
@@ -177,12 +237,13 @@ static void *ended(struct ovl__coroutine *self)
         loop->ended = self;
     else if (self->joiner)
         ovl__resume(self->joiner);
-    return ovl__fiber_end(&self->fiber, next_fiber(loop));
+    return ovl__fiber_end(&self->fiber, prepare(loop, take_ready(loop)));
 }
 
 int ovl__loop_spawn_coroutine(struct ovl__loop *loop, void (*fn)(void *argument), void *argument,
                               struct ovl__coroutine **ret_coroutine)
 {
+    free_ended(loop); /* its stack is the one that is still in the caches */
     /* Each has room for the timer of its waits from the start, so that no wait can fail for it. */
     if (ovl__timers_reserve(&loop->timers))
         return -ENOMEM;

@@ -1,5 +1,6 @@
 #include "loop/timer.h"
 
+#include "base/fetch.h"
 #include "base/system.h"
 
 #include <errno.h>
@@ -153,15 +154,13 @@ ovl_time ovl__timers_next(const struct ovl__timers *timers)
  * the lines below the timer, where the coroutine was left, and of those above, up to what it
  * returns through.
  */
-#define LINES_BELOW 3
-#define LINES_ABOVE 7
-#define LINE_BYTES  64
+#define BYTES_BELOW (3 * OVL__LINE_BYTES)
+#define BYTES_ABOVE (8 * OVL__LINE_BYTES)
 
 static void fetch(const struct ovl__timers *timers, size_t index)
 {
     const char *timer = (const char *)timers->slots[timers->entries[index].slot].timer;
-    for (int line = -LINES_BELOW; line <= LINES_ABOVE; line++)
-        __builtin_prefetch(timer + line * LINE_BYTES, 1);
+    ovl__fetch(timer - BYTES_BELOW, BYTES_BELOW + BYTES_ABOVE);
 }
 
 /* The next one is among the root's children, or where all are due at the same time, at the end. */
