@@ -19,6 +19,15 @@ static bool wait_again(int error)
     return false;
 }
 
+static int count_ready(const struct pollfd *fds, nfds_t count)
+{
+    int ready = 0;
+    for (nfds_t i = 0; i < count; i++)
+        ready += fds[i].revents != 0;
+    return ready;
+}
+
+/* Who was woken by events has its answer in them; any other end of the wait needs another look. */
 static int poll_until(struct pollfd *fds, nfds_t count, ovl_time deadline, const sigset_t *mask)
 {
     for (int error = 0;;) {
@@ -28,6 +37,9 @@ static int poll_until(struct pollfd *fds, nfds_t count, ovl_time deadline, const
         error = ovl__hook_wait_masked(fds, count, deadline, mask);
         if (!wait_again(error))
             return -1;
+        ready = error || mask ? 0 : count_ready(fds, count);
+        if (ready)
+            return ready;
     }
 }
 

@@ -24,6 +24,7 @@ struct fd_wait {
     struct ovl__link link;
     struct ovl__coroutine *coroutine;
     uint32_t events;
+    uint32_t happened; /* of these, or an error or an end */
     bool closed;
 };
 
@@ -125,7 +126,8 @@ void ovl__fd_happened(struct ovl__loop *loop, const struct epoll_event *event)
     for (struct ovl__link *link = entry->waits.next; link != &entry->waits; link = next) {
         next = link->next;
         struct fd_wait *wait = ovl__of(link, struct fd_wait, link);
-        if (event->events & (wait->events | EPOLLERR | EPOLLHUP)) {
+        wait->happened = event->events & (wait->events | EPOLLERR | EPOLLHUP);
+        if (wait->happened) {
             ovl__list_remove(link);
             ovl__resume(wait->coroutine);
         }
@@ -189,6 +191,7 @@ static int wait_fds(struct ovl__loop *loop, struct pollfd *fds, nfds_t count, st
     for (nfds_t i = 0; i < begun; i++) {
         if (fds[i].fd >= 0)
             fd_wait_end(loop, fds[i].fd, &waits[i]);
+        fds[i].revents = (short)waits[i].happened;
         if (waits[i].closed)
             error = -EBADF;
     }

@@ -94,8 +94,8 @@ void ovl__interrupt(struct ovl__coroutine *coroutine);
 void ovl__resume(struct ovl__coroutine *coroutine);
 
 /*
- * Gives way until one of the descriptors may be ready for its events (a look is still needed: it
- * may not be), or until `deadline`.
+ * Gives way until one of the descriptors may be ready for its events, or until `deadline`. What
+ * epoll has told of each is its `revents` then; where that is nothing, a look is still needed.
  *
  * 0; OVL_ETIMEDOUT; OVL_ECANCELED (see ovl__suspend); -EBADF: one of them was closed meanwhile, or
  * is none; -EPERM: one is of a kind that is always ready; -ENOMEM.
