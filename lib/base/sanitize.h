@@ -1,6 +1,8 @@
-/* What the library is built with: OVL__ASAN and OVL__TSAN, where it is. */
+/* What the library is built with: OVL__ASAN and OVL__TSAN, where it is, and what these need. */
 #ifndef OVL_BASE_SANITIZE_H
 #define OVL_BASE_SANITIZE_H
+
+#include <signal.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define OVL__ASAN 1
@@ -15,6 +17,24 @@
 #if __has_feature(thread_sanitizer)
 #define OVL__TSAN 1
 #endif
+#endif
+
+/*
+ * ThreadSanitizer holds a signal back while its thread is in a call that it does not know, such as
+ * our own sleeps, and has the handler run in the next one that it knows. So who sleeps makes one
+ * after each sleep, and where handlers restart the sleep, sleeps no longer than this at a time.
+ */
+#ifdef OVL__TSAN
+#define OVL__SLEEP_NS (10 * 1000000)
+static inline void ovl__let_handlers_run(void)
+{
+    sigset_t unused;
+    sigpending(&unused);
+}
+#else
+static inline void ovl__let_handlers_run(void)
+{
+}
 #endif
 
 #endif

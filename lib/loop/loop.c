@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/memory.h"
+#include "base/sanitize.h"
 #include "base/system.h"
 #include "loop/inside.h"
 #include "loop/interrupt.h"
@@ -168,6 +169,8 @@ static void look(struct ovl__loop *loop)
 {
     struct epoll_event events[EVENTS_PER_LOOK];
     int count = wait_for_events(loop, events);
+    if (count < 0)
+        ovl__let_handlers_run();
     ovl__loop_next_turn(loop);
     loop->looked_at = ovl_now();
     handle_events(loop, events, count);

@@ -1,5 +1,6 @@
 #include "loop/park.h"
 
+#include "base/sanitize.h"
 #include "coroutine/coroutine.h"
 #include "ledger/meter.h"
 #include "loop/loop.h"
@@ -85,16 +86,36 @@ void ovl__wake_all(struct ovl__wait_list *list)
         ;
 }
 
+/* Sleeps until somebody wakes the waiter, or something else comes, or, which is true, `until`. */
+static bool sleep_on(struct waiter *waiter, ovl_time until)
+{
+    struct timespec time = {.tv_sec = until / OVL_SECOND, .tv_nsec = until % OVL_SECOND};
+    long error = syscall(SYS_futex, &waiter->woken, FUTEX_WAIT_BITSET_PRIVATE, 0,
+                         until == OVL_FOREVER ? NULL : &time, NULL, FUTEX_BITSET_MATCH_ANY);
+    bool has_come = error && errno == ETIMEDOUT;
+    ovl__let_handlers_run();
+    return has_come;
+}
+
+/* The end of one sleep of a wait. */
+static ovl_time sleep_end(ovl_time deadline)
+{
+#ifdef OVL__SLEEP_NS
+    ovl_time end = ovl_after(OVL__SLEEP_NS);
+    return end < deadline ? end : deadline;
+#else
+    return deadline;
+#endif
+}
+
 /* 0 once woken, or OVL_ETIMEDOUT. */
 static int sleep_until_woken(struct waiter *waiter, ovl_time deadline)
 {
     if (deadline < 0)
         deadline = 0;
-    struct timespec until = {.tv_sec = deadline / OVL_SECOND, .tv_nsec = deadline % OVL_SECOND};
     while (!atomic_load_explicit(&waiter->woken, memory_order_acquire)) {
-        long error = syscall(SYS_futex, &waiter->woken, FUTEX_WAIT_BITSET_PRIVATE, 0,
-                             deadline == OVL_FOREVER ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
-        if (error && errno == ETIMEDOUT)
+        ovl_time end = sleep_end(deadline);
+        if (sleep_on(waiter, end) && end == deadline)
             return OVL_ETIMEDOUT;
     }
     return 0;
