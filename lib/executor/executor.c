@@ -97,6 +97,7 @@ void ovl__executor_drop(struct ovl_executor *executor)
         executor->ops->free(executor);
     pthread_mutex_destroy(&executor->lock);
     ovl_tuner_close(executor->tuner);
+    ovl__ledger_drop(executor->ledger);
     free(executor);
 }
 
@@ -113,6 +114,7 @@ static struct ovl_executor *new_executor(const struct ovl__model_ops *ops,
     executor->workers = options->workers;
     atomic_init(&executor->limit, options->limit ? options->limit : UINT_MAX);
     executor->ledger = options->ledger;
+    ovl__ledger_hold(executor->ledger);
     executor->metered = options->ledger != NULL;
     snprintf(executor->name, sizeof executor->name, "%s", options->name ? options->name : "ovl");
     atomic_init(&executor->references, 1);
@@ -181,14 +183,6 @@ void ovl_executor_cancel(struct ovl_executor *executor)
     executor->ops->core->cancel_all(executor);
 }
 
-/* Whoever records in the ledger holds the lock. */
-static void forget_ledger(struct ovl_executor *executor)
-{
-    pthread_mutex_lock(&executor->lock);
-    executor->ledger = NULL;
-    pthread_mutex_unlock(&executor->lock);
-}
-
 int ovl_executor_close(struct ovl_executor *executor, ovl_time deadline)
 {
     if (!executor)
@@ -205,8 +199,6 @@ int ovl_executor_close(struct ovl_executor *executor, ovl_time deadline)
         core->cancel_all(executor);
         quiet = core->await_quiet(executor, ovl_after(GRACE_NS));
     }
-    if (!quiet)
-        forget_ledger(executor);
     executor->ops->close(executor, !quiet);
     ovl__executor_drop(executor);
     return cancelled ? OVL_ETIMEDOUT : 0;
@@ -405,7 +397,7 @@ void ovl__future_interrupt(struct ovl_future *future, struct ovl__loop *loop)
     ovl__loop_post(loop, &more->interrupt);
 }
 
-void ovl__worker_run(struct ovl__worker *worker, struct ovl_future *future)
+static void run(struct ovl__worker *worker, struct ovl_future *future)
 {
     struct ovl_task task = {
         .worker = worker,
@@ -438,6 +430,18 @@ void ovl__worker_run(struct ovl__worker *worker, struct ovl_future *future)
         future->result = (struct ovl__buffer){0};
     else
         ovl__buffer_release(&future->result);
+}
+
+void ovl__worker_run(struct ovl__worker *worker, struct ovl_future *future)
+{
+    run(worker, future);
+    if (!worker->executor->ledger)
+        return;
+    struct ovl_record *record = &future->more->meter.record;
+    /* It has begun at once, or the threads' clocks are a little apart. */
+    if (!record->submitted || (record->start && record->submitted > record->start))
+        record->submitted = record->start;
+    ovl__future_record(future);
 }
 
 /* --- what a task may ask --- */

@@ -153,6 +153,7 @@ extern const struct ovl__core ovl__core_pool;
 struct ovl__model_ops {
     enum ovl_model model;
     unsigned workers_max;
+    bool begins_at_once; /* whoever submits runs the task, before the submit returns */
     const struct ovl__core *core;
 
     /* Starts what the model needs; executor->workers may be lowered. */
@@ -247,7 +248,7 @@ struct ovl_executor {
     struct ovl__wait_list room;  /* submitters, while the queue is full */
     struct ovl__wait_list quiet; /* the closer, until nothing is queued or running */
     bool closing;                /* no more submits; workers end when the queue is empty */
-    struct ovl_ledger *ledger;   /* NULL: none, or the close abandoned it */
+    struct ovl_ledger *ledger;   /* a reference of it; NULL: none */
     bool metered;                /* tasks are measured: there is a ledger, or the model wants it */
     struct ovl_tuner *tuner;     /* has the limit follow what pays; NULL: it stays as it is told */
     bool at_once;                /* the model hears of each task, even of one submitted quietly */
@@ -260,8 +261,8 @@ void ovl__executor_drop(struct ovl_executor *executor);
 
 /*
  * Runs a task that was claimed, on this worker, in the calling thread or coroutine: opens the
- * session where needed, measures, and fills in the future's outcome, result and record. It does not
- * finish the future.
+ * session where needed, measures, fills in the future's outcome and result, and records the task.
+ * It does not finish the future.
  */
 void ovl__worker_run(struct ovl__worker *worker, struct ovl_future *future);
 
@@ -287,7 +288,8 @@ int ovl__task_asked_to_end(const struct ovl_task *task);
 /* Closes the worker's sessions; it runs nothing any more. In the worker. */
 void ovl__worker_release(struct ovl__worker *worker);
 
-/* A task that ran: into the ledger, and to the tuner, where there are any. The lock is held. */
+/* A task that ran elsewhere: into the ledger, and to the tuner, where there are any. The lock is
+ * held. */
 void ovl__executor_record(struct ovl_executor *executor, const struct ovl__meter *meter);
 
 /*
@@ -309,7 +311,7 @@ pthread_mutex_t *ovl__future_mutex(struct ovl_future *future);
 /* As ovl_future_wait, whatever is cancelled. */
 int ovl__future_await(struct ovl_future *future, ovl_time deadline);
 
-/* Puts the task's record, where there is one, into the executor's ledger. The lock is held. */
+/* Puts a task that ran into its executor's ledger; what it was and how it ended is filled in. */
 void ovl__future_record(struct ovl_future *future);
 
 /* What a map asks for beyond ovl_submit_with. */

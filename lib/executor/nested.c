@@ -41,6 +41,7 @@ void ovl__nest(struct ovl_executor *executor, struct ovl__worker *worker)
     executor->active = 0;
     atomic_store(&executor->limit, UINT_MAX);
     executor->closing = false;
+    ovl__ledger_drop(executor->ledger);
     executor->ledger = NULL;
     atomic_fetch_add(&executor->references, 1);
     pthread_mutex_init(&executor->lock, NULL);

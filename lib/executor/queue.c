@@ -1,4 +1,6 @@
 #include "executor/queue.h"
+
+#include "base/clock.h"
 #include "loop/loop.h"
 
 #include <errno.h>
@@ -96,7 +98,6 @@ void ovl__future_finish(struct ovl_future *future)
         executor->counts.failed++;
     else
         executor->counts.done++;
-    ovl__future_record(future);
     end(future);
 }
 
@@ -133,15 +134,20 @@ static void run_here(struct ovl_task *outer, struct ovl_future *future)
     ovl__future_finish(future);
 }
 
+static bool is_full(const struct ovl_executor *executor)
+{
+    return executor->counts.queued >= executor->options.queue_limit;
+}
+
 static int wait_for_room(struct ovl_executor *executor, const struct ovl_submit_options *options)
 {
     ovl_time deadline = options && options->wait_ns ? ovl_after(options->wait_ns) : OVL_FOREVER;
-    while (!executor->closing && executor->counts.queued >= executor->options.queue_limit) {
+    while (!executor->closing && is_full(executor)) {
         if (options && options->nowait)
             return OVL_EFULL;
         if (executor->ops->queued_many) /* some of what fills it may have been submitted quietly */
             executor->ops->queued_many(executor);
-        if (executor->closing || executor->counts.queued < executor->options.queue_limit)
+        if (executor->closing || !is_full(executor))
             break;
         ovl__waits_for("room in a queue", -1);
         int error = ovl__wait(&executor->room, &executor->lock, deadline);
@@ -151,12 +157,18 @@ static int wait_for_room(struct ovl_executor *executor, const struct ovl_submit_
     return executor->closing ? OVL_ECLOSED : 0;
 }
 
+/* One that begins at once is stamped when it does. */
+static void stamp(struct ovl_future *future)
+{
+    const struct ovl_executor *executor = future->executor;
+    if (executor->ledger && !executor->ops->begins_at_once)
+        future->more->meter.record.submitted = ovl__stamp();
+}
+
 static void enqueue(struct ovl_executor *executor, struct ovl_future *future)
 {
     ovl__list_append(&executor->queue, &future->link);
     future->more->meter.record.task = executor->counts.submitted++;
-    if (executor->ledger)
-        future->more->meter.record.submitted = ovl_now();
     executor->counts.queued++;
 }
 
@@ -165,12 +177,13 @@ static int submit(struct ovl_executor *executor, struct ovl_future *future,
                   const struct ovl_submit_options *options, bool quietly)
 {
     struct ovl_task *outer = ovl__task_here(executor);
-    if (!outer) {
+    if (!outer && (executor->closing || is_full(executor))) {
         int error = wait_for_room(executor, options);
         if (error)
             return error;
+        stamp(future);
     }
-    bool full = executor->counts.queued >= executor->options.queue_limit;
+    bool full = is_full(executor);
     enqueue(executor, future);
     if (outer && full)
         run_here(outer, future);
@@ -183,6 +196,7 @@ static int queue_submit(struct ovl_future *future, const struct ovl_submit_optio
                         bool quietly)
 {
     struct ovl_executor *executor = future->executor;
+    stamp(future);
     pthread_mutex_lock(&executor->lock);
     int error = submit(executor, future, options, quietly);
     pthread_mutex_unlock(&executor->lock);

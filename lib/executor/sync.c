@@ -1,4 +1,5 @@
 /* One after the other, in the thread that submits. */
+#include "base/clock.h"
 #include "executor/queue.h"
 
 #include <errno.h>
@@ -24,6 +25,8 @@ static void sync_queued(struct ovl_executor *executor, struct ovl_future *future
 {
     struct sync *sync = executor->own;
     bool nested = ovl__task_here(executor) != NULL;
+    if (sync->busy && !nested && executor->ledger)
+        future->more->meter.record.submitted = ovl__stamp();
     while (sync->busy && !nested)
         ovl__wait(&executor->work, &executor->lock, OVL_FOREVER);
     if (!ovl__future_try_take(future)) {
@@ -53,6 +56,7 @@ const struct ovl__model_ops ovl__model_sync = {
     .model = OVL_SYNC,
     .workers_max = OVL_COROUTINES_MAX,
     .core = &ovl__core_queue,
+    .begins_at_once = true,
     .open = sync_open,
     .queued = sync_queued,
     .close = sync_close,

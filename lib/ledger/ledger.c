@@ -1,24 +1,45 @@
 #include "base/memory.h"
+#include "base/system.h"
 #include "ledger/meter.h"
 
 #include <errno.h>
 #include <overlap/error.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
 #define DEFAULT_LIMIT 65536
 
-/* A record, as it is kept. */
+/* What is kept of a task that did more than compute from its start to its end. */
+struct details {
+    ovl_time cpu_ns;
+    ovl_time wait_ns[OVL_WAIT_COUNT];
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    unsigned switches;
+    unsigned stalls;
+    uint32_t count;
+    uint32_t room;
+    uint64_t segments[]; /* as in a trail */
+};
+
+/* A record, as it is kept: most are of tasks so short that their room is what they cost. */
 struct entry {
-    struct ovl_record record;
-    struct ovl__trail trail;
+    size_t task;
+    ovl_time submitted;
+    ovl_time start;
+    ovl_time end;
+    unsigned worker;
+    int error;
+    struct details *details; /* NULL: it computed all the time */
 };
 
 struct ovl_ledger {
+    atomic_uint references; /* the opener's, and those of who adds to it */
     pthread_mutex_t lock;
     size_t limit;
-    struct ovl__buffer records; /* of struct entry */
+    struct ovl__buffer entries; /* of struct entry */
     struct ovl_ledger_sum sum;
     uint64_t random;
 };
@@ -52,6 +73,7 @@ int ovl_ledger_open(size_t limit, struct ovl_ledger **ret_ledger)
     struct ovl_ledger *ledger = ovl__zalloc(sizeof *ledger);
     if (!ledger)
         return -ENOMEM;
+    atomic_init(&ledger->references, 1);
     pthread_mutex_init(&ledger->lock, NULL);
     ledger->limit = limit ? limit : DEFAULT_LIMIT;
     ledger->random = 0x9e3779b97f4a7c15;
@@ -59,18 +81,36 @@ int ovl_ledger_open(size_t limit, struct ovl_ledger **ret_ledger)
     return 0;
 }
 
-void ovl_ledger_close(struct ovl_ledger *ledger)
+static size_t count(const struct ovl_ledger *ledger)
 {
-    if (!ledger)
+    return ledger->entries.size / sizeof(struct entry);
+}
+
+static struct entry *entry_at(const struct ovl_ledger *ledger, size_t n)
+{
+    return (struct entry *)ledger->entries.data + n;
+}
+
+void ovl__ledger_hold(struct ovl_ledger *ledger)
+{
+    if (ledger)
+        atomic_fetch_add_explicit(&ledger->references, 1, memory_order_relaxed);
+}
+
+void ovl__ledger_drop(struct ovl_ledger *ledger)
+{
+    if (!ledger || atomic_fetch_sub_explicit(&ledger->references, 1, memory_order_acq_rel) > 1)
         return;
+    for (size_t i = 0; i < count(ledger); i++)
+        free(entry_at(ledger, i)->details);
     pthread_mutex_destroy(&ledger->lock);
-    ovl__buffer_release(&ledger->records);
+    ovl__buffer_release(&ledger->entries);
     free(ledger);
 }
 
-static size_t count(const struct ovl_ledger *ledger)
+void ovl_ledger_close(struct ovl_ledger *ledger)
 {
-    return ledger->records.size / sizeof(struct entry);
+    ovl__ledger_drop(ledger);
 }
 
 /* xorshift64: evenness is all that the sample needs. */
@@ -82,27 +122,105 @@ static uint64_t draw(struct ovl_ledger *ledger)
     return ledger->random;
 }
 
+/* Whether the record says no more than that the task computed from its start to its end. */
+static bool only_computed(const struct ovl__meter *meter)
+{
+    const struct ovl_record *record = &meter->record;
+    ovl_time length = record->end - record->start;
+    if (meter->trail.count > 1 || record->cpu_ns != length || record->bytes_in ||
+        record->bytes_out || record->switches || record->stalls)
+        return false;
+    for (int i = 0; i < OVL_WAIT_COUNT; i++)
+        if (record->wait_ns[i])
+            return false;
+    if (!meter->trail.count)
+        return !length;
+    struct ovl_segment only = ovl__trail_read(&meter->trail, 0);
+    return only.kind == OVL_COMPUTING && only.length_ns == length;
+}
+
+/* Room for so many segments, in what there is already where that is enough; NULL: no memory. */
+static struct details *make_room(struct details *details, uint32_t segments)
+{
+    if (details && details->room >= segments)
+        return details;
+    size_t size = sizeof *details + segments * sizeof *details->segments;
+    struct details *larger = ovl__sys.malloc(size);
+    if (!larger)
+        return NULL;
+    free(details);
+    larger->room = segments;
+    return larger;
+}
+
+static void fill_in(struct details *details, const struct ovl__meter *meter)
+{
+    const struct ovl_record *record = &meter->record;
+    details->cpu_ns = record->cpu_ns;
+    memcpy(details->wait_ns, record->wait_ns, sizeof details->wait_ns);
+    details->bytes_in = record->bytes_in;
+    details->bytes_out = record->bytes_out;
+    details->switches = record->switches;
+    details->stalls = record->stalls;
+    details->count = meter->trail.count;
+    memcpy(details->segments, meter->trail.segments, details->count * sizeof *details->segments);
+}
+
+/* False: there is no memory, and it is as it was. */
+static bool set_details(struct entry *entry, const struct ovl__meter *meter)
+{
+    if (only_computed(meter)) {
+        free(entry->details);
+        entry->details = NULL;
+        return true;
+    }
+    struct details *details = make_room(entry->details, meter->trail.count);
+    if (!details)
+        return false;
+    fill_in(details, meter);
+    entry->details = details;
+    return true;
+}
+
+static void set_entry(struct entry *entry, const struct ovl_record *record)
+{
+    entry->task = record->task;
+    entry->submitted = record->submitted;
+    entry->start = record->start;
+    entry->end = record->end;
+    entry->worker = record->worker;
+    entry->error = record->error;
+}
+
+static struct entry *append(struct ovl_ledger *ledger)
+{
+    size_t place = count(ledger);
+    if (ovl__buffer_resize(&ledger->entries, ledger->entries.size + sizeof(struct entry)))
+        return NULL;
+    entry_at(ledger, place)->details = NULL;
+    return entry_at(ledger, place);
+}
+
 /*
  * Reservoir sampling: the n-th task replaces a record with the chance limit / n, so that all tasks
  * so far are equally likely to be among those kept. Where memory runs out, fewer are kept.
  */
 static void keep(struct ovl_ledger *ledger, const struct ovl__meter *meter)
 {
-    size_t place = count(ledger);
-    if (place < ledger->limit) {
-        if (ovl__buffer_resize(&ledger->records, ledger->records.size + sizeof(struct entry))) {
-            ledger->limit = place;
+    size_t before = count(ledger);
+    if (before < ledger->limit) {
+        struct entry *entry = append(ledger);
+        if (entry && set_details(entry, meter)) {
+            set_entry(entry, &meter->record);
             return;
         }
-    } else {
-        place = draw(ledger) % ledger->sum.tasks;
-    }
-    if (place >= ledger->limit)
+        ledger->limit = before;
+        ledger->entries.size = before * sizeof(struct entry);
         return;
-    struct entry *entry = (struct entry *)ledger->records.data + place;
-    entry->record = meter->record;
-    entry->trail.count = meter->trail.count;
-    memcpy(entry->trail.segments, meter->trail.segments, meter->trail.count * sizeof(uint64_t));
+    }
+    size_t place = draw(ledger) % ledger->sum.tasks;
+    if (place < ledger->limit && set_details(entry_at(ledger, place), meter))
+        set_entry(entry_at(ledger, place), &meter->record);
 }
 
 void ovl__ledger_add(struct ovl_ledger *ledger, const struct ovl__meter *meter)
@@ -142,14 +260,49 @@ size_t ovl_ledger_count(struct ovl_ledger *ledger)
     return n;
 }
 
+static struct ovl_record read_entry(const struct entry *entry)
+{
+    struct ovl_record record = {
+        .task = entry->task,
+        .worker = entry->worker,
+        .error = entry->error,
+        .submitted = entry->submitted,
+        .start = entry->start,
+        .end = entry->end,
+        .cpu_ns = entry->end - entry->start,
+    };
+    const struct details *details = entry->details;
+    if (!details)
+        return record;
+    record.cpu_ns = details->cpu_ns;
+    memcpy(record.wait_ns, details->wait_ns, sizeof record.wait_ns);
+    record.bytes_in = details->bytes_in;
+    record.bytes_out = details->bytes_out;
+    record.switches = details->switches;
+    record.stalls = details->stalls;
+    return record;
+}
+
 int ovl_ledger_read(struct ovl_ledger *ledger, size_t n, struct ovl_record *ret_record)
 {
     pthread_mutex_lock(&ledger->lock);
     int error = n < count(ledger) ? 0 : -ERANGE;
     if (!error)
-        *ret_record = ((struct entry *)ledger->records.data)[n].record;
+        *ret_record = read_entry(entry_at(ledger, n));
     pthread_mutex_unlock(&ledger->lock);
     return error;
+}
+
+static struct ovl__trail read_trail(const struct entry *entry)
+{
+    struct ovl__trail trail = {0};
+    if (!entry->details) {
+        ovl__trail_add(&trail, OVL_COMPUTING, entry->end - entry->start);
+        return trail;
+    }
+    trail.count = entry->details->count;
+    memcpy(trail.segments, entry->details->segments, trail.count * sizeof *trail.segments);
+    return trail;
 }
 
 int ovl_ledger_segments(struct ovl_ledger *ledger, size_t n, struct ovl_segment *ret_segments,
@@ -158,10 +311,10 @@ int ovl_ledger_segments(struct ovl_ledger *ledger, size_t n, struct ovl_segment 
     pthread_mutex_lock(&ledger->lock);
     int result = -ERANGE;
     if (n < count(ledger)) {
-        const struct ovl__trail *trail = &((struct entry *)ledger->records.data)[n].trail;
-        for (uint32_t i = 0; i < trail->count && i < room; i++)
-            ret_segments[i] = ovl__trail_read(trail, i);
-        result = (int)trail->count;
+        struct ovl__trail trail = read_trail(entry_at(ledger, n));
+        for (uint32_t i = 0; i < trail.count && i < room; i++)
+            ret_segments[i] = ovl__trail_read(&trail, i);
+        result = (int)trail.count;
     }
     pthread_mutex_unlock(&ledger->lock);
     return result;

@@ -1,5 +1,7 @@
 #include "ledger/meter.h"
 
+#include "base/clock.h"
+
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -15,7 +17,7 @@
 static _Thread_local struct {
     ovl_time cpu;
     ovl_time accounted;
-    ovl_time until; /* the end of the last segment, as ovl_now() */
+    ovl_time until; /* the end of the last segment */
     long gave;      /* how often the thread had given its processor away, because it waited */
     long lost;      /* and how often it had lost it to others */
     bool was_long;  /* so was the last segment, and these were asked at its end */
@@ -67,7 +69,7 @@ static void segment_begin(ovl_time now)
 
 static ovl_time clamp(ovl_time value, ovl_time most)
 {
-    return value < 0 ? 0 : value > most ? most : value;
+    return value < 0 || most < 0 ? 0 : value > most ? most : value;
 }
 
 /* The CPU time that is not accounted for yet. */
@@ -116,7 +118,7 @@ static void end_run(struct ovl__meter *meter, ovl_time now)
 void ovl__meter_start(struct ovl__meter *meter)
 {
     struct ovl_record *record = &meter->record;
-    record->start = ovl_now();
+    record->start = ovl__stamp();
     record->cpu_ns = 0;
     for (int i = 0; i < OVL_WAIT_COUNT; i++)
         record->wait_ns[i] = 0;
@@ -132,42 +134,42 @@ void ovl__meter_start(struct ovl__meter *meter)
 
 void ovl__meter_stop(struct ovl__meter *meter)
 {
-    meter->record.end = ovl_now();
+    meter->record.end = ovl__stamp();
     end_run(meter, meter->record.end);
 }
 
 void ovl__meter_pause(struct ovl__meter *meter)
 {
-    meter->paused = ovl_now();
+    meter->paused = ovl__stamp();
     end_run(meter, meter->paused);
     meter->record.switches++;
 }
 
 void ovl__meter_resume(struct ovl__meter *meter)
 {
-    meter->resumed = ovl_now();
+    meter->resumed = ovl__stamp();
     meter->away += meter->resumed - meter->paused;
     segment_begin(meter->resumed);
 }
 
 void ovl__meter_wait(struct ovl__meter *meter, enum ovl_wait wait, ovl_time began)
 {
-    meter->record.wait_ns[wait] += ovl_now() - began;
+    meter->record.wait_ns[wait] += clamp(ovl__stamp() - began, OVL_FOREVER);
     ovl__trail_add(&meter->trail, wait, meter->away);
     meter->away = 0;
 }
 
 bool ovl__meter_is_long(ovl_time began)
 {
-    return ovl_now() - began >= CALL_NS;
+    return ovl__stamp() - began >= CALL_NS;
 }
 
 /* The clock is read once, after the call: what was spent beyond the length that ran before it is
  * the call's. */
 void ovl__meter_call(struct ovl__meter *meter, enum ovl_wait wait, ovl_time began)
 {
-    ovl_time now = ovl_now();
-    ovl_time ran = began - meter->resumed;
+    ovl_time now = ovl__stamp();
+    ovl_time ran = clamp(began - meter->resumed, OVL_FOREVER);
     ovl_time called = now - began;
     if (called < CALL_NS)
         return;

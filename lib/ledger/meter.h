@@ -66,4 +66,11 @@ void ovl__meter_copy(struct ovl__meter *to, const struct ovl__meter *from);
 /* Adds a finished task to a ledger. Any thread. */
 void ovl__ledger_add(struct ovl_ledger *ledger, const struct ovl__meter *meter);
 
+/*
+ * A reference of one who adds to it, and giving it back: a task that is left to itself when its
+ * executor is closed may end after the ledger was. NULL is allowed. Any thread.
+ */
+void ovl__ledger_hold(struct ovl_ledger *ledger);
+void ovl__ledger_drop(struct ovl_ledger *ledger);
+
 #endif

@@ -2,6 +2,7 @@
 #include "../support/cases.h"
 #include "../support/pattern.h"
 #include "base/blocks.h"
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/memory.h"
 #include "base/sanitize.h"
@@ -81,6 +82,54 @@ static void time_goes_on(void)
         assert_true(now >= before);
         before = now;
     }
+}
+
+/* Long enough to count by the processor, and to look at the clock again many times. */
+#define STAMPING_NS (60 * OVL_MILLISECOND)
+
+static void *stamp_for_a_while(void *argument)
+{
+    bool *ret_good = argument;
+    *ret_good = true;
+    ovl_time end = ovl_after(STAMPING_NS);
+    ovl_time before = ovl_now();
+    for (ovl_time last = 0; before < end;) {
+        ovl_time stamp = ovl__stamp();
+        ovl_time after = ovl_now();
+        *ret_good &=
+            stamp >= last && stamp > before - OVL_MICROSECOND && stamp < after + OVL_MICROSECOND;
+        last = stamp;
+        before = after;
+    }
+    return NULL;
+}
+
+static void stamps_follow_the_clock(void)
+{
+    bool good = false;
+    stamp_for_a_while(&good);
+    assert_true(good);
+}
+
+static void stamps_of_several_threads_agree(void)
+{
+    pthread_t threads[4];
+    bool good[COUNT_OF(threads)] = {false};
+    for (size_t i = 0; i < COUNT_OF(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, stamp_for_a_while, &good[i]), 0);
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
+        pthread_join(threads[i], NULL);
+        assert_true(good[i]);
+    }
+}
+
+static void stamps_are_of_the_thread_s_clock(void)
+{
+    ovl_time stands = 5;
+    ovl__clock = &stands;
+    ovl_time stamp = ovl__stamp();
+    ovl__clock = NULL;
+    assert_int_equal(stamp, 5);
 }
 
 static void deadlines_lie_ahead(void)
@@ -329,6 +378,9 @@ int main(void)
         TEST_CASE(system_errors_have_names_and_messages),
         TEST_CASE(other_numbers_are_task_errors),
         TEST_CASE(time_goes_on),
+        TEST_CASE(stamps_follow_the_clock),
+        TEST_CASE(stamps_of_several_threads_agree),
+        TEST_CASE(stamps_are_of_the_thread_s_clock),
         TEST_CASE(deadlines_lie_ahead),
         TEST_CASE(deadlines_never_overflow),
         TEST_CASE(models_have_names),

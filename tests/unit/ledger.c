@@ -108,6 +108,55 @@ static void records_come_back_whole(void)
     ovl_ledger_close(ledger);
 }
 
+/* Some computed all the time, others waited between, each of another length. */
+static struct ovl__meter meter_of(size_t n)
+{
+    struct ovl__meter meter = {.record = {.task = n, .start = 1000, .end = 1000 + (ovl_time)n}};
+    if (n % 3)
+        for (size_t i = 0; i < n % 9; i++)
+            ovl__trail_add(&meter.trail, i % 2 ? OVL_COMPUTING : OVL_WAIT_DISK, (ovl_time)(n + i));
+    else
+        ovl__trail_add(&meter.trail, OVL_COMPUTING, meter.record.cpu_ns = (ovl_time)n);
+    return meter;
+}
+
+/* Those that are kept: a place changes hands many times, between tasks with and without waits. */
+static void segments_come_back(void)
+{
+    enum { LIMIT = 20, COUNT = 2000 };
+    struct ovl_ledger *ledger = ledger_new(LIMIT);
+    for (size_t n = 0; n < COUNT; n++) {
+        struct ovl__meter meter = meter_of(n);
+        ovl__ledger_add(ledger, &meter);
+    }
+    for (size_t i = 0; i < LIMIT; i++) {
+        struct ovl_record record;
+        struct ovl_segment segments[OVL_SEGMENTS_MAX];
+        assert_int_equal(ovl_ledger_read(ledger, i, &record), 0);
+        struct ovl__meter expected = meter_of(record.task);
+        assert_memory_equal(&record, &expected.record, sizeof record);
+        int count = ovl_ledger_segments(ledger, i, segments, COUNT_OF(segments));
+        assert_int_equal(count, expected.trail.count);
+        for (uint32_t k = 0; k < expected.trail.count; k++) {
+            struct ovl_segment segment = ovl__trail_read(&expected.trail, k);
+            assert_int_equal(segments[k].kind, segment.kind);
+            assert_int_equal(segments[k].length_ns, segment.length_ns);
+        }
+    }
+    assert_int_equal(ovl_ledger_segments(ledger, LIMIT, NULL, 0), -ERANGE);
+    ovl_ledger_close(ledger);
+}
+
+static void who_adds_may_outlive_who_reads(void)
+{
+    struct ovl_ledger *ledger = ledger_new(0);
+    ovl__ledger_hold(ledger);
+    ovl_ledger_close(ledger);
+    add(ledger, 0, 100);
+    expect_sum(ledger, 100);
+    ovl__ledger_drop(ledger);
+}
+
 static void sums_count_what_is_not_kept(void)
 {
     struct ovl_ledger *ledger = ledger_new(10);
@@ -317,6 +366,8 @@ int main(void)
     const struct test_case cases[] = {
         TEST_CASE(empty_ledger_has_nothing),
         TEST_CASE(records_come_back_whole),
+        TEST_CASE(segments_come_back),
+        TEST_CASE(who_adds_may_outlive_who_reads),
         TEST_CASE(sums_count_what_is_not_kept),
         TEST_CASE(default_limit_holds),
         TEST_CASE(sample_is_even),

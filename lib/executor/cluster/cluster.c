@@ -310,6 +310,7 @@ static void end_task(struct ovl_future *future, const struct ovl__result_part *p
     if (part->error && cancelled)
         future->outcome.error = cancelled;
     future->outcome.detail = part->detail;
+    ovl__future_record(future);
     ovl__future_finish(future);
 }
 

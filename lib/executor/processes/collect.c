@@ -94,6 +94,7 @@ static void end_future(struct ovl__processes *processes, struct ovl__process *pr
         ovl__meter_copy(&future->more->meter,
                         &process->lane->head->meters[process->collected % OVL__SLOTS]);
     note_time(&processes->task_ns, reply.took_ns, 1);
+    ovl__future_record(future);
     ovl__future_finish(future);
 }
 
@@ -252,6 +253,7 @@ static void fail_future(struct ovl__processes *processes, struct ovl__process *p
         future->more->meter.record.start = errand->posted;
         future->more->meter.record.end = ovl_now();
     }
+    ovl__future_record(future);
     ovl__future_finish(future);
 }
 

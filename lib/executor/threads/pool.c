@@ -1,5 +1,6 @@
 #include "executor/threads/pool.h"
 
+#include "base/clock.h"
 #include "base/fork.h"
 
 #include <errno.h>
@@ -168,20 +169,10 @@ static bool begin(struct ovl__thread *self, struct ovl_future *future)
     return true;
 }
 
-static void record(struct ovl_future *future)
-{
-    struct ovl_executor *executor = future->executor;
-    pthread_mutex_lock(&executor->lock);
-    ovl__future_record(future);
-    pthread_mutex_unlock(&executor->lock);
-}
-
 /* Runs a task that has begun; `drop`: it came with the queue's reference. */
 static void run_begun(struct ovl__thread *self, struct ovl_future *future, bool drop)
 {
     ovl__worker_run(&self->worker, future);
-    if (self->worker.executor->options.ledger)
-        record(future);
     if (future->outcome.error)
         ovl__count(&self->failed);
     else
@@ -323,11 +314,8 @@ static void number(struct ovl__pool *pool, struct ovl_future *future)
 {
     size_t n = ovl__load(&pool->tasks_submitted, relaxed);
     ovl__store(&pool->tasks_submitted, n + 1, release);
-    if (!future->more)
-        return;
-    future->more->meter.record.task = n + ovl__load(&pool->items_submitted, relaxed);
-    if (pool->executor->options.ledger)
-        future->more->meter.record.submitted = ovl_now();
+    if (future->more)
+        future->more->meter.record.task = n + ovl__load(&pool->items_submitted, relaxed);
 }
 
 /* Only where it was refused: nobody may have waited for it to end. */
@@ -355,6 +343,8 @@ static int take_in(struct ovl__pool *pool, struct ovl_future *future, bool neste
 
 static int try_take_in(struct ovl__pool *pool, struct ovl_future *future, bool nested)
 {
+    if (pool->executor->ledger)
+        future->more->meter.record.submitted = ovl__stamp();
     ovl__lock(&pool->injector.lock);
     int taken = take_in(pool, future, nested);
     ovl__unlock(&pool->injector.lock);

@@ -5,6 +5,8 @@
  */
 #include "executor/threads/pool.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <overlap/error.h>
 #include <stdint.h>
@@ -235,12 +237,11 @@ static void record(struct share *share, size_t index, const struct ovl_outcome *
     struct ovl_record *record = &share->meter.record;
     record->task = share->range->first_number + index;
     record->submitted = share->range->submitted;
+    if (record->submitted > record->start) /* the threads' clocks may be a little apart */
+        record->submitted = record->start;
     record->worker = outcome->worker;
     record->error = outcome->error;
-    pthread_mutex_lock(&executor->lock);
-    if (executor->ledger)
-        ovl__ledger_add(executor->ledger, &share->meter);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__ledger_add(executor->ledger, &share->meter);
 }
 
 static int call(struct share *share, struct ovl_task *task, struct ovl_bytes item)
@@ -343,7 +344,7 @@ static int do_share(struct ovl_task *task, void *argument)
 /* Takes part, as far as there is something to do; true: the entry is back in the injector. */
 static bool take_part(struct ovl__thread *self, struct ovl__range *range)
 {
-    bool measures = range->pool->executor->options.ledger;
+    bool measures = range->pool->executor->ledger;
     struct share share = {.range = range, .thread = self, .slot = take_slot(range)};
     struct ovl_task task = {
         .worker = &self->worker,
@@ -410,7 +411,7 @@ static void number(struct ovl__range *range)
     size_t items = ovl__load(&pool->items_submitted, relaxed);
     range->epoch = atomic_load_explicit(&pool->executor->epoch, memory_order_relaxed);
     range->first_number = items + ovl__load(&pool->tasks_submitted, relaxed);
-    range->submitted = pool->executor->options.ledger ? ovl_now() : 0;
+    range->submitted = pool->executor->ledger ? ovl__stamp() : 0;
     ovl__store(&pool->items_submitted, items + range->map.count, release);
 }
 
