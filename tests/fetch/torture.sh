@@ -1,6 +1,7 @@
 #!/bin/sh
 # fetch against a server that does what servers should not do: each URL's fate is told, and no file is
-# wrong under its final name. URLS and SEED choose how many and which.
+# wrong under its final name. URLS and SEED choose how many and which; KILLS, how often the command is
+# killed in between and begun again with its journal, which then repeats nothing that is there.
 # shellcheck source=tests/fetch/lib.sh
 . "$(dirname "$0")/lib.sh"
 urls=${URLS:-400}
@@ -35,23 +36,66 @@ make_list() {
 }
 make_list >list
 
-for model in ${MODELS:-async}; do
-    rm -rf files
-    "$OVERLAP" fetch -i list -d files --model "$model" -w "${WORKERS:-150}" --json --retry 4 --retry-delay 10ms \
-        --speed-time 1 --speed-limit 300 --connect-timeout 5 --max-filesize 1M --host-failures 0 \
+# fetch MODEL ARGUMENT...: in place of this shell.
+fetch() {
+    model=$1
+    shift
+    exec "$OVERLAP" fetch -i list -d files --model "$model" -w "${WORKERS:-150}" --json --retry 4 --retry-delay 10ms \
+        --speed-time 1 --speed-limit 300 --connect-timeout 5 --max-filesize 1M --host-failures 0 "$@" \
         >out 2>err </dev/null
+}
+
+# Files that are there, with what tells one file from another of its name.
+published() {
+    [ ! -d files ] || find files -name .overlap-fetch -prune -o -type f -printf '%p %i\n' | sort
+}
+
+# shellcheck disable=SC2317 # await calls it
+more_are_there() {
+    [ "$(published | wc -l)" -ge "$wanted" ]
+}
+
+# look MODEL: whether all that was there before is there still, as it was; and the bytes of all that is.
+look() {
+    published >after
+    [ -z "$(comm -23 before after)" ] || fail "$1: fetched again: $(comm -23 before after | head -5)"
+    awk -F'\t' 'NR == FNR { sub(/^https?:\/\/[^\/]*/, "", $1); path["files/" $2] = $1; next }
+        { sub(/ [0-9]*$/, ""); print path[$0] "\t" $0 }' list after | "$VERIFY" -l >verified ||
+        fail "$1: $(head -5 verified)"
+}
+
+# kills MODEL: kill -9, again and again, each time once an eighth more is there.
+kills() {
+    kill=0
+    while [ "$kill" -lt "${KILLS:-0}" ]; do
+        published >before
+        wanted=$(($(wc -l <before) + urls / 8))
+        (fetch "$1" --journal journal) &
+        pid=$!
+        await more_are_there || fail "$1: the command did not go on after $kill kills: $(tail -3 err)"
+        kill -9 "$pid"
+        wait "$pid" 2>/dev/null
+        look "$1"
+        kill=$((kill + 1))
+    done
+    published >before
+}
+
+for model in ${MODELS:-async}; do
+    rm -rf files journal*
+    kills "$model"
+    (fetch "$model" ${KILLS:+--journal journal})
     [ $? -eq 1 ] || fail "$model: not all was told as it should be: $(tail -3 err)"
     fetch_document
     [ $(($(json 'done') + $(json failed))) -eq "$urls" ] || fail "$model: not each URL has a fate"
     [ "$(json not_started)" -eq 0 ] || fail "$model: some were not begun"
     [ "$(json 'done')" -ge $((urls / 3)) ] || fail "$model: only $(json 'done') were done"
+    look "$model"
 
-    # Each file that is there was told, and the other way round; and its bytes are right.
+    # Each file that is there was told, and the other way round.
     sed -nE 's/^ *"file": "(files\/.*)",?$/\1/p' out | sort >told
-    find files -name .overlap-fetch -prune -o -type f -print | sort >there
+    sed 's/ [0-9]*$//' after | sort >there
     cmp told there || fail "$model: what is there is not what was told: $(diff told there | head -5)"
-    awk -F'\t' 'NR == FNR { sub(/^https?:\/\/[^\/]*/, "", $1); path["files/" $2] = $1; next }
-        { print path[$1] "\t" $1 }' list there | "$VERIFY" -l >verified || fail "$model: $(head -5 verified)"
 
     # A wrong answer never counts as done.
     ! grep -A1 '"url": ".*/never/' out | grep -q '"file": "' ||
