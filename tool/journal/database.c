@@ -1,7 +1,7 @@
 #include "journal/database.h"
 
 #include "command.h"
-#include "report/utf8.h"
+#include "journal/row.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,25 +23,12 @@
 /* A file up to this size is looked through whole before it is trusted. */
 #define CHECK_BYTES (64L << 20)
 
-/* What tasks and intents share, in the order in which bind_entry and take_entry go. */
-#define COLUMNS                                                                                    \
-    "item, exit, signal, status, start, seconds, cpu_seconds, attempts, done, bytes, error, "      \
-    "file, "                                                                                       \
-    "etag, last_modified, checksum, command"
-#define COLUMN_COUNT 16
-
-#define COLUMN_TYPES                                                                               \
-    "item NOT NULL, exit INTEGER, signal INTEGER, status INTEGER, start REAL, seconds REAL, "      \
-    "cpu_seconds REAL, attempts INTEGER, done INTEGER NOT NULL, bytes INTEGER, error, file, "      \
-    "etag, "                                                                                       \
-    "last_modified, checksum, command"
-
 static const char layout[] =
     "CREATE TABLE about(verb TEXT NOT NULL, command, made TEXT NOT NULL);"
-    "CREATE TABLE tasks(id INTEGER PRIMARY KEY, " COLUMN_TYPES ");"
+    "CREATE TABLE tasks(id INTEGER PRIMARY KEY, " ROW_TYPES ");"
     "CREATE INDEX tasks_item ON tasks(item);"
     "CREATE TABLE intents(id INTEGER PRIMARY KEY, path NOT NULL, device INTEGER NOT NULL, "
-    "inode INTEGER NOT NULL, replaces INTEGER, " COLUMN_TYPES ");";
+    "inode INTEGER NOT NULL, replaces INTEGER, " ROW_TYPES ");";
 
 enum writing {
     BEGIN,
@@ -58,11 +45,11 @@ static const char *const writings[WRITING_COUNT] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
     [ROLL_BACK] = "ROLLBACK",
-    [INSERT] =
-        "INSERT OR REPLACE INTO tasks(" COLUMNS ", id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    [INTEND] = "INSERT INTO intents(" COLUMNS ", replaces, path, device, inode) "
+    [INSERT] = "INSERT OR REPLACE INTO tasks(" ROW_COLUMNS
+               ", id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [INTEND] = "INSERT INTO intents(" ROW_COLUMNS ", replaces, path, device, inode) "
                "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    [FULFIL] = "INSERT OR REPLACE INTO tasks(" COLUMNS ", id) SELECT " COLUMNS
+    [FULFIL] = "INSERT OR REPLACE INTO tasks(" ROW_COLUMNS ", id) SELECT " ROW_COLUMNS
                ", replaces FROM intents WHERE id = ?",
     [FORGET] = "DELETE FROM intents WHERE id = ?",
 };
@@ -77,125 +64,6 @@ struct database {
     int64_t last;
     size_t count;
 };
-
-/* --- values --- */
-
-static void bind_text(sqlite3_stmt *statement, int column, const char *text, size_t size)
-{
-    if (!text)
-        sqlite3_bind_null(statement, column);
-    else if (utf8_is_valid(text, size) && !memchr(text, 0, size))
-        sqlite3_bind_text64(statement, column, text, size, SQLITE_STATIC, SQLITE_UTF8);
-    else
-        sqlite3_bind_blob64(statement, column, text, size, SQLITE_STATIC);
-}
-
-static void bind_string(sqlite3_stmt *statement, int column, const char *text)
-{
-    bind_text(statement, column, text, text ? strlen(text) : 0);
-}
-
-static void bind_unless(sqlite3_stmt *statement, int column, int64_t value, bool absent)
-{
-    if (absent)
-        sqlite3_bind_null(statement, column);
-    else
-        sqlite3_bind_int64(statement, column, value);
-}
-
-/* An item of no bytes has no address, and is not NULL all the same. */
-static const char *item_text(struct ovl_bytes item)
-{
-    return item.data ? item.data : "";
-}
-
-static void bind_entry(sqlite3_stmt *statement, const struct journal_entry *entry)
-{
-    bind_text(statement, 1, item_text(entry->item), entry->item.size);
-    bind_unless(statement, 2, entry->exit, entry->exit < 0);
-    bind_unless(statement, 3, entry->signal, !entry->signal);
-    bind_unless(statement, 4, entry->status, !entry->status);
-    sqlite3_bind_double(statement, 5, entry->start);
-    sqlite3_bind_double(statement, 6, entry->seconds);
-    if (entry->cpu_seconds < 0)
-        sqlite3_bind_null(statement, 7);
-    else
-        sqlite3_bind_double(statement, 7, entry->cpu_seconds);
-    sqlite3_bind_int64(statement, 8, entry->attempts);
-    sqlite3_bind_int64(statement, 9, entry->done);
-    bind_unless(statement, 10, entry->bytes, entry->bytes < 0);
-    bind_string(statement, 11, entry->error);
-    bind_string(statement, 12, entry->file);
-    bind_string(statement, 13, entry->etag);
-    bind_string(statement, 14, entry->last_modified);
-    bind_string(statement, 15, entry->checksum);
-    bind_string(statement, 16, entry->command);
-    bind_unless(statement, COLUMN_COUNT + 1, entry->replaces, !entry->replaces);
-}
-
-/* The strings of a row, one after the other, each with a zero at its end. */
-struct strings {
-    char *memory;
-    size_t size;
-};
-
-static int column_int(sqlite3_stmt *row, int column, int absent)
-{
-    return sqlite3_column_type(row, column) == SQLITE_NULL ? absent
-                                                           : sqlite3_column_int(row, column);
-}
-
-static size_t strings_size(sqlite3_stmt *row)
-{
-    size_t size = 0;
-    for (int column = 10; column < COLUMN_COUNT; column++)
-        size += (size_t)sqlite3_column_bytes(row, column) + 1;
-    return size + (size_t)sqlite3_column_bytes(row, 0) + 1;
-}
-
-static const char *keep(struct strings *strings, sqlite3_stmt *row, int column)
-{
-    if (sqlite3_column_type(row, column) == SQLITE_NULL)
-        return NULL;
-    const void *data = sqlite3_column_blob(row, column);
-    size_t size = (size_t)sqlite3_column_bytes(row, column);
-    char *text = strings->memory + strings->size;
-    if (size)
-        memcpy(text, data, size);
-    text[size] = '\0';
-    strings->size += size + 1;
-    return text;
-}
-
-/* Reads a row of COLUMNS. -1: no memory. */
-static int take_entry(sqlite3_stmt *row, struct journal_entry *ret_entry, void **ret_memory)
-{
-    struct strings strings = {.memory = malloc(strings_size(row))};
-    if (!strings.memory)
-        return -1;
-    *ret_memory = strings.memory;
-    size_t item_size = (size_t)sqlite3_column_bytes(row, 0);
-    *ret_entry = (struct journal_entry){
-        .exit = column_int(row, 1, -1),
-        .signal = column_int(row, 2, 0),
-        .status = column_int(row, 3, 0),
-        .start = sqlite3_column_double(row, 4),
-        .seconds = sqlite3_column_double(row, 5),
-        .cpu_seconds =
-            sqlite3_column_type(row, 6) == SQLITE_NULL ? -1 : sqlite3_column_double(row, 6),
-        .attempts = (unsigned)sqlite3_column_int(row, 7),
-        .done = sqlite3_column_int(row, 8) != 0,
-        .bytes = sqlite3_column_type(row, 9) == SQLITE_NULL ? -1 : sqlite3_column_int64(row, 9),
-    };
-    ret_entry->item = (struct ovl_bytes){keep(&strings, row, 0), item_size};
-    ret_entry->error = keep(&strings, row, 10);
-    ret_entry->file = keep(&strings, row, 11);
-    ret_entry->etag = keep(&strings, row, 12);
-    ret_entry->last_modified = keep(&strings, row, 13);
-    ret_entry->checksum = keep(&strings, row, 14);
-    ret_entry->command = keep(&strings, row, 15);
-    return 0;
-}
 
 /* --- opening --- */
 
@@ -296,8 +164,8 @@ static int write_about(struct database *database, const struct journal_options *
     if (sqlite3_prepare_v2(database->writer, "INSERT INTO about VALUES(?, ?, datetime('now'))", -1,
                            &statement, NULL) != SQLITE_OK)
         return -1;
-    bind_string(statement, 1, options->verb);
-    bind_string(statement, 2, options->command);
+    row_bind_string(statement, 1, options->verb);
+    row_bind_string(statement, 2, options->command);
     int code = sqlite3_step(statement);
     sqlite3_finalize(statement);
     return code == SQLITE_DONE ? 0 : -1;
@@ -392,13 +260,13 @@ static int prepare(struct database *database)
                                &database->statements[n], NULL) != SQLITE_OK)
             return -1;
     if (sqlite3_prepare_v3(database->reader,
-                           "SELECT " COLUMNS ", id FROM tasks WHERE item = ? AND id > ? AND "
+                           "SELECT " ROW_COLUMNS ", id FROM tasks WHERE item = ? AND id > ? AND "
                            "id <= ? ORDER BY id LIMIT 1",
                            -1, SQLITE_PREPARE_PERSISTENT, &database->find, NULL) != SQLITE_OK)
         return -1;
     return sqlite3_prepare_v3(database->reader,
-                              "SELECT " COLUMNS ", id FROM tasks WHERE id <= ? ORDER BY id", -1, 0,
-                              &database->each, NULL) == SQLITE_OK
+                              "SELECT " ROW_COLUMNS ", id FROM tasks WHERE id <= ? ORDER BY id", -1,
+                              0, &database->each, NULL) == SQLITE_OK
                ? 0
                : -1;
 }
@@ -513,7 +381,7 @@ void database_roll_back(struct database *database)
 
 int database_insert(struct database *database, const struct journal_entry *entry)
 {
-    bind_entry(database->statements[INSERT], entry);
+    row_bind_entry(database->statements[INSERT], entry);
     return step(database, INSERT);
 }
 
@@ -521,10 +389,10 @@ int database_intend(struct database *database, const struct journal_entry *entry
                     const struct database_intent *intent, int64_t *ret_id)
 {
     sqlite3_stmt *statement = database->statements[INTEND];
-    bind_entry(statement, entry);
-    bind_string(statement, COLUMN_COUNT + 2, intent->path);
-    sqlite3_bind_int64(statement, COLUMN_COUNT + 3, (int64_t)intent->device);
-    sqlite3_bind_int64(statement, COLUMN_COUNT + 4, (int64_t)intent->inode);
+    row_bind_entry(statement, entry);
+    row_bind_string(statement, ROW_COLUMN_COUNT + 2, intent->path);
+    sqlite3_bind_int64(statement, ROW_COLUMN_COUNT + 3, (int64_t)intent->device);
+    sqlite3_bind_int64(statement, ROW_COLUMN_COUNT + 4, (int64_t)intent->inode);
     int error = step(database, INTEND);
     *ret_id = sqlite3_last_insert_rowid(database->writer);
     return error;
@@ -557,14 +425,14 @@ int database_find(struct database *database, struct ovl_bytes item, int64_t afte
                   struct journal_entry *ret_entry, void **ret_memory)
 {
     sqlite3_stmt *row = database->find;
-    bind_text(row, 1, item_text(item), item.size);
+    row_bind_item(row, 1, item);
     sqlite3_bind_int64(row, 2, after);
     sqlite3_bind_int64(row, 3, database->last);
     int code = sqlite3_step(row);
     int found = code == SQLITE_ROW ? 1 : code == SQLITE_DONE ? 0 : -1;
     if (found == 1) {
-        *ret_id = sqlite3_column_int64(row, COLUMN_COUNT);
-        if (take_entry(row, ret_entry, ret_memory) < 0)
+        *ret_id = sqlite3_column_int64(row, ROW_COLUMN_COUNT);
+        if (row_take_entry(row, ret_entry, ret_memory) < 0)
             found = -1;
     }
     sqlite3_reset(row);
@@ -581,9 +449,9 @@ int database_each(struct database *database, journal_visit_fn *visit, void *cont
     while (!result && (code = sqlite3_step(row)) == SQLITE_ROW) {
         struct journal_entry entry;
         void *memory;
-        if (take_entry(row, &entry, &memory) < 0)
+        if (row_take_entry(row, &entry, &memory) < 0)
             break;
-        result = visit(context, sqlite3_column_int64(row, COLUMN_COUNT), &entry);
+        result = visit(context, sqlite3_column_int64(row, ROW_COLUMN_COUNT), &entry);
         free(memory);
     }
     *ret_error = !result && code != SQLITE_DONE;
