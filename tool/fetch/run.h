@@ -75,7 +75,15 @@ int run_all(struct run *run);
 
 void run_close(struct run *run);
 
-/* For finish.c and document.c: ends the run early. */
+/* --- for the parts of the run: feed.c, results.c, finish.c --- */
+
+/* How many are given to the executor: some wait there, so that no worker waits for the next. */
+unsigned run_window(unsigned limit);
+
+/* Ends the run early. */
 void run_stop(struct run *run, int code);
+
+/* Looks after signals and the display, where that is due. */
+void run_tick(struct run *run, ovl_time now);
 
 #endif
