@@ -4,22 +4,14 @@
 #define TOOL_FETCH_SETTINGS_H
 
 #include "fetch/checksum.h"
+#include "fetch/words.h"
 
 #include <overlap.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Strings that an option gave, one each time it was given. */
-struct words {
-    const char **list;
-    size_t count;
-};
-
 /* What happens where a file of that name exists. */
 enum existing { EXISTING_FAIL, EXISTING_OVERWRITE, EXISTING_SKIP, EXISTING_RENAME };
-
-/* A signed number that says that an option was not given. */
-#define NOT_GIVEN (-1)
 
 struct settings {
     /* What to fetch. */
