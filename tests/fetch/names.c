@@ -55,6 +55,16 @@ static void long_names_keep_their_extension(void)
     free(name);
 }
 
+static void long_names_of_devices_are_cut_too(void)
+{
+    char text[NAME_BYTES_MAX + 1] = "CON.";
+    memset(text + 4, 'a', NAME_BYTES_MAX - 4);
+    char *name = name_clean(text, NAME_BYTES_MAX);
+    assert_int_equal(strlen(name), NAME_BYTES_MAX);
+    assert_memory_equal(name, "_CON.a", 6);
+    free(name);
+}
+
 static void numbers_go_before_the_extension(void)
 {
     static const char *const examples[][2] = {
@@ -169,6 +179,7 @@ int main(void)
     const struct test_case cases[] = {
         TEST_CASE(names_of_urls),
         TEST_CASE(long_names_keep_their_extension),
+        TEST_CASE(long_names_of_devices_are_cut_too),
         TEST_CASE(numbers_go_before_the_extension),
         TEST_CASE(names_of_servers),
         TEST_CASE(hosts_of_urls),

@@ -12,7 +12,7 @@
 static void check(char *name)
 {
     size_t size = strlen(name);
-    MUST(size > 0 && size <= NAME_BYTES_MAX + 1);
+    MUST(size > 0 && size <= NAME_BYTES_MAX);
     MUST(utf8_is_valid(name, size));
     MUST(!strpbrk(name, "/\\:*?\"<>|"));
     MUST(*name != '.' && *name != '-' && *name != '~');

@@ -161,7 +161,7 @@ char *name_clean(const char *text, size_t size)
     used = trim_end(start, shorten(start, used));
     if (is_device(start)) {
         *--start = '_';
-        used++;
+        used = trim_end(start, shorten(start, used + 1));
     }
     memmove(name, start, used + 1);
     return name;
