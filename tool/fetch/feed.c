@@ -9,16 +9,24 @@
 
 /* --- reading and planning --- */
 
+/* Room for one more behind `count` items. */
+static bool make_room(struct item ***list, size_t *room, size_t count)
+{
+    if (count < *room)
+        return true;
+    size_t more = *room ? 2 * *room : 256;
+    struct item **larger = realloc(*list, more * sizeof *larger);
+    if (!larger)
+        return false;
+    *list = larger;
+    *room = more;
+    return true;
+}
+
 static bool keep_item(struct run *run, struct item *item)
 {
-    if (item->index == run->item_room) {
-        size_t room = run->item_room ? 2 * run->item_room : 256;
-        struct item **items = realloc(run->items, room * sizeof *items);
-        if (!items)
-            return false;
-        run->items = items;
-        run->item_room = room;
-    }
+    if (!make_room(&run->items, &run->item_room, item->index))
+        return false;
     run->items[item->index] = item;
     run->counts.items++;
     return true;
@@ -87,14 +95,8 @@ static bool read_ahead(struct run *run)
 
 static bool note_given(struct run *run, struct item *item)
 {
-    if (run->given_count == run->given_room) {
-        size_t room = run->given_room ? 2 * run->given_room : 256;
-        struct item **given = realloc(run->given, room * sizeof *given);
-        if (!given)
-            return false;
-        run->given = given;
-        run->given_room = room;
-    }
+    if (!make_room(&run->given, &run->given_room, run->given_count))
+        return false;
     run->given[run->given_count++] = item;
     return true;
 }
