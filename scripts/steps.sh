@@ -208,7 +208,7 @@ run_clang_tidy()
 
 # What the build for aarch64 needs, beside the rest: Debian's packages of that architecture live beside our own.
 aarch64_packages='gcc-aarch64-linux-gnu qemu-user libcmocka-dev:arm64 libcurl4-openssl-dev:arm64 libjansson-dev:arm64
-    libsqlite3-dev:arm64'
+    libsqlite3-dev:arm64 libssl-dev:arm64'
 
 add_aarch64()
 {
