@@ -158,13 +158,13 @@ step_tests()
     add_tests $?
 }
 
-# step_valgrind NAME PRESET: the unit and contract tests, with what Valgrind finds as failures.
+# step_valgrind NAME PRESET: the unit and contract tests, with what Valgrind finds as failures; not those that are scripts.
 step_valgrind()
 {
     options='--error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite'
     options="$options --trace-children=no --num-callers=30 --suppressions=$root/tests/valgrind.supp"
-    step_tests "$1" "$2" --timeout 900 -T memcheck --overwrite "MemoryCheckCommand=$(command -v valgrind)" \
-        --overwrite "MemoryCheckCommandOptions=$options" -L '^(unit|contract)$'
+    step_tests "$1" "$2" --timeout 900 -E '^(architecture|exports|own_calls)$' -T memcheck \
+        --overwrite "MemoryCheckCommand=$(command -v valgrind)" --overwrite "MemoryCheckCommandOptions=$options" -L '^(unit|contract)$'
 }
 
 # find_sources PATTERN: the project's files of that name, relative to its root, each ended by a NUL.

@@ -25,6 +25,7 @@ static struct ovl_completion as_one(const struct bundle *bundle, ovl_time end)
         .end = end,
         .duration_ns = took * (ovl_time)bundle->running / (ovl_time)(bundle->count * bundle->count),
         .cpu_ns = bundle->cpu_ns < 0 ? OVL_CPU_UNKNOWN : bundle->cpu_ns / (ovl_time)bundle->count,
+        .queued_ns = bundle->queued_ns / (ovl_time)bundle->count,
         .bytes = bundle->bytes / bundle->count,
         .running = (unsigned)((bundle->running + bundle->count / 2) / bundle->count),
     };
@@ -51,6 +52,7 @@ static unsigned count_in(struct bundle *bundle, const struct ovl_completion *end
     bundle->running += end->running;
     bundle->bytes += end->bytes;
     bundle->cpu_ns += end->cpu_ns;
+    bundle->queued_ns += end->queued_ns;
     if (bundle->count < COUNT_LEAST || end->end - bundle->from < LENGTH_NS)
         return 0;
     uint64_t count = bundle->count;

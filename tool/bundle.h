@@ -17,6 +17,7 @@ struct bundle {
     uint64_t running; /* sums, from here on */
     uint64_t bytes;
     ovl_time cpu_ns;
+    ovl_time queued_ns;
     ovl_time mean_ns; /* a task's length, of late; 0: none has ended */
 };
 

@@ -47,9 +47,11 @@ struct ovl_completion {
     ovl_time duration_ns; /* from its beginning on a worker to its end */
     ovl_time cpu_ns;      /* what of that it computed, or OVL_CPU_UNKNOWN */
     uint64_t bytes;       /* what it moved; 0: not known, or not the point */
-    unsigned running; /* tasks running when it ended, itself among them; 0: as many as workers */
-    bool failed;      /* its time says nothing */
-    bool refused;     /* whoever it asked said: too much, later (HTTP 429 and 503, EAGAIN) */
+    unsigned running;   /* tasks running when it ended, itself among them; 0: as many as workers */
+    bool failed;        /* its time says nothing */
+    bool refused;       /* whoever it asked said: too much, later (HTTP 429 and 503, EAGAIN) */
+    ovl_time queued_ns; /* what of its duration it waited for a processor: neither computing, nor
+                           a wait that more tasks would fill; 0: none, or not known */
 };
 
 /*

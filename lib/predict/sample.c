@@ -29,6 +29,7 @@ void ovl__sample_add(struct ovl__sample *sample, const struct ovl_completion *co
         return;
     sample->cpu += in_seconds(completion->cpu_ns);
     sample->cpu_seconds += seconds;
+    sample->queued += fmin(in_seconds(completion->queued_ns), seconds);
 }
 
 double ovl__sample_duration(const struct ovl__sample *sample)
@@ -56,13 +57,15 @@ double ovl__sample_bytes_per_second(const struct ovl__sample *sample)
 
 double ovl__sample_cpu_share(const struct ovl__sample *sample)
 {
-    return sample->cpu_seconds > 0 ? sample->cpu / sample->cpu_seconds : -1;
+    double seconds = sample->cpu_seconds - sample->queued;
+    return sample->cpu_seconds > 0 ? sample->cpu / fmax(seconds, LEAST_SECONDS) : -1;
 }
 
 double ovl__sample_busy(const struct ovl__sample *sample)
 {
-    double share = ovl__sample_cpu_share(sample);
-    return share < 0 ? -1 : share * sample->running / (double)sample->count;
+    if (!(sample->cpu_seconds > 0))
+        return -1;
+    return sample->cpu / sample->cpu_seconds * sample->running / (double)sample->count;
 }
 
 /*

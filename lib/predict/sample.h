@@ -19,12 +19,16 @@ struct ovl__sample {
     double bytes_seconds;
     double cpu;         /* seconds, of those whose CPU time is known */
     double cpu_seconds; /* their duration */
+    double queued;      /* what of that they waited for a processor */
 };
 
 void ovl__sample_add(struct ovl__sample *sample, const struct ovl_completion *completion,
                      unsigned workers);
 
-/* A task's mean duration in seconds; what moves in a second; the share of CPU time, or -1. */
+/*
+ * A task's mean duration in seconds; what moves in a second; the share of CPU time, or -1: of the
+ * time that it did not wait for a processor, since where many begin at once, each waits for one.
+ */
 double ovl__sample_duration(const struct ovl__sample *sample);
 double ovl__sample_tasks_per_second(const struct ovl__sample *sample);
 double ovl__sample_bytes_per_second(const struct ovl__sample *sample);

@@ -55,9 +55,10 @@ static void jobs_that_wait_get_company(void)
     static const struct scene scenes[] = {
         /* they wait: the first look is what the others are held against */
         {.idle = 2, .most = 1024, .ticks = 2, .result = 2},
-        {.idle = 2, .most = 1024, .ticks = 3, .result = 4},
-        {.idle = 2, .most = 1024, .ticks = 5, .result = 8},
-        {.idle = 2, .most = 1024, .ticks = 13, .result = 128},
+        {.idle = 2, .most = 1024, .ticks = 3, .result = 8},
+        {.idle = 2, .most = 1024, .ticks = 5, .result = 32},
+        {.idle = 2, .most = 1024, .ticks = 7, .result = 64},
+        {.idle = 2, .most = 1024, .ticks = 9, .result = 128},
         {.idle = 2, .most = 1024, .ticks = 1000, .result = GROWTH_MOST},
         {.idle = 2, .most = 50, .ticks = 1000, .result = 50},
         {.idle = 2, .most = 2, .ticks = 1000, .result = 2},

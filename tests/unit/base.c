@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/memory.h"
-#include "base/sanitize.h"
 #include <errno.h>
 #include <malloc.h>
 #include <overlap.h>
@@ -329,7 +328,7 @@ static void zeroed_memory_is_zero(void)
     }
 }
 
-#if !defined OVL__ASAN && !defined OVL__TSAN /* theirs is another malloc */
+#if !SANITIZED /* theirs, and Valgrind's, is another malloc */
 
 #define BLOCKS 256
 
@@ -394,7 +393,7 @@ int main(void)
         TEST_CASE(lists_are_queues),
         TEST_CASE(buffers_grow_and_keep),
         TEST_CASE(zeroed_memory_is_zero),
-#if !defined OVL__ASAN && !defined OVL__TSAN
+#if !SANITIZED
         TEST_CASE(a_thread_that_ends_keeps_no_blocks),
 #endif
     };

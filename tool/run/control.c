@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How often the machine is looked at, and time looked after. */
-#define TICK_NS (100 * OVL_MILLISECOND)
+/* How often jobs that are to be killed are. */
+#define KILL_NS (100 * OVL_MILLISECOND)
 
 /* From asking jobs to end until they are killed. */
 #define GRACE_NS (5 * OVL_SECOND)
@@ -111,20 +111,21 @@ static void look_at_time(struct control *control)
 {
     if (ovl_now() < atomic_load(&control->kill_at))
         return;
-    atomic_store(&control->kill_at, ovl_after(TICK_NS));
+    atomic_store(&control->kill_at, ovl_after(KILL_NS));
     guard_signal(control->options.shared->guard, SIGKILL);
 }
 
 static void *run_control(void *argument)
 {
     struct control *control = argument;
+    ovl_time tick = 0;
     while (!atomic_load(&control->stopping)) {
-        int number = sigtimedwait(&control->signals, NULL, &(struct timespec){.tv_nsec = TICK_NS});
+        int number = sigtimedwait(&control->signals, NULL, &(struct timespec){.tv_nsec = tick});
         if (number > 0 && number != WAKE)
             take_signal(control, number);
         look_at_machine(control);
         look_at_time(control);
-        pace_tick(control->options.pace, control->options.shared);
+        tick = pace_tick(control->options.pace, control->options.shared);
     }
     return NULL;
 }

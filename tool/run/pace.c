@@ -211,7 +211,8 @@ void pace_ended(struct pace *pace, const struct job *job)
     struct ovl_completion completion = {
         .end = job->end,
         .duration_ns = job->end - job->start,
-        .cpu_ns = job->cpu_ns + job->queued_ns, /* who waits for a processor does not wait */
+        .cpu_ns = job->cpu_ns,
+        .queued_ns = job->queued_ns,
         .running = job->running,
         .failed = job->state != JOB_DONE,
     };
@@ -246,7 +247,7 @@ static struct growth_look look_at_machine(struct pace *pace)
     return look;
 }
 
-void pace_tick(struct pace *pace, struct job_shared *shared)
+ovl_time pace_tick(struct pace *pace, struct job_shared *shared)
 {
     pthread_mutex_lock(&pace->lock);
     if (pace->tuner && !atomic_load(&shared->stop)) {
@@ -258,7 +259,9 @@ void pace_tick(struct pace *pace, struct job_shared *shared)
             set(pace, ovl_tuner_raise(pace->tuner, look.now, workers,
                                       "all wait, none has ended, and the machine has room"));
     }
+    ovl_time next = pace->tuner ? growth_next_look(&pace->growth, pace->workers) : GROWTH_NS;
     pthread_mutex_unlock(&pace->lock);
+    return next;
 }
 
 /* Whoever changes it by hand has taken it over: the tuner is not asked any more. */

@@ -33,10 +33,10 @@ void pace_steer(struct pace *pace, struct ovl_executor *executor);
 void pace_ended(struct pace *pace, const struct job *job);
 
 /*
- * Time has passed: jobs that wait long give no measure, and are looked at instead. To be called
- * some ten times a second. Threads: any.
+ * Time has passed: jobs that wait long give no measure, and are looked at instead. Returns in how
+ * many nanoseconds it is to be called again, a tenth of a second at most. Threads: any.
  */
-void pace_tick(struct pace *pace, struct job_shared *shared);
+ovl_time pace_tick(struct pace *pace, struct job_shared *shared);
 
 /* One more, or one fewer, from now on. Threads: any. */
 void pace_change(struct pace *pace, int by);
