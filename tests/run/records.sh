@@ -62,26 +62,29 @@ sleep 0.02
 echo "$1" >>ended
 END
 chmod +x step
-seq 60 >sixty
+seq 240 >many
+: >ended
 rounds=0
-until "$OVERLAP" run --json --journal kills -w4 -i sixty ./step >out 2>err; do
+until "$OVERLAP" run --json --journal kills -w4 -i many ./step >out 2>err; do
     rounds=$((rounds + 1))
     [ "$rounds" -lt 100 ] || fail 'it never came to an end'
 done &
 loop=$!
 kills=0
 while kill -0 "$loop" 2>/dev/null && [ "$kills" -lt 12 ]; do
-    sleep 0.1
+    sleep 0.02
+    # A few have come to an end since the last time.
+    [ "$(wc -l <ended)" -ge $((12 * kills + 6)) ] || continue
     victim=$(pgrep -P "$loop" -x overlap | head -n 1)
     [ -z "$victim" ] || { kill -KILL "$victim" 2>/dev/null && kills=$((kills + 1)); }
 done
 wait "$loop"
 [ "$kills" -gt 2 ] || fail "killed only $kills times"
-"$OVERLAP" run --json --journal kills -w4 -i sixty ./step >out 2>err
-counts 60 0 0 60
-[ "$(sort -u ended | wc -l)" -eq 60 ] || fail "only $(sort -u ended | wc -l) of 60 came to an end"
+"$OVERLAP" run --json --journal kills -w4 -i many ./step >out 2>err
+counts 240 0 0 240
+[ "$(sort -u ended | wc -l)" -eq 240 ] || fail "only $(sort -u ended | wc -l) of 240 came to an end"
 # A job may run twice only where it was cut off between its end and its record: no more than ran at once.
-[ "$(wc -l <ended)" -le $((60 + 4 * kills)) ] || fail "$(wc -l <ended) ends of 60 jobs"
+[ "$(wc -l <ended)" -le $((240 + 4 * kills)) ] || fail "$(wc -l <ended) ends of 240 jobs"
 
 # The joblog is GNU parallel's.
 expect 1 run --joblog log -k -- sh -c 'exit {}' ::: 0 3
