@@ -57,4 +57,65 @@ holds '.waits.gil > 0.5 and .bound == "cpu"'
 if [ "$(nproc)" -gt 1 ]; then
     holds '.recommendation.model == "processes" and (.recommendation.reason | contains("GIL"))'
 fi
+
+# Processes that are given one tiny task at a time.
+cat >tiny.py <<'END'
+from multiprocessing import Pool
+
+def task(n):
+    return n * n
+
+if __name__ == "__main__":
+    with Pool(2) as pool:
+        pool.map(task, range(12000), chunksize=1)
+END
+advise -- "$python" tiny.py
+holds '.recommendation.model == "processes" and (.recommendation.reason | contains("pickling") and contains("chunksize"))'
+holds 'any(.notes[]; contains("without processes"))'
+says err "Bound by .*start and supply"
+
+# Processes that are given a lot.
+cat >large.py <<'END'
+from multiprocessing import Pool
+
+def task(data):
+    return data[0]
+
+if __name__ == "__main__":
+    data = list(range(200000))
+    with Pool(2) as pool:
+        pool.map(task, [data] * 40, chunksize=1)
+END
+advise -- "$python" large.py
+holds '.recommendation.reason | contains("pickling") and contains("large")'
+
+# A process for each task.
+cat >starts.py <<'END'
+from multiprocessing import Process
+
+def task(n):
+    return n
+
+if __name__ == "__main__":
+    for n in range(60):
+        process = Process(target=task, args=(n,))
+        process.start()
+        process.join()
+END
+advise -- "$python" starts.py
+holds '.recommendation.reason | contains("Starting processes") and contains("it starts 60")'
+
+# Processes that have enough to do are let be.
+cat >enough.py <<'END'
+from multiprocessing import Pool
+
+def task(n):
+    return sum(i * i for i in range(300000))
+
+if __name__ == "__main__":
+    with Pool(2) as pool:
+        pool.map(task, range(24), chunksize=1)
+END
+advise -- "$python" enough.py
+holds '.recommendation.model == "processes" and (.recommendation.reason | contains("holds it back") | not)'
 finish

@@ -46,6 +46,26 @@ static void begin_thread(struct watched_thread *thread, ovl_time now_ns)
     thread->last_ns = now_ns;
 }
 
+static void add_plumbing(struct observation *observed, struct process *process,
+                         enum plumbing_kind kind, ovl_time time_ns)
+{
+    struct plumbing *plumbing = &observed->plumbing;
+    switch (kind) {
+    case PLUMBING_TASK:
+        plumbing->task_ns += time_ns;
+        break;
+    case PLUMBING_START:
+        plumbing->start_ns += time_ns;
+        break;
+    case PLUMBING_HANDOVER:
+        plumbing->handover_ns += time_ns;
+        break;
+    case PLUMBING_NONE:
+        return;
+    }
+    process->worker |= !process->child;
+}
+
 void account_computed(struct observation *observed, struct process *process,
                       struct watched_thread *thread, const struct tree_level *levels, size_t count,
                       ovl_time now_ns, ovl_time cpu_ns, bool free_of_gil)
@@ -59,6 +79,8 @@ void account_computed(struct observation *observed, struct process *process,
     ovl_time before_ns = thread->seen_ns ? thread->seen_ns : now_ns - cpu_ns;
     tree_see(&observed->tree, &thread->path, levels, count, now_ns, &spent);
     thread->work_ns += cpu_ns;
+    if (process->was_python)
+        add_plumbing(observed, process, plumbing_of(&observed->tree, levels, count), cpu_ns);
     if (cpu_ns > 0) {
         spent_add(&observed->spent, &spent);
         /* What is not Python's is seen where it waits, and computed somewhere else. */
@@ -151,6 +173,8 @@ void account_waited(struct observation *observed, struct process *process,
         thread->seen_ns = end_ns;
         return;
     }
+    enum plumbing_kind plumbing =
+        process->was_python ? plumbing_of(&observed->tree, levels, count) : PLUMBING_NONE;
     if (idle == IDLE_WAITS) {
         observed->idle_ns += length_ns;
         thread->idle_ns += length_ns;
@@ -165,6 +189,7 @@ void account_waited(struct observation *observed, struct process *process,
         spent.child_ns = child_ns;
         length_ns -= child_ns;
     }
+    add_plumbing(observed, process, plumbing, plumbing == PLUMBING_TASK ? end_ns - start_ns : 0);
     thread->work_ns += end_ns - start_ns;
     thread->wait_ns[kind] += end_ns - start_ns;
     spent.wait_ns[kind] = length_ns;

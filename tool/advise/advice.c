@@ -171,6 +171,7 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
                               .cpu_ns = cpu_ns >= 0 ? cpu_ns : observed->spent.cpu_ns,
                               .spent = observed->spent,
                               .idle_ns = observed->idle_ns,
+                              .plumbing = observed->plumbing,
                               .threads = &observed->threads,
                               .python = is_python(observed),
                               .cores = cores_to_use()};
@@ -193,6 +194,8 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
         predict_all(advice, &forecast);
     if (computing_is(advice, observed->process_count > 0)) {
         computing_advise(advice, &observed->hot);
+    } else if (concurrent_is_plumbing(advice)) {
+        concurrent_advise_plumbing(advice);
     } else if (advice->present.model == OVL_ASYNC) {
         concurrent_advise_loop(advice);
     } else if (known && advice->present.model != OVL_SYNC) {

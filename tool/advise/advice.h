@@ -45,6 +45,8 @@ struct advice {
     size_t where_count;
 
     struct present present;
+    struct plumbing plumbing;
+    bool overhead; /* that is what holds it back */
 
     enum ovl_model model;
     unsigned workers;

@@ -29,7 +29,6 @@ void concurrent_advise_pool(struct advice *advice, const struct forecast *foreca
 {
     const struct present *present = &advice->present;
     const char *noun = present->model == OVL_THREADS ? "threads" : "processes";
-    const struct node *node = &advice->tree->nodes[advice->unit.node];
     double gil = (double)advice->spent.wait_ns[RECORD_GIL];
     double held = (double)(advice->spent.cpu_ns - advice->spent.free_ns);
     rules_stay_with(advice, present->model, present->workers);
@@ -61,10 +60,85 @@ void concurrent_advise_pool(struct advice *advice, const struct forecast *foreca
     snprintf(advice->reason, sizeof advice->reason,
              "It has %u %s already, and more of them, or another model, would not gain 1.3 times.",
              present->workers, noun);
-    if (present->model == OVL_PROCESSES &&
-        (double)node->wall_ns < 0.5 * present->workers * (double)advice->wall_ns)
-        advice_note(
-            advice,
-            "The processes compute for a small part of the time: starting them, and handing over "
-            "items and results (pickling), takes the rest. Give each more at once (chunksize).");
+}
+
+/* --- processes that do little --- */
+
+#define PLUMBING_SHARE 0.5 /* of the processors' time: then that is what holds it back */
+#define MANY_STARTS    8
+#define SHORT_LIFE_NS  (200 * OVL_MILLISECOND)
+#define LARGE_BYTES    4096 /* to a read */
+
+static double to_seconds(ovl_time ns)
+{
+    return (double)ns / (double)OVL_SECOND;
+}
+
+/* Each lives for about one task, of which its life is a small part. */
+static bool starts_too_many(const struct plumbing *plumbing)
+{
+    return plumbing->workers >= MANY_STARTS &&
+           (double)plumbing->task_ns < (1 - PLUMBING_SHARE) * (double)plumbing->lives_ns &&
+           plumbing->lives_ns < (ovl_time)plumbing->workers * SHORT_LIFE_NS;
+}
+
+static bool hands_over_too_much(const struct advice *advice)
+{
+    const struct plumbing *plumbing = &advice->plumbing;
+    return (double)plumbing->handover_ns > PLUMBING_SHARE * (double)advice->spent.cpu_ns &&
+           plumbing->handover_ns > plumbing->task_ns && plumbing->handover_ns * 5 > advice->wall_ns;
+}
+
+bool concurrent_is_plumbing(const struct advice *advice)
+{
+    return advice->plumbing.workers > 1 && advice->wall_ns >= RULES_SHORT_NS &&
+           (starts_too_many(&advice->plumbing) || hands_over_too_much(advice));
+}
+
+static void say_starts(struct advice *advice)
+{
+    const struct plumbing *plumbing = &advice->plumbing;
+    double each_ms = 1e3 * to_seconds(plumbing->task_ns) / plumbing->workers;
+    char work[48] = "hardly any work";
+    if (each_ms >= 0.05)
+        snprintf(work, sizeof work, "%.1f ms of work", each_ms);
+    snprintf(advice->reason, sizeof advice->reason,
+             "Starting processes holds it back: it starts %u, and each lives for %.1f ms to do %s. "
+             "Start a few once, and give them all the tasks: multiprocessing.Pool(%u).map, or "
+             "concurrent.futures.ProcessPoolExecutor.",
+             plumbing->workers, 1e3 * to_seconds(plumbing->lives_ns) / plumbing->workers, work,
+             advice->cores);
+}
+
+static void say_handover(struct advice *advice)
+{
+    const struct plumbing *plumbing = &advice->plumbing;
+    bool large = plumbing->read_bytes > plumbing->reads * LARGE_BYTES;
+    snprintf(advice->reason, sizeof advice->reason,
+             "Handing over items and results (pickling) holds it back: that takes %.2f s of the "
+             "processors, and the tasks themselves %.2f s. %s",
+             to_seconds(plumbing->handover_ns), to_seconds(plumbing->task_ns),
+             large ? "What is handed over is large: give a file's name or "
+                     "multiprocessing.shared_memory instead, or what all need once, by the pool's "
+                     "initializer."
+                   : "The tasks are small: give each process many at once (map's chunksize=100 and "
+                     "more).");
+}
+
+void concurrent_advise_plumbing(struct advice *advice)
+{
+    const struct plumbing *plumbing = &advice->plumbing;
+    unsigned workers = advice->cores > 1 ? advice->cores : 1;
+    rules_stay_with(advice, OVL_PROCESSES, workers);
+    advice->bound = OVL_CPU_BOUND;
+    advice->overhead = true;
+    if (starts_too_many(plumbing))
+        say_starts(advice);
+    else
+        say_handover(advice);
+    if ((double)plumbing->task_ns * RULES_WORTH_IT < (double)advice->wall_ns)
+        advice_note(advice,
+                    "All its tasks together take %.2f s, and the program %.2f s: one after the "
+                    "other, without processes, it would be over sooner than it is now.",
+                    to_seconds(plumbing->task_ns), to_seconds(advice->wall_ns));
 }

@@ -238,6 +238,20 @@ static void count_rest(struct observation *observed, struct process *process,
     thread->cpu_ns = total_ns;
 }
 
+static void count_worker(struct observation *observed, const struct process *process)
+{
+    ovl_time end_ns = process->record ? (ovl_time)atomic_load(&process->record->end_ns) : 0;
+    if (!end_ns)
+        end_ns = observed->end_ns ? observed->end_ns : ovl_now();
+    uint32_t threads = process->record ? atomic_load(&process->record->thread_count) : 0;
+    for (uint32_t n = 0; n < threads && n < RECORD_THREADS; n++) {
+        observed->plumbing.reads += atomic_load(&process->record->threads[n].reads);
+        observed->plumbing.read_bytes += atomic_load(&process->record->threads[n].read_bytes);
+    }
+    observed->plumbing.workers++;
+    observed->plumbing.lives_ns += end_ns - process->start_ns;
+}
+
 static void finish_process(struct observation *observed, struct process *process)
 {
     if (process->retired)
@@ -257,6 +271,9 @@ static void finish_process(struct observation *observed, struct process *process
     }
     for (size_t n = 0; n < process->thread_count && !process->was_python; n++)
         count_rest(observed, process, process->threads[n]);
+    /* One that was forked and is over so soon that nothing of it was seen is one too. */
+    if (process->worker || (process->was_python && record && record->generation > 1))
+        count_worker(observed, process);
     ovl_time most_ns = 0;
     for (size_t n = 0; n < process->thread_count; n++)
         if (process->threads[n]->work_ns > most_ns)

@@ -8,6 +8,7 @@
 #define TOOL_ADVISE_OBSERVATION_H
 
 #include "advise/hot.h"
+#include "advise/plumbing.h"
 #include "advise/process.h"
 #include "advise/threads.h"
 #include "advise/tree.h"
@@ -30,6 +31,7 @@ struct observation {
     struct process **processes;
     size_t process_count;
     struct timeline *timeline;
+    struct plumbing plumbing;
     struct hot hot; /* of programs that are not Python's */
 
     /* Sums over threads and processes. */

@@ -67,7 +67,9 @@ static void show_bound(FILE *out, const struct advice *advice, const struct term
                                         [OVL_MIXED_BOUND] = "both: it waits and computes",
                                         [OVL_NEITHER_BOUND] = "nothing that could overlap"};
     char text[ADVICE_TEXT];
-    int used = snprintf(text, sizeof text, "%s (", words[advice->bound]);
+    int used =
+        snprintf(text, sizeof text, "%s (",
+                 advice->overhead ? "its processes' start and supply" : words[advice->bound]);
     used +=
         snprintf(text + used, sizeof text - (size_t)used, "cpu %.2f s", seconds(advice->cpu_ns));
     for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)

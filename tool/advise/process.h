@@ -52,6 +52,7 @@ struct process {
     uint64_t runtime;             /* of CPython */
     bool unreadable;              /* its memory may not be read; or its threads not stopped */
     bool child;                   /* of this command itself */
+    bool worker;                  /* of Python's multiprocessing */
     bool outside;                 /* it has no record */
     unsigned refused;             /* how often a thread could not be stopped */
     bool retired;                 /* it has ended, and only the few numbers here are kept */

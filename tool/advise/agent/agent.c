@@ -179,7 +179,6 @@ static void write_wait(const struct record_wait *wait, const struct record_level
         atomic_fetch_add(&record->waits_lost, 1);
         struct record_thread *thread = &record->threads[wait->thread];
         atomic_fetch_add(&thread->short_ns[wait->kind], wait->end_ns - wait->start_ns);
-        atomic_fetch_add(&thread->short_count[wait->kind], 1);
         return;
     }
     if (skipped) {
@@ -248,6 +247,22 @@ void agent_wait_end(struct agent_wait *wait)
     write_long_wait(wait, thread, end_ns);
     inside = false;
     errno = error;
+}
+
+/* The thread alone writes here. */
+static void add_to(_Atomic uint64_t *sum, uint64_t more)
+{
+    atomic_store_explicit(sum, atomic_load_explicit(sum, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
+void agent_note_read(const struct agent_wait *wait, ssize_t size)
+{
+    struct record_thread *thread = this_thread;
+    if (!wait->counts || !thread || !agent_record || size <= 0)
+        return;
+    add_to(&thread->reads, 1);
+    add_to(&thread->read_bytes, (uint64_t)size);
 }
 
 /* --- the process --- */

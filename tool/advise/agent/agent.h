@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define AGENT_NATIVE_MAX 40
 
@@ -51,6 +52,9 @@ void agent_wait_measure_cpu(struct agent_wait *wait);
 
 /* It ends. errno is left as it was. */
 void agent_wait_end(struct agent_wait *wait);
+
+/* A read has got so many bytes. */
+void agent_note_read(const struct agent_wait *wait, ssize_t size);
 
 /* The process ends, by whatever way it takes. */
 void agent_finish(void);

@@ -19,7 +19,13 @@
 
 EXPORT ssize_t read(int fd, void *buffer, size_t size)
 {
-    TIMED_COPY(ssize_t, fd, size, REAL(read)(fd, buffer, size));
+    struct agent_wait wait = agent_wait_descriptor(fd, CALLER);
+    if (size >= COPIES_MUCH)
+        agent_wait_measure_cpu(&wait);
+    ssize_t result = REAL(read)(fd, buffer, size);
+    agent_wait_end(&wait);
+    agent_note_read(&wait, result);
+    return result;
 }
 
 EXPORT ssize_t write(int fd, const void *buffer, size_t size)

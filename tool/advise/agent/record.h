@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define RECORD_MAGIC   0x6f76616476697365u
-#define RECORD_VERSION 1u
+#define RECORD_VERSION 2u
 
 /* The environment by which the agent finds the folder that its file goes to. */
 #define RECORD_FOLDER_VARIABLE "OVERLAP_ADVISE_FOLDER"
@@ -50,7 +50,8 @@ struct record_thread {
     _Atomic uint64_t end_ns;
     _Atomic uint64_t cpu_ns;                      /* as last seen */
     _Atomic uint64_t short_ns[RECORD_KIND_COUNT]; /* waits that got no entry */
-    _Atomic uint64_t short_count[RECORD_KIND_COUNT];
+    _Atomic uint64_t reads;                       /* that got something */
+    _Atomic uint64_t read_bytes;
 
     /* What it waits for now, since when; wait_ns is 0 where it does not. */
     _Atomic uint64_t wait_ns;
