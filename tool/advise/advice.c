@@ -2,6 +2,7 @@
 
 #include "advise/computing.h"
 #include "advise/concurrent.h"
+#include "advise/costs.h"
 #include "advise/rules.h"
 #include "advise/sequential.h"
 
@@ -117,6 +118,12 @@ static bool is_python(const struct observation *observed)
     return false;
 }
 
+/* That of the program itself. One that runs already may be another user's, and is not run here. */
+static const char *interpreter_of(const struct observation *observed)
+{
+    return observed->folder[0] && observed->interpreter[0] ? observed->interpreter : NULL;
+}
+
 /* A program that is not Python's, most of whose time is in places without a line. */
 static bool lacks_lines(const struct advice *advice)
 {
@@ -189,6 +196,8 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
                                        .python = advice->python,
                                        .present = advice->present.model};
     sequential_libraries(advice, &setting);
+    if (advice->python && advice->unit.node)
+        costs_of_python(interpreter_of(observed), &setting.costs);
     bool known = forecast_init(&forecast, advice->tree, &advice->unit, &setting) == 0;
     if (known)
         predict_all(advice, &forecast);
@@ -200,6 +209,8 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
         concurrent_advise_loop(advice);
     } else if (known && advice->present.model != OVL_SYNC) {
         concurrent_advise_pool(advice, &forecast);
+    } else if (advice->present.model != OVL_SYNC) {
+        concurrent_advise_unknown(advice);
     } else if (!known) {
         rules_stay(advice, "Nothing is done over and over that could overlap.");
     } else {

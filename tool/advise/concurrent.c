@@ -62,12 +62,22 @@ void concurrent_advise_pool(struct advice *advice, const struct forecast *foreca
              present->workers, noun);
 }
 
+void concurrent_advise_unknown(struct advice *advice)
+{
+    const struct present *present = &advice->present;
+    rules_stay_with(advice, present->model, present->workers);
+    snprintf(advice->reason, sizeof advice->reason,
+             "It has %u %s already, and nothing that each does over and over was seen.",
+             present->workers, present->model == OVL_THREADS ? "threads" : "processes");
+}
+
 /* --- processes that do little --- */
 
-#define PLUMBING_SHARE 0.5 /* of the processors' time: then that is what holds it back */
-#define MANY_STARTS    8
-#define SHORT_LIFE_NS  (200 * OVL_MILLISECOND)
-#define LARGE_BYTES    4096 /* to a read */
+#define PLUMBING_SHARE  0.5 /* of the processors' time: then that is what holds it back */
+#define MANY_STARTS     8
+#define WORTH_SAYING_NS (100 * OVL_MILLISECOND)
+#define SHORT_LIFE_NS   (200 * OVL_MILLISECOND)
+#define LARGE_BYTES     4096 /* to a read */
 
 static double to_seconds(ovl_time ns)
 {
@@ -86,7 +96,7 @@ static bool hands_over_too_much(const struct advice *advice)
 {
     const struct plumbing *plumbing = &advice->plumbing;
     return (double)plumbing->handover_ns > PLUMBING_SHARE * (double)advice->spent.cpu_ns &&
-           plumbing->handover_ns > plumbing->task_ns && plumbing->handover_ns * 5 > advice->wall_ns;
+           plumbing->handover_ns > plumbing->task_ns && plumbing->handover_ns >= WORTH_SAYING_NS;
 }
 
 bool concurrent_is_plumbing(const struct advice *advice)

@@ -9,33 +9,6 @@
 /* What is more than this was no processor lost. */
 #define STRETCH_MOST 4.0
 
-/*
- * What Python's own models cost, in nanoseconds, measured with CPython 3.11: empty tasks, and the
- * imports of concurrent.futures, asyncio and multiprocessing into a program that has imported next
- * to nothing.
- */
-static const struct ovl_costs python_costs = {
-    .models =
-        {
-            [OVL_THREADS] = {.open_ns = 27e6,
-                             .worker_ns = 60e3,
-                             .submit_ns = 15e3,
-                             .task_ns = 25e3,
-                             .wait_ns = 15e3},
-            [OVL_ASYNC] = {.open_ns = 85e6,
-                           .worker_ns = 5e3,
-                           .submit_ns = 10e3,
-                           .task_ns = 40e3,
-                           .wait_ns = 40e3},
-            [OVL_PROCESSES] = {.open_ns = 50e6,
-                               .worker_ns = 3e6,
-                               .submit_ns = 20e3,
-                               .task_ns = 60e3,
-                               .wait_ns = 10e3},
-        },
-    .parallel = 1,
-};
-
 /* Where a large library has been imported, most of what those modules import is there already. */
 #define SHARED_IMPORT 0.35
 
@@ -160,7 +133,7 @@ int forecast_init(struct forecast *forecast, const struct tree *tree, const stru
                   const struct forecast_setting *setting)
 {
     *forecast =
-        (struct forecast){.setting = *setting, .groups = unit->groups, .costs = python_costs};
+        (struct forecast){.setting = *setting, .groups = unit->groups, .costs = setting->costs};
     if (!unit->node || !tree->nodes[unit->node].instance_count)
         return -ENODATA;
     int error = make_tasks(forecast, &tree->nodes[unit->node]);
@@ -199,7 +172,7 @@ int forecast_init(struct forecast *forecast, const struct tree *tree, const stru
 int forecast_init_computing(struct forecast *forecast, ovl_time cpu_ns,
                             const struct forecast_setting *setting)
 {
-    *forecast = (struct forecast){.setting = *setting, .groups = 1, .costs = python_costs};
+    *forecast = (struct forecast){.setting = *setting, .groups = 1};
     forecast->tasks = calloc(1, sizeof *forecast->tasks);
     forecast->parts = calloc(1, sizeof *forecast->parts);
     if (!forecast->tasks || !forecast->parts) {

@@ -15,6 +15,7 @@ struct forecast_setting {
     ovl_time wall_ns; /* of the whole, as it ran */
     unsigned cores;
     bool python;
+    struct ovl_costs costs; /* of Python's models */
     bool new_library;       /* its async form imports one: an HTTP client, a driver */
     bool drops_library;     /* and one that is large as well is no longer imported */
     enum ovl_model present; /* what it has already: OVL_SYNC, none */

@@ -50,6 +50,7 @@ struct observation {
     ovl_time last_sample_ns;
     bool sampling_refused; /* the memory of a process could not be read */
     bool python_unknown;   /* a version whose structures are not known */
+    char interpreter[256]; /* of the first process in Python; "": none */
 };
 
 /* Makes the folder for the agents' files, where there is room for them. 0, or a negative errno. */

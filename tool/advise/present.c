@@ -96,13 +96,15 @@ void present_find(const struct observation *observed, struct present *ret)
     for (size_t n = 0; n < observed->process_count; n++)
         if (!observed->processes[n]->command && observed->processes[n]->work_ns > most_ns)
             most_ns = observed->processes[n]->work_ns;
+    bool pool = observed->plumbing.workers > 1;
     unsigned processes = 0;
     unsigned threads = 0;
     for (size_t n = 0; n < observed->process_count; n++) {
         const struct process *process = observed->processes[n];
         if (process->command || !process->was_python)
             continue;
-        processes += process->work_ns * WORKER_SHARE > most_ns;
+        /* Who only hands out is none of the workers. */
+        processes += pool ? process->worker : process->work_ns * WORKER_SHARE > most_ns;
         if (process->working_threads > threads)
             threads = process->working_threads;
     }
