@@ -70,6 +70,9 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
  */
 const char *advice_kind_name(int kind);
 
+/* A model's name for the program's people: Python has asyncio for async. Constant string. */
+const char *advice_model_words(const struct advice *advice, enum ovl_model model);
+
 /* Adds a note, unless there are too many. */
 void advice_note(struct advice *advice, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

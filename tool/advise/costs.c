@@ -127,7 +127,6 @@ static pid_t start(const char *interpreter, int output)
 {
     char *const argv[] = {(char *)(uintptr_t)interpreter, "-I", "-c", (char *)(uintptr_t)probe,
                           NULL};
-    extern char **environ;
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
     sigset_t none;

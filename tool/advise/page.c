@@ -1,5 +1,6 @@
 #include "advise/page.h"
 
+#include "advise/rules.h"
 #include "advise/sketch.h"
 #include "report/table.h"
 
@@ -18,22 +19,6 @@ static void time_text(ovl_time ns, char *text, size_t size)
 {
     double value = seconds(ns);
     snprintf(text, size, value >= 100 ? "%.0f s" : value >= 1 ? "%.2f s" : "%.3f s", value);
-}
-
-static const char *model_words(const struct advice *advice, enum ovl_model model)
-{
-    if (!advice->python)
-        return ovl_model_name(model);
-    switch (model) {
-    case OVL_THREADS:
-        return "threads";
-    case OVL_ASYNC:
-        return "asyncio";
-    case OVL_PROCESSES:
-        return "processes";
-    default:
-        return "as it is";
-    }
 }
 
 /* A heading, and the text beside it. */
@@ -60,20 +45,33 @@ static void show(FILE *out, const struct terminal *terminal, const char *heading
 
 /* --- its parts --- */
 
-static void show_bound(FILE *out, const struct advice *advice, const struct terminal *terminal)
+/* Times that are next to nothing say nothing. */
+static bool is_worth_showing(const struct advice *advice, ovl_time time_ns)
+{
+    return time_ns > advice->wall_ns / 100 && time_ns >= 5 * OVL_MILLISECOND;
+}
+
+static const char *bound_words(const struct advice *advice)
 {
     static const char *const words[] = {[OVL_IO_BOUND] = "I/O: it waits",
                                         [OVL_CPU_BOUND] = "CPU: it computes",
                                         [OVL_MIXED_BOUND] = "both: it waits and computes",
                                         [OVL_NEITHER_BOUND] = "nothing that could overlap"};
+    if (advice->overhead)
+        return "its processes' start and supply";
+    if (advice->bound == OVL_NEITHER_BOUND && advice->cpu_ns >= RULES_SHORT_NS &&
+        rules_bound_of(&advice->spent) == OVL_CPU_BOUND)
+        return "CPU: it computes, in one piece";
+    return words[advice->bound];
+}
+
+static void show_bound(FILE *out, const struct advice *advice, const struct terminal *terminal)
+{
     char text[ADVICE_TEXT];
     int used =
-        snprintf(text, sizeof text, "%s (",
-                 advice->overhead ? "its processes' start and supply" : words[advice->bound]);
-    used +=
-        snprintf(text + used, sizeof text - (size_t)used, "cpu %.2f s", seconds(advice->cpu_ns));
+        snprintf(text, sizeof text, "%s (cpu %.2f s", bound_words(advice), seconds(advice->cpu_ns));
     for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
-        if (advice->spent.wait_ns[kind] > advice->wall_ns / 100)
+        if (is_worth_showing(advice, advice->spent.wait_ns[kind]))
             used += snprintf(text + used, sizeof text - (size_t)used, ", %s %.2f s",
                              advice_kind_name(kind), seconds(advice->spent.wait_ns[kind]));
     snprintf(text + used, sizeof text - (size_t)used, ")");
@@ -87,7 +85,7 @@ static void show_where(FILE *out, const struct advice *advice, const struct term
         const struct place *place = &advice->tree->places[where->place];
         char text[512];
         char line[256];
-        if (n && where->share < 0.05)
+        if ((n && where->share < 0.05) || !place->function[0])
             break;
         char at[32] = "";
         if (place->line)
@@ -106,7 +104,7 @@ static void show_todo(FILE *out, const struct advice *advice, const struct termi
 {
     char text[ADVICE_TEXT];
     if (advice->model == OVL_SYNC) {
-        show(out, terminal, "What to do", "leave it as it is.");
+        show(out, terminal, "What to do", "Leave it as it is.");
         show(out, terminal, "", advice->reason);
         return;
     }
@@ -114,11 +112,9 @@ static void show_todo(FILE *out, const struct advice *advice, const struct termi
         show(out, terminal, "What to do", advice->reason);
         return;
     }
-    int used = snprintf(text, sizeof text, "%s, %u %s", model_words(advice, advice->model),
-                        advice->workers,
-                        advice->model == OVL_ASYNC     ? "tasks in flight"
-                        : advice->model == OVL_THREADS ? "threads"
-                                                       : "workers");
+    int used =
+        snprintf(text, sizeof text, "Use %s: %u %s", advice_model_words(advice, advice->model),
+                 advice->workers, advice->model == OVL_ASYNC ? "tasks in flight" : "of them");
     for (size_t n = 0; n < advice->replace_count && used < (int)sizeof text; n++)
         used += snprintf(text + used, sizeof text - (size_t)used, "%s%s by %s",
                          n ? ", " : "; replace ", advice->replace[n].from, advice->replace[n].to);
@@ -150,6 +146,26 @@ static int by_model_and_workers(const void *left, const void *right)
     return a->workers < b->workers ? -1 : a->workers > b->workers;
 }
 
+/* More workers that gain nothing need no row of their own. */
+static bool adds_nothing(const struct advice *advice, const struct ovl_prediction *before,
+                         const struct ovl_prediction *one)
+{
+    bool advised = advice->model == one->model && advice->workers == one->workers;
+    return !advised && before->model == one->model &&
+           (double)one->wall_ns > 0.98 * (double)before->wall_ns;
+}
+
+static size_t sort_predictions(const struct advice *advice, struct ovl_prediction *sorted)
+{
+    size_t count = 0;
+    memcpy(sorted, advice->predictions, advice->prediction_count * sizeof *sorted);
+    qsort(sorted, advice->prediction_count, sizeof *sorted, by_model_and_workers);
+    for (size_t n = 0; n < advice->prediction_count; n++)
+        if (!count || !adds_nothing(advice, &sorted[count - 1], &sorted[n]))
+            sorted[count++] = sorted[n];
+    return count;
+}
+
 static void show_predictions(FILE *out, const struct advice *advice,
                              const struct terminal *terminal)
 {
@@ -160,13 +176,13 @@ static void show_predictions(FILE *out, const struct advice *advice,
     struct ovl_prediction sorted[ADVICE_PREDICTIONS];
     struct table_row rows[ADVICE_PREDICTIONS] = {0};
     double longest = 0;
-    memcpy(sorted, advice->predictions, advice->prediction_count * sizeof *sorted);
-    qsort(sorted, advice->prediction_count, sizeof *sorted, by_model_and_workers);
-    for (size_t n = 0; n < advice->prediction_count; n++)
+    size_t count = sort_predictions(advice, sorted);
+    for (size_t n = 0; n < count; n++)
         longest = seconds(sorted[n].wall_ns) > longest ? seconds(sorted[n].wall_ns) : longest;
-    for (size_t n = 0; n < advice->prediction_count; n++) {
+    for (size_t n = 0; n < count; n++) {
         struct table_row *row = &rows[n];
-        snprintf(row->cells[0], TABLE_CELL_BYTES, "%s", model_words(advice, sorted[n].model));
+        snprintf(row->cells[0], TABLE_CELL_BYTES, "%s",
+                 advice_model_words(advice, sorted[n].model));
         snprintf(row->cells[1], TABLE_CELL_BYTES, "%u", sorted[n].workers);
         time_text(sorted[n].wall_ns, row->cells[2], TABLE_CELL_BYTES);
         snprintf(row->cells[3], TABLE_CELL_BYTES, "%.2f%s", sorted[n].speedup,
@@ -174,11 +190,10 @@ static void show_predictions(FILE *out, const struct advice *advice,
         row->bar = longest > 0 ? seconds(sorted[n].wall_ns) / longest : 0;
         row->best = advice->model == sorted[n].model && advice->workers == sorted[n].workers;
     }
-    if (!advice->prediction_count)
+    if (!count)
         return;
     fputc('\n', out);
-    struct table table = {
-        .columns = columns, .column_count = 4, .rows = rows, .row_count = advice->prediction_count};
+    struct table table = {.columns = columns, .column_count = 4, .rows = rows, .row_count = count};
     table_print(out, &table, terminal);
 }
 

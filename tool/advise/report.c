@@ -58,9 +58,13 @@ static ovl_time draw_task(struct timeline *timeline, size_t track, const struct 
 /* A program whose tasks were not counted: what cannot be shared, and then all workers at once. */
 static void draw_halves(struct timeline *timeline, const struct advice *advice, size_t workers)
 {
-    ovl_time alone_ns = advice->wall_ns - advice->unit.spent.cpu_ns;
-    if (!timeline || alone_ns < 0 || alone_ns > advice->best.wall_ns)
+    if (!timeline || workers < 2)
         return;
+    ovl_time saved_ns = advice->wall_ns - advice->best.wall_ns;
+    ovl_time shared_ns = saved_ns + saved_ns / (ovl_time)(workers - 1); /* of one worker alone */
+    ovl_time alone_ns = shared_ns < advice->wall_ns ? advice->wall_ns - shared_ns : 0;
+    if (alone_ns > advice->best.wall_ns)
+        alone_ns = 0;
     for (size_t n = 0; n < workers; n++) {
         char title[32];
         snprintf(title, sizeof title, "worker %zu", n + 1);
@@ -79,8 +83,8 @@ static struct timeline *draw_prediction(const struct advice *advice)
     char title[96];
     const struct node *node = &advice->tree->nodes[advice->unit.node];
     size_t workers = advice->workers < WORKERS_DRAWN ? advice->workers : WORKERS_DRAWN;
-    snprintf(title, sizeof title, "as predicted: %s, %u workers", ovl_model_name(advice->model),
-             advice->workers);
+    snprintf(title, sizeof title, "as predicted: %s, %u at once",
+             advice_model_words(advice, advice->model), advice->workers);
     struct timeline *timeline = timeline_new(title);
     if (!timeline || !node->instance_count) {
         draw_halves(timeline, advice, workers);
@@ -137,7 +141,7 @@ static void add_curves(FILE *out, const struct advice *advice)
             points[n][at] = point;
         }
         series[n] = (struct page_series){
-            .name = ovl_model_name(models[n]), .points = points[n], .count = count};
+            .name = advice_model_words(advice, models[n]), .points = points[n], .count = count};
     }
     if (!advice->prediction_count)
         return;
@@ -151,24 +155,49 @@ static void add_curves(FILE *out, const struct advice *advice)
     page_curves(out, &curves);
 }
 
+/* What of the time went into a line; NULL: it is none of the costly ones. Most of it comes first.
+ */
+static const struct advice_where *where_at(const struct advice *advice, const char *file, int line)
+{
+    for (size_t n = 0; n < advice->where_count && n < SOURCES; n++) {
+        const struct place *place = &advice->tree->places[advice->where[n].place];
+        if (place->line == line && strcmp(place->file, file) == 0)
+            return &advice->where[n];
+    }
+    return NULL;
+}
+
+/* Whether a line is among those that are shown around an earlier one. */
+static bool is_shown(const struct advice *advice, size_t number)
+{
+    const struct place *place = &advice->tree->places[advice->where[number].place];
+    for (size_t n = 0; n < number; n++) {
+        const struct place *before = &advice->tree->places[advice->where[n].place];
+        if (abs(before->line - place->line) <= SOURCE_LINES &&
+            strcmp(before->file, place->file) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void add_source(FILE *out, const struct advice *advice, size_t number)
 {
-    const struct advice_where *where = &advice->where[number];
-    const struct place *place = &advice->tree->places[where->place];
+    const struct place *place = &advice->tree->places[advice->where[number].place];
     char texts[2 * SOURCE_LINES + 1][256];
-    char note[64];
+    char notes[2 * SOURCE_LINES + 1][64];
     struct page_line lines[2 * SOURCE_LINES + 1];
     size_t count = 0;
-    snprintf(note, sizeof note, "%s %.3f s", advice_kind_name(where->kind),
-             seconds(where->time_ns));
     for (int line = place->line - SOURCE_LINES; line <= place->line + SOURCE_LINES; line++) {
         if (line < 1 || !source_line_whole(place->file, line, texts[count], sizeof texts[count]))
             continue;
-        bool hot = line == place->line;
+        const struct advice_where *hot = where_at(advice, place->file, line);
+        if (hot)
+            snprintf(notes[count], sizeof notes[count], "%s %.3f s", advice_kind_name(hot->kind),
+                     seconds(hot->time_ns));
         lines[count] = (struct page_line){.number = (unsigned)line,
                                           .text = texts[count],
-                                          .share = hot ? where->share : 0,
-                                          .note = hot ? note : NULL};
+                                          .share = hot ? hot->share : 0,
+                                          .note = hot ? notes[count] : NULL};
         count++;
     }
     if (count)
@@ -179,7 +208,7 @@ static void add_where(FILE *out, const struct advice *advice)
 {
     page_heading(out, "Where the time goes");
     for (size_t n = 0; n < advice->where_count && n < SOURCES; n++)
-        if (n == 0 || advice->where[n].share >= 0.03)
+        if (n == 0 || (advice->where[n].share >= 0.03 && !is_shown(advice, n)))
             add_source(out, advice, n);
 }
 
@@ -208,8 +237,8 @@ static void add_verdict(FILE *out, const struct advice *advice)
         snprintf(text, sizeof text, "%s", advice->reason);
     else
         snprintf(text, sizeof text,
-                 "%s, %u workers: %.1f times faster, %.2f s instead of %.2f s. %s",
-                 ovl_model_name(advice->model), advice->workers, advice->best.speedup,
+                 "Use %s, %u at once: %.1f times as fast, %.2f s instead of %.2f s. %s",
+                 advice_model_words(advice, advice->model), advice->workers, advice->best.speedup,
                  seconds(advice->best.wall_ns), seconds(advice->wall_ns), advice->reason);
     page_verdict(out, text);
     for (size_t n = 0; n < advice->replace_count; n++) {
