@@ -158,17 +158,15 @@ static bool looks_from_outside(const struct observation *observed)
 
 #define LOST_SHARE 0.3 /* of the time: then it is to be said */
 
-/* Of a program that does one thing after the other, what it neither computed nor waited for. */
-static void note_lost_time(struct advice *advice)
+/* Ready to go on, and without a processor. */
+static void note_lost_time(struct advice *advice, ovl_time delay_ns)
 {
-    ovl_time lost_ns =
-        advice->wall_ns - advice->cpu_ns - spent_waits(&advice->spent) - advice->idle_ns;
     if (advice->present.model == OVL_SYNC && advice->wall_ns >= RULES_SHORT_NS &&
-        (double)lost_ns > LOST_SHARE * (double)advice->wall_ns)
+        (double)delay_ns > LOST_SHARE * (double)advice->wall_ns)
         advice_note(advice,
                     "For %.1f s of this it was ready to go on, and other programs had the "
                     "processors: on a machine that is not busy it takes less.",
-                    (double)lost_ns / (double)OVL_SECOND);
+                    (double)delay_ns / (double)OVL_SECOND);
 }
 
 static void note_what_was_not_seen(struct advice *advice, const struct observation *observed)
@@ -252,6 +250,5 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
     if (wall_ns < RULES_SHORT_NS && advice->model != OVL_SYNC && advice->present.model == OVL_SYNC)
         rules_stay(advice, "Not worth it: the program is over in less than 0.2 s.");
     note_what_was_not_seen(advice, observed);
-    if (observed->process_count)
-        note_lost_time(advice);
+    note_lost_time(advice, observed->delay_ns);
 }

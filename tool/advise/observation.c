@@ -234,6 +234,8 @@ static void count_rest(struct observation *observed, struct process *process,
     ovl_time total_ns = own ? (ovl_time)atomic_load(&own->cpu_ns) : 0;
     if (thread->lined_ns > total_ns)
         total_ns = thread->lined_ns;
+    if (thread->outside_ns > total_ns)
+        total_ns = thread->outside_ns;
     if (total_ns <= thread->cpu_ns)
         return;
     account_computed(observed, process, thread, NULL, 0, ovl_now(), total_ns - thread->cpu_ns,
@@ -287,7 +289,16 @@ static void finish_process(struct observation *observed, struct process *process
         process->working_threads += is_worker(process, thread, most_ns);
         tree_end(&observed->tree, &process->threads[n]->path, ovl_now());
         note_thread(observed, process, thread, process_record_of(process, thread->id));
+        observed->delay_ns += thread->delay_ns;
     }
+}
+
+void observation_end(struct observation *observed, struct process *process)
+{
+    if (process->record)
+        ring_empty(observed, process);
+    finish_process(observed, process);
+    process_retire(process);
 }
 
 /* --- looking --- */

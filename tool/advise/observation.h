@@ -37,6 +37,7 @@ struct observation {
     /* Sums over threads and processes. */
     struct spent spent;
     ovl_time idle_ns;
+    ovl_time delay_ns; /* ready, and without a processor */
     ovl_time short_ns[RECORD_KIND_COUNT];
     uint64_t waits_lost;
     struct thread_times threads; /* of processes that have ended */
@@ -61,6 +62,9 @@ void observation_close(struct observation *observed);
 
 /* Adds a process, whose it then is. 0 or -ENOMEM. */
 int observation_add(struct observation *observed, struct process *process);
+
+/* A process is no more what it was: adds up what is left of it. */
+void observation_end(struct observation *observed, struct process *process);
 
 /* Looks for new processes, empties the rings, and samples. To be called every observed->period_ns.
  */

@@ -60,14 +60,6 @@ int outside_open(struct observation *observed, pid_t pid)
     return error;
 }
 
-static bool is_known(const struct observation *observed, pid_t pid)
-{
-    for (size_t n = observed->process_count; n-- > 0;)
-        if (observed->processes[n]->pid == pid)
-            return true;
-    return false;
-}
-
 static bool is_this_program(pid_t pid)
 {
     char path[64];
@@ -102,6 +94,34 @@ static bool lacks_agent(pid_t pid)
     free(line);
     fclose(maps);
     return any && !agent && (!linker || libc);
+}
+
+/* Whether it runs another program than the one that wrote its record. */
+static bool runs_another(const struct process *process)
+{
+    char path[64];
+    char program[sizeof process->record->program];
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)process->pid);
+    ssize_t size = readlink(path, program, sizeof program - 1);
+    if (size <= 0)
+        return false;
+    program[size] = '\0';
+    return strncmp(program, process->record->program, sizeof program - 1) != 0;
+}
+
+/* One that runs another program now, which has no agent, is known no longer. */
+static bool is_known(struct observation *observed, pid_t pid)
+{
+    for (size_t n = observed->process_count; n-- > 0;) {
+        struct process *process = observed->processes[n];
+        if (process->pid != pid)
+            continue;
+        if (process->retired || !process->record || !runs_another(process) || !lacks_agent(pid))
+            return true;
+        observation_end(observed, process);
+        return false;
+    }
+    return false;
 }
 
 /* A child that is seen for the second time, and long enough after the first. */
@@ -189,12 +209,11 @@ static size_t list_tasks(struct process *process, struct process_state *states, 
 static bool look_since(struct process *process, struct watched_thread *thread, struct since *ret)
 {
     ret->now_ns = ovl_now();
-    ovl_time ready_ns = 0;
-    ret->total_ns = process_thread_cpu(process, thread, &ready_ns);
+    ret->total_ns = process_thread_cpu(process, thread);
     if (ret->total_ns < 0)
         return false;
-    ovl_time queued_ns = ready_ns - thread->ready_ns;
-    thread->ready_ns = ready_ns;
+    ovl_time queued_ns = thread->delay_ns - thread->ready_ns;
+    thread->ready_ns = thread->delay_ns;
     bool first = !thread->seen_ns;
     ovl_time gap_ns = first ? 0 : ret->now_ns - thread->seen_ns;
     ovl_time cpu_ns = ret->total_ns - thread->outside_ns;
@@ -256,7 +275,7 @@ static void begin_wait(struct observation *observed, struct process *process,
                      since->now_ns - since->wait_ns, since->total_ns - thread->cpu_ns, false);
     thread->cpu_ns = since->total_ns;
     /* To be stopped costs the thread some time itself. */
-    ovl_time total_ns = process_thread_cpu(process, thread, NULL);
+    ovl_time total_ns = process_thread_cpu(process, thread);
     if (total_ns > 0)
         thread->outside_ns = thread->lined_ns = thread->cpu_ns = total_ns;
 }

@@ -85,8 +85,10 @@ static void show_where(FILE *out, const struct advice *advice, const struct term
         const struct place *place = &advice->tree->places[where->place];
         char text[512];
         char line[256];
-        if ((n && where->share < 0.05) || !place->function[0])
+        if (n && where->share < 0.05)
             break;
+        if (!place->function[0])
+            continue;
         char at[32] = "";
         if (place->line)
             snprintf(at, sizeof at, ":%d", place->line);

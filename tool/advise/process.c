@@ -193,8 +193,7 @@ struct record_thread *process_record_of(struct process *process, int id)
     return NULL;
 }
 
-ovl_time process_thread_cpu(struct process *process, struct watched_thread *thread,
-                            ovl_time *ret_ready_ns)
+ovl_time process_thread_cpu(struct process *process, struct watched_thread *thread)
 {
     char text[96];
     if (thread->clock == -1) {
@@ -214,8 +213,7 @@ ovl_time process_thread_cpu(struct process *process, struct watched_thread *thre
     text[size] = '\0';
     char *rest;
     ovl_time cpu_ns = (ovl_time)strtoull(text, &rest, 10);
-    if (ret_ready_ns)
-        *ret_ready_ns = (ovl_time)strtoull(rest, NULL, 10);
+    thread->delay_ns = (ovl_time)strtoull(rest, NULL, 10);
     return cpu_ns;
 }
 

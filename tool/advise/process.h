@@ -24,6 +24,7 @@ struct watched_thread {
     ovl_time cpu_ns;           /* up to which it has been counted */
     ovl_time outside_ns;       /* the same, at the last look from outside */
     ovl_time ready_ns;         /* that it was without a processor, until then */
+    ovl_time delay_ns;         /* the same, as last read */
     ovl_time lined_ns;         /* the same, for the lines of a program that is not Python's */
     ovl_time drawn_ns;         /* until when it was drawn where it computes */
     bool stopping;             /* as of stopped_take */
@@ -90,10 +91,9 @@ struct watched_thread *process_thread(struct process *process, int id);
 /* What the agent knows of a thread. NULL: nothing. */
 struct record_thread *process_record_of(struct process *process, int id);
 
-/* The processor time of a thread so far, from outside; -1: not known. `ret_ready_ns`, where it is
- * not NULL: how long it was ready so far, and had no processor. */
-ovl_time process_thread_cpu(struct process *process, struct watched_thread *thread,
-                            ovl_time *ret_ready_ns);
+/* The processor time of a thread so far, from outside; -1: not known. How long it was ready so far,
+ * and had no processor, is in thread->delay_ns then. */
+ovl_time process_thread_cpu(struct process *process, struct watched_thread *thread);
 
 /* Whether it computes now, or is ready to. */
 bool process_thread_runs(const struct process *process, const struct watched_thread *thread);

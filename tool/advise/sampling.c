@@ -39,7 +39,7 @@ static void sample_thread(struct observation *observed, struct process *process,
         look_at_wait(observed, process, thread, state->address, since_ns, now_ns);
         return;
     }
-    ovl_time total_ns = process_thread_cpu(process, thread, NULL);
+    ovl_time total_ns = process_thread_cpu(process, thread);
     ovl_time cpu_ns = total_ns - thread->cpu_ns;
     if (total_ns < 0 || cpu_ns <= 0)
         return;
@@ -115,7 +115,7 @@ static void sample_native_thread(struct observation *observed, struct process *p
     struct watched_thread *thread = process_thread(process, id);
     struct record_thread *own = process_record_of(process, id);
     bool waits = own && atomic_load_explicit(&own->wait_ns, memory_order_relaxed);
-    ovl_time total_ns = thread && !waits ? process_thread_cpu(process, thread, NULL) : -1;
+    ovl_time total_ns = thread && !waits ? process_thread_cpu(process, thread) : -1;
     if (total_ns > 0 || (thread && thread->stopping))
         sampling_line(observed, process, thread, total_ns);
 }
