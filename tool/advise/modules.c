@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HEADERS_MAX 64
@@ -31,19 +32,48 @@ static bool first_address(int file, uint64_t *ret)
     return false;
 }
 
+/* Opens a file if it is the one that is mapped. */
+static int open_mapped(const char *path, unsigned long long inode)
+{
+    struct stat status;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file >= 0 && (fstat(file, &status) != 0 || status.st_ino != inode)) {
+        close(file);
+        file = -1;
+    }
+    return file;
+}
+
+/* The name is as seen from here or from the process's own root, by how their file systems are
+ * mounted. */
+static int open_module(pid_t pid, unsigned long long inode, struct module *module)
+{
+    size_t size = sizeof module->opened;
+    snprintf(module->opened, size, "/proc/%d/root%s", (int)pid, module->file);
+    int file = open_mapped(module->opened, inode);
+    if (file >= 0)
+        return file;
+    snprintf(module->opened, size, "%s", module->file);
+    file = open_mapped(module->opened, inode);
+    if (file >= 0)
+        return file;
+    snprintf(module->opened, size, "/proc/%d/exe", (int)pid);
+    return open_mapped(module->opened, inode);
+}
+
 /* A line of /proc/PID/maps: where the beginning of a file is. */
 static bool read_line(pid_t pid, char *line, struct module *module)
 {
     unsigned long long start;
     unsigned long long offset;
+    unsigned long long inode;
     int at = 0;
     line[strcspn(line, "\n")] = '\0';
-    if (sscanf(line, "%llx-%*x %*4s %llx %*s %*s %n", &start, &offset, &at) != 2 || offset != 0 ||
-        !at || line[at] != '/')
+    if (sscanf(line, "%llx-%*x %*4s %llx %*s %llu %n", &start, &offset, &inode, &at) != 3 ||
+        offset != 0 || !at || line[at] != '/')
         return false;
     snprintf(module->file, sizeof module->file, "%s", line + at);
-    snprintf(module->opened, sizeof module->opened, "/proc/%d/root%s", (int)pid, module->file);
-    int file = open(module->opened, O_RDONLY | O_CLOEXEC);
+    int file = open_module(pid, inode, module);
     uint64_t first = 0;
     bool known = file >= 0 && first_address(file, &first);
     if (file >= 0)
