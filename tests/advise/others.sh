@@ -62,4 +62,9 @@ END
 advise -- sh -c "\"$python\" loop.py; exit 3"
 [ "$code" -eq 3 ] || fail "by sh: exit code $code"
 holds '.unit.function == "task" and .unit.count == 30'
+
+# One that is given another environment has no agent, and is looked at from outside, as what it is by then.
+sed -i 's/range(30)/range(60)/' loop.py
+advise -- env -i "$python" loop.py
+holds 'any(.where[]; .function == "task" and .kind == "sleep") and any(.notes[]; contains("from outside"))'
 finish

@@ -177,9 +177,9 @@ static void note_what_was_not_seen(struct advice *advice, const struct observati
                     "with other rights (setuid), or there is no room in /dev/shm and /tmp. What "
                     "is told here is its time and its processor time alone.");
     else if (observed->folder[0] && looks_from_outside(observed))
-        advice_note(advice,
-                    "The program, or one that it runs, is linked statically or has other rights: "
-                    "it is looked at from outside, and its short waits are not seen.");
+        advice_note(advice, "The program, or one that it runs, is linked statically or was given "
+                            "an environment of its "
+                            "own: it is looked at from outside, and its short waits are not seen.");
     if (observed->sampling_refused)
         advice_note(
             advice,

@@ -114,9 +114,9 @@ static bool is_known(struct observation *observed, pid_t pid)
 {
     for (size_t n = observed->process_count; n-- > 0;) {
         struct process *process = observed->processes[n];
-        if (process->pid != pid)
+        if (process->pid != pid || process->retired)
             continue;
-        if (process->retired || !process->record || !runs_another(process) || !lacks_agent(pid))
+        if (!process->record || !runs_another(process) || !lacks_agent(pid))
             return true;
         observation_end(observed, process);
         return false;
@@ -307,9 +307,12 @@ static void look_at_native(struct observation *observed, struct process *process
         sampling_line(observed, process, thread, since->total_ns);
         return;
     }
-    /* One that has computed nothing since is still in the same wait. */
+    /* One that has computed nothing since is still in the same wait, which after a stop has no
+     * name. */
     if (since->cpu_ns > 0 || !thread->open_wait_ns)
         begin_wait(observed, process, thread, since, restarts);
+    else if (kind == RECORD_OTHER)
+        kind = thread->open_kind;
     thread->open_wait_ns = since->now_ns;
     thread->open_kind = kind;
     go_on_waiting(observed, process, thread, since);
