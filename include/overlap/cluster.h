@@ -13,8 +13,10 @@
  *   rank's globals as main left them when it opened the cluster.
  * - Sessions are a rank's. The session context is the rank's own: what it gave to its own
  *   ovl_executor_open.
- * - A task's error, deadline and result are as in every model. One that runs is not told of being
- *   cancelled, other than by its deadline.
+ * - A task's error, deadline and result are as in every model. One that runs hears that it is
+ *   cancelled where it asks (ovl_task_cancelled), some milliseconds later. One that never asks goes
+ *   on, as under OVL_THREADS; where a program exits and leaves such a task running, its rank is
+ *   given five seconds, and then all ranks are ended, which is said on standard error.
  * - One executor of this model at a time is open; several may follow each other.
  * - A task that crashes ends its rank, and mpirun then ends the whole job, with an exit code other
  *   than 0. What the program has put on disk by then is there: to go on from that is the program's

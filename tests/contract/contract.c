@@ -1,6 +1,7 @@
 /* Proves what include/overlap/ promises of executors, over the model that the command line names.
  */
 #include "contract.h"
+#include "ranks.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +18,22 @@ bool runs_in_submit(void)
 
 bool shares_memory(void)
 {
-    return the_model != OVL_PROCESSES;
+    return the_model != OVL_PROCESSES && the_model != OVL_CLUSTER;
 }
 
 bool has_one_os_thread(void)
 {
     return the_model == OVL_SYNC || (the_model == OVL_ASYNC && !the_loops);
+}
+
+bool has_our_files(void)
+{
+    return the_model != OVL_CLUSTER;
+}
+
+bool one_at_a_time(void)
+{
+    return the_model == OVL_CLUSTER;
 }
 
 struct ovl_executor *open_with(const struct ovl_options *options)
@@ -217,12 +228,16 @@ static int parse(const char *name)
 int main(int argc, char **argv)
 {
     if (argc < 2 || parse(argv[1])) {
-        fprintf(stderr,
-                "usage: %s sync|threads|async|loops|processes|auto [part of a case's name]\n",
-                argv[0]);
+        fprintf(
+            stderr,
+            "usage: %s sync|threads|async|loops|processes|auto|cluster [part of a case's name]\n",
+            argv[0]);
         return 2;
     }
+    if (the_model == OVL_CLUSTER && !ranks_join() && !ranks_begin())
+        return EXIT_FAILURE;
     int failed = run_all(argc > 2 ? argv[2] : NULL);
+    ranks_end();
     fprintf(stderr, "contract over %s: %d cases failed\n", argv[1], failed);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -253,6 +253,8 @@ static void expect_late(const struct ovl_record *record, enum ovl_wait kind)
 
 static void waits_for_sockets_are_seen(void)
 {
+    if (!has_our_files())
+        return;
     static ovl_task_fn *const readers[] = {read_late, poll_late};
     for (size_t i = 0; i < COUNT_OF(readers); i++) {
         struct late late;
@@ -264,6 +266,8 @@ static void waits_for_sockets_are_seen(void)
 
 static void waits_for_pipes_are_seen(void)
 {
+    if (!has_our_files())
+        return;
     struct late late;
     assert_int_equal(pipe2(late.fds, O_CLOEXEC), 0);
     struct ovl_record record = record_of_late(read_late, late);
@@ -523,6 +527,8 @@ static int move_bytes(struct ovl_task *task, struct ovl_bytes item)
 
 static void bytes_are_counted(void)
 {
+    if (!has_our_files())
+        return;
     struct ways ways = {.file = memfd_create("bytes", MFD_CLOEXEC)};
     assert_true(ways.file >= 0);
     assert_int_equal(pipe2(ways.pipe, O_CLOEXEC), 0);

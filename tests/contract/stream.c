@@ -144,12 +144,10 @@ static void stream_of_nothing(void)
     close_all(executor);
 }
 
-/* A wire that tasks find by the board, since a stream's items are numbers. */
-static struct wire gate;
-
+/* Tasks find their wire by the board, since a stream's items are numbers. */
 static int first_waits_for_others(struct ovl_task *task, struct ovl_bytes item)
 {
-    if (*(const int *)item.data == 0 && !wire_await(&gate, 5))
+    if (*(const int *)item.data == 0 && !wire_await(&board->wire, 5))
         return -EPIPE;
     return pattern_of_number(task, item);
 }
@@ -158,11 +156,11 @@ static void stream_gives_results_as_tasks_end(void)
 {
     if (runs_in_submit())
         return;
-    gate = wire_open();
+    board->wire = wire_open();
     struct ovl_executor *executor = open_workers(2);
     struct log *log = log_new(50);
     log->window = 8;
-    log->tell = &gate;
+    log->tell = &board->wire;
     struct ovl_stream stream = stream_of(log);
     stream.as_completed = true;
     assert_int_equal(ovl_map_stream(executor, first_waits_for_others, &stream), 0);
@@ -170,14 +168,14 @@ static void stream_gives_results_as_tasks_end(void)
     assert_false(log->ordered);
     free(log);
     close_all(executor);
-    wire_close(&gate);
+    wire_close(&board->wire);
 }
 
 static int first_waits_for_begun(struct ovl_task *task, struct ovl_bytes item)
 {
-    if (*(const int *)item.data == 0 && !wire_await(&gate, 5))
+    if (*(const int *)item.data == 0 && !wire_await(&board->wire, 5))
         return -EPIPE;
-    wire_tell(&gate, 1);
+    wire_tell(&board->wire, 1);
     return pattern_of_number(task, item);
 }
 
@@ -185,7 +183,7 @@ static void stream_keeps_order_where_the_first_ends_late(void)
 {
     if (runs_in_submit())
         return;
-    gate = wire_open();
+    board->wire = wire_open();
     struct ovl_executor *executor = open_workers(2);
     struct log *log = log_new(50);
     log->window = 8;
@@ -195,7 +193,7 @@ static void stream_keeps_order_where_the_first_ends_late(void)
     assert_true(log->ordered);
     free(log);
     close_all(executor);
-    wire_close(&gate);
+    wire_close(&board->wire);
 }
 
 static void stream_takes_no_more_than_its_window(void)

@@ -1,6 +1,7 @@
 #include "cases.h"
 #include "watch.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -42,6 +43,9 @@ static void let_sanitizer_start(void)
 
 struct board *board;
 const void *case_argument;
+void (*case_job)(const char *group, const struct test_case *test);
+const char *board_path;
+const char *case_here;
 
 static const int crash_signals[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS};
 static struct sigaction crash_actions[COUNT_OF(crash_signals)];
@@ -59,12 +63,21 @@ static void restore_crash_actions(void)
         sigaction(crash_signals[i], &crash_actions[i], NULL);
 }
 
+bool board_map(void)
+{
+    int fd = board_path ? open(board_path, O_RDWR | O_CLOEXEC) : -1;
+    int flags = MAP_SHARED | (board_path ? 0 : MAP_ANONYMOUS);
+    board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, flags, fd, 0);
+    if (fd >= 0)
+        close(fd);
+    return board != MAP_FAILED;
+}
+
 static void call_case(void **state)
 {
     const struct test_case *test = *state;
     restore_crash_actions();
-    board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(board != MAP_FAILED);
+    assert_true(board_map());
     case_argument = test->argument;
     let_sanitizer_start();
     struct watch before = watch_now();
@@ -84,11 +97,13 @@ static int run_in_this_process(const struct test_case *test)
     return cmocka_run_group_tests_name(test->name, tests, NULL, NULL) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static void let_child_run(const struct test_case *test)
+static void let_child_run(const char *group, const struct test_case *test)
 {
     setpgid(0, 0);
     signal(SIGALRM, SIG_DFL);
     alarm((test->seconds ? test->seconds : DEFAULT_SECONDS) * SCALE(1, 4));
+    if (case_job)
+        case_job(group, test);
     exit(run_in_this_process(test));
 }
 
@@ -109,7 +124,7 @@ static bool run_case(const char *group, const struct test_case *test)
     fflush(NULL);
     pid_t child = fork();
     if (child == 0)
-        let_child_run(test);
+        let_child_run(group, test);
     int status = 0;
     if (child < 0 || waitpid(child, &status, 0) != child) {
         fprintf(stderr, "%s: %s: no process: %s\n", group, test->name, strerror(errno));
@@ -127,7 +142,10 @@ static bool run_case(const char *group, const struct test_case *test)
 int run_cases(const char *group, const struct test_case *cases, size_t count, const char *only)
 {
     int failed = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; case_here && i < count; i++)
+        if (!strcmp(cases[i].name, case_here))
+            exit(run_in_this_process(&cases[i]));
+    for (size_t i = 0; !case_here && i < count; i++)
         if (!only || strstr(cases[i].name, only))
             failed += !run_case(group, &cases[i]);
     return failed;

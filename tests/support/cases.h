@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wire.h"
+
 #include <cmocka.h> /* which wants those above before it */
 
 struct test_case {
@@ -57,6 +59,21 @@ extern const void *case_argument;
  */
 int run_cases(const char *group, const struct test_case *cases, size_t count, const char *only);
 
+/*
+ * Where it is set, a case's process becomes the job that this starts, some program that calls
+ * sets case_here in one of its processes: it does not return.
+ */
+extern void (*case_job)(const char *group, const struct test_case *test);
+
+/* A file that holds the board, for processes that did not inherit it; NULL: none is needed. */
+extern const char *board_path;
+
+/* Runs the case of this name, if it is among these, in this process, and exits. */
+extern const char *case_here;
+
+/* Maps board_path as the board. Called by the processes that run no case themselves. */
+bool board_map(void);
+
 #define BOARD_NUMBERS 64
 #define BOARD_MARKS   65536
 
@@ -66,6 +83,7 @@ struct board {
     atomic_long number[BOARD_NUMBERS];
     atomic_int mark[BOARD_MARKS];
     _Atomic(void *) pointer[BOARD_NUMBERS]; /* only of use within one process */
+    struct wire wire;                       /* for tasks that find it in no item */
 };
 
 extern struct board *board;

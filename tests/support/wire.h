@@ -7,10 +7,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct wire {
     int fds[2];
+    pid_t owner; /* who opened it */
 };
+
+/* Set in a process that inherited no wires, a rank of a cluster: it finds them in their owner. */
+extern bool wires_are_elsewhere;
 
 /* Opens a wire; fails the case where it cannot. */
 struct wire wire_open(void);

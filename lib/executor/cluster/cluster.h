@@ -17,18 +17,27 @@
 #include "cluster/transport.h"
 #include "executor/queue.h"
 
+/* A rank has at most so many tasks at a time. */
+#define OVL__AHEAD 256
+
 /* Bytes from which on an item or a result is a message of its own. */
 #define OVL__APART ((size_t)64 << 10)
 
-enum ovl__tag { OVL__HEAD = 1, OVL__BODY };
+enum ovl__tag {
+    OVL__HEAD = 1,
+    OVL__BODY,
+    OVL__CANCEL, /* a letter CANCELLING: it is looked for while a task runs, ahead of the others */
+};
 
 enum ovl__letter_kind {
-    OVL__OPENING, /* to a rank: an executor was opened; one part, struct ovl__opening */
-    OVL__TASKS,   /* to a rank: run these; parts are struct ovl__task_part */
-    OVL__CLOSING, /* to a rank: close the sessions */
-    OVL__LEAVING, /* to a rank: the program exits */
-    OVL__RESULTS, /* to rank 0: parts are struct ovl__result_part, in the order of the tasks */
-    OVL__CLOSED,  /* to rank 0: the sessions are closed */
+    OVL__OPENING,    /* to a rank: an executor was opened; one part, struct ovl__opening */
+    OVL__TASKS,      /* to a rank: run these; parts are struct ovl__task_part */
+    OVL__CANCELLING, /* to a rank: end these; parts are uint32_t, a task's place among all it was
+                        sent by this executor */
+    OVL__CLOSING,    /* to a rank: close the sessions */
+    OVL__LEAVING,    /* to a rank: the program exits; it answers CLOSED, of no executor */
+    OVL__RESULTS,    /* to rank 0: parts are struct ovl__result_part, in the order of the tasks */
+    OVL__CLOSED,     /* to rank 0: the sessions are closed */
 };
 
 struct ovl__letter_head {
@@ -55,7 +64,7 @@ struct ovl__task_part {
 struct ovl__result_part {
     int32_t error;
     int32_t detail;
-    uint32_t begun; /* 0: its deadline had passed before it could begin */
+    uint32_t begun; /* 0: it was to end, as `error` says, before it could begin */
     uint32_t padding;
     uint64_t size;
 };

@@ -1,7 +1,11 @@
 /*
- * A rank that works. It has one thread, which waits for messages and runs what they ask for; it
- * looks for them awake for a moment, and then less and less often, so that a rank with nothing to
- * do takes no processor to speak of.
+ * A rank that works. Its main thread waits for messages and runs what they ask for; it looks for
+ * them awake for a moment, and then less and less often, so that a rank with nothing to do takes no
+ * processor to speak of.
+ *
+ * While one task runs for long, a second thread, the sitter, sees to what cannot wait for its end:
+ * the results of tasks before it are sent, and word that it was cancelled is taken. Both hold the
+ * lock but where they run a task, rest, or call a session's functions.
  */
 #include "base/system.h"
 #include "executor/cluster/cluster.h"
@@ -9,7 +13,9 @@
 
 #include <errno.h>
 #include <overlap/error.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
@@ -22,21 +28,36 @@
 /* Results of short tasks are gathered for so long, and then sent together. */
 #define GATHER_NS (500 * OVL_MICROSECOND)
 
+/* How often the sitter looks, at first and at last; and how long it looks with no task at hand. */
+#define SIT_NS      OVL_MILLISECOND
+#define SIT_MOST    (10 * OVL_MILLISECOND)
+#define SIT_IDLE_NS (50 * OVL_MILLISECOND)
+
 /* Memory for items that stays. */
 #define KEPT_BYTES ((size_t)16 << 20)
 
 struct serving {
+    pthread_mutex_t lock; /* guards the transport and all that follows */
     const struct ovl__transport *transport;
     struct ovl_executor *executor;
     struct ovl__worker worker;
     uint64_t number; /* of rank 0's executor */
     struct ovl__buffer received;
     struct ovl__buffer item; /* a large one */
-    struct ovl__letter reply;
+    struct ovl__letter reply, spare;
     uint32_t replied; /* tasks in it */
     ovl_time reply_began;
     struct ovl__code_place fn_place; /* the last task's */
     const void *fn;
+    uint32_t task;              /* the place of the one that runs among all of this executor's */
+    struct ovl_future *running; /* it; NULL: none */
+    struct ovl__buffer word;    /* of cancelled tasks */
+    uint64_t cancelled_number;  /* of which executor the following are */
+    uint32_t cancelled[OVL__AHEAD]; /* by a task's place, modulo: the place, and 1; 0: none */
+    pthread_t sitter;
+    pthread_cond_t begun;
+    bool sitter_sleeps;
+    bool leaving;
 };
 
 void ovl__rank_rest(ovl_time since)
@@ -59,17 +80,29 @@ _Noreturn static void give_up(const struct serving *serving, const char *why)
     _exit(EXIT_FAILURE);
 }
 
+static void rest(struct serving *serving, ovl_time since)
+{
+    pthread_mutex_unlock(&serving->lock);
+    ovl__rank_rest(since);
+    pthread_mutex_lock(&serving->lock);
+}
+
+static void take(struct serving *serving, struct ovl__buffer *buffer, size_t size)
+{
+    if (ovl__buffer_resize(buffer, size))
+        give_up(serving, "no memory for what rank 0 sends");
+    if (serving->transport->receive(buffer->data, size))
+        give_up(serving, "a message was lost");
+}
+
 static void receive(struct serving *serving, enum ovl__tag tag, struct ovl__buffer *buffer)
 {
     int from;
     size_t size;
     ovl_time since = ovl_now();
     while (!serving->transport->arrived(0, tag, &from, &size))
-        ovl__rank_rest(since);
-    if (ovl__buffer_resize(buffer, size))
-        give_up(serving, "no memory for what rank 0 sends");
-    if (serving->transport->receive(buffer->data, size))
-        give_up(serving, "a message was lost");
+        rest(serving, since);
+    take(serving, buffer, size);
 }
 
 /* Rank 0 receives whatever it does: a send ends. */
@@ -80,12 +113,55 @@ static void send_all(struct serving *serving, enum ovl__tag tag, const void *dat
     if (!sending)
         give_up(serving, "a message cannot be sent");
     while (!serving->transport->sent(sending))
-        ovl__rank_rest(since);
+        rest(serving, since);
 }
+
+/* --- being told to end a task --- */
+
+static void note_cancelled(struct serving *serving)
+{
+    struct ovl__reader reader = {serving->word.data, serving->word.size};
+    const struct ovl__letter_head *head = ovl__reader_take(&reader, sizeof *head);
+    if (!head)
+        give_up(serving, "a message makes no sense");
+    if (head->executor < serving->cancelled_number)
+        return;
+    if (head->executor > serving->cancelled_number) {
+        memset(serving->cancelled, 0, sizeof serving->cancelled);
+        serving->cancelled_number = head->executor;
+    }
+    for (uint32_t i = 0; i < head->count; i++) {
+        const uint32_t *task = ovl__reader_take(&reader, sizeof *task);
+        if (!task)
+            give_up(serving, "a message makes no sense");
+        serving->cancelled[*task % OVL__AHEAD] = *task + 1;
+    }
+}
+
+static void hear_of_cancels(struct serving *serving)
+{
+    int from;
+    size_t size;
+    while (serving->transport->arrived(0, OVL__CANCEL, &from, &size)) {
+        take(serving, &serving->word, size);
+        note_cancelled(serving);
+    }
+}
+
+/* Whether the task at hand was cancelled, as far as has been heard. */
+static bool is_cancelled(const struct serving *serving)
+{
+    return serving->cancelled_number == serving->number &&
+           serving->cancelled[serving->task % OVL__AHEAD] == serving->task + 1;
+}
+
+/* --- opening and closing --- */
 
 static void close_sessions(struct serving *serving)
 {
+    pthread_mutex_unlock(&serving->lock);
     ovl__worker_release(&serving->worker);
+    pthread_mutex_lock(&serving->lock);
     serving->worker.session_count = 0;
 }
 
@@ -103,6 +179,7 @@ static void open_executor(struct serving *serving, struct ovl__reader *reader, u
     memcpy(&options->session_close, &close, sizeof close);
     serving->executor->metered = opening->recorded;
     serving->number = number;
+    serving->task = 0;
 }
 
 /* --- tasks --- */
@@ -136,17 +213,90 @@ static void begin_reply(struct serving *serving)
     serving->reply_began = ovl_now();
 }
 
+/* What has been gathered; the next results are gathered anew, by whoever adds them meanwhile. */
 static void send_reply(struct serving *serving)
 {
-    struct ovl__letter_head *head = ovl__letter_head(&serving->reply);
+    struct ovl__letter letter = serving->reply;
+    struct ovl__letter_head *head = ovl__letter_head(&letter);
     if (!serving->replied)
         return;
     head->count = serving->replied;
     head->recorded = serving->executor->metered;
     head->now = ovl_now();
     head->took_ns = head->now - serving->reply_began;
-    send_all(serving, OVL__HEAD, serving->reply.bytes.data, serving->reply.bytes.size);
+    serving->reply = serving->spare;
+    serving->spare = (struct ovl__letter){0};
+    begin_reply(serving);
+    send_all(serving, OVL__HEAD, letter.bytes.data, letter.bytes.size);
+    ovl__buffer_release(&serving->spare.bytes);
+    serving->spare = letter;
 }
+
+/* --- the sitter --- */
+
+static void sit_by(struct serving *serving)
+{
+    hear_of_cancels(serving);
+    if (is_cancelled(serving))
+        atomic_store(&serving->running->cancel, OVL_ECANCELED);
+    send_reply(serving);
+}
+
+static ovl_time sit_length(ovl_time since)
+{
+    ovl_time length = (ovl_now() - since) / 8;
+    length = length < SIT_NS ? SIT_NS : length;
+    return length < SIT_MOST ? length : SIT_MOST;
+}
+
+static void *sitter_main(void *argument)
+{
+    struct serving *serving = argument;
+    uint32_t seen = 0;
+    ovl_time since = ovl_now(); /* the task at hand began, or the last one ended, no later */
+    pthread_setname_np(pthread_self(), "ovl-sitter");
+    pthread_mutex_lock(&serving->lock);
+    while (!serving->leaving) {
+        if (serving->task != seen)
+            since = ovl_now();
+        else if (serving->running)
+            sit_by(serving);
+        seen = serving->task;
+        serving->sitter_sleeps = !serving->running && ovl_now() - since > SIT_IDLE_NS;
+        if (serving->sitter_sleeps) {
+            pthread_cond_wait(&serving->begun, &serving->lock);
+            since = ovl_now();
+        }
+        struct timespec length = {.tv_nsec = sit_length(since)};
+        pthread_mutex_unlock(&serving->lock);
+        ovl__sys.nanosleep(&length, NULL);
+        pthread_mutex_lock(&serving->lock);
+    }
+    pthread_mutex_unlock(&serving->lock);
+    return NULL;
+}
+
+/* With the program's signals left to the main thread. */
+static void begin_to_sit(struct serving *serving)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (ovl__sys.pthread_create(&serving->sitter, NULL, sitter_main, serving))
+        give_up(serving, "no thread to be had");
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void wake_sitter(struct serving *serving)
+{
+    if (!serving->sitter_sleeps)
+        return;
+    serving->sitter_sleeps = false;
+    pthread_cond_signal(&serving->begun);
+}
+
+/* --- running --- */
 
 static int find_function(struct serving *serving, const struct ovl__code_place *place)
 {
@@ -156,6 +306,18 @@ static int find_function(struct serving *serving, const struct ovl__code_place *
     int error = ovl__code_address(place, &serving->fn);
     serving->fn_place = *place;
     return error;
+}
+
+static void run_now(struct serving *serving, struct ovl_future *future)
+{
+    serving->running = future;
+    wake_sitter(serving);
+    pthread_mutex_unlock(&serving->lock);
+    ovl__worker_run(&serving->worker, future);
+    if (__fpending(stdout))
+        fflush(stdout); /* what a task has written is written once its future is done */
+    pthread_mutex_lock(&serving->lock);
+    serving->running = NULL;
 }
 
 static void run_task(struct serving *serving, const struct ovl__task_part *part,
@@ -174,17 +336,20 @@ static void run_task(struct serving *serving, const struct ovl__task_part *part,
     ovl__state_init(&future.state, OVL__RUNNING, 1);
     future.outcome.error = find_function(serving, &part->fn);
     memcpy(&future.fn, &serving->fn, sizeof future.fn);
-    bool begun = future.deadline == OVL_FOREVER || ovl_now() < future.deadline;
-    if (!future.outcome.error && begun)
-        ovl__worker_run(&serving->worker, &future);
-    if (__fpending(stdout))
-        fflush(stdout); /* what a task has written is written once its future is done */
-    bool apart = add_result(serving, &future, begun);
+    int late = future.deadline != OVL_FOREVER && ovl_now() >= future.deadline ? OVL_ETIMEDOUT : 0;
+    int refused = is_cancelled(serving) ? OVL_ECANCELED : late;
+    if (refused) {
+        future.outcome.error = refused;
+    } else if (!future.outcome.error) {
+        run_now(serving, &future);
+    }
+    serving->task++;
+    bool apart = add_result(serving, &future, !refused);
     if (apart || ovl_now() - serving->reply_began > GATHER_NS) {
         send_reply(serving);
         if (apart)
             send_all(serving, OVL__BODY, future.result.data, future.result.size);
-        begin_reply(serving);
+        serving->reply_began = ovl_now();
     }
     ovl__buffer_release(&future.result);
 }
@@ -192,6 +357,7 @@ static void run_task(struct serving *serving, const struct ovl__task_part *part,
 static void run_tasks(struct serving *serving, struct ovl__reader *reader, uint32_t count)
 {
     ovl_time received = ovl_now();
+    hear_of_cancels(serving);
     begin_reply(serving);
     for (uint32_t i = 0; i < count; i++) {
         const struct ovl__task_part *part = ovl__reader_take(reader, sizeof *part);
@@ -213,13 +379,18 @@ static void run_tasks(struct serving *serving, struct ovl__reader *reader, uint3
 
 /* --- the rank's life --- */
 
-static void close_executor(struct serving *serving)
+static void say_closed(struct serving *serving, uint64_t number)
 {
-    close_sessions(serving);
-    ovl__letter_begin(&serving->reply, OVL__CLOSED, serving->number);
+    ovl__letter_begin(&serving->reply, OVL__CLOSED, number);
     if (serving->reply.error)
         give_up(serving, "no memory for a reply");
     send_all(serving, OVL__HEAD, serving->reply.bytes.data, serving->reply.bytes.size);
+}
+
+static void close_executor(struct serving *serving)
+{
+    close_sessions(serving);
+    say_closed(serving, serving->number);
 }
 
 /* Returns whether there is more to come. */
@@ -241,6 +412,8 @@ static bool serve(struct serving *serving)
         close_executor(serving);
         return true;
     default:
+        close_sessions(serving);
+        say_closed(serving, 0);
         return false;
     }
 }
@@ -254,9 +427,16 @@ _Noreturn void ovl__rank_serve(const struct ovl__transport *transport, unsigned 
         .worker = {.executor = executor, .number = rank - 1},
     };
     ovl__nest(executor, &serving.worker);
+    pthread_mutex_init(&serving.lock, NULL);
+    pthread_cond_init(&serving.begun, NULL);
+    begin_to_sit(&serving);
+    pthread_mutex_lock(&serving.lock);
     while (serve(&serving))
         ;
-    close_sessions(&serving);
+    serving.leaving = true;
+    wake_sitter(&serving);
+    pthread_mutex_unlock(&serving.lock);
+    pthread_join(serving.sitter, NULL);
     transport->finish();
     exit(EXIT_SUCCESS);
 }

@@ -1,0 +1,125 @@
+/*
+ * What comes back: results, each to the oldest task that its rank was sent.
+ */
+#include "executor/cluster/courier.h"
+
+#include <string.h>
+
+/* Times are the other rank's: they are moved to where they were on our clock, as far as one can
+ * tell. */
+static void move_times(struct ovl_record *record, ovl_time shift)
+{
+    record->start += record->start ? shift : 0;
+    record->end += record->end ? shift : 0;
+}
+
+static int receive_result(struct ovl__cluster *cluster, unsigned number, struct ovl_future *future,
+                          size_t size)
+{
+    int from;
+    size_t arriving;
+    ovl_time since = ovl_now();
+    while (!cluster->transport->arrived((int)number + 1, OVL__BODY, &from, &arriving))
+        ovl__rank_rest(since);
+    struct ovl__buffer dropped = {0};
+    struct ovl__buffer *buffer = future ? &future->result : &dropped;
+    int error = ovl__buffer_resize(buffer, arriving);
+    if (error || arriving != size)
+        ovl__courier_give_up(cluster, "no memory for a result");
+    error = cluster->transport->receive(buffer->data, arriving);
+    ovl__buffer_release(&dropped);
+    return error;
+}
+
+static int copy_result(struct ovl_future *future, const void *data, size_t size)
+{
+    int error = size ? ovl__buffer_resize(&future->result, size) : 0;
+    if (!error && size)
+        memcpy(future->result.data, data, size);
+    return error;
+}
+
+static void end_task(struct ovl_future *future, const struct ovl__result_part *part, int error)
+{
+    if (!part->begun) {
+        future->outcome.attempts--;
+        future->outcome.worker = OVL_NO_WORKER;
+        ovl__future_requeue(future);
+        ovl__future_refuse(future, part->error);
+        return;
+    }
+    int cancelled = atomic_load_explicit(&future->cancel, memory_order_relaxed);
+    future->outcome.error = error ? error : part->error;
+    if (part->error && cancelled)
+        future->outcome.error = cancelled;
+    future->outcome.detail = part->detail;
+    ovl__future_record(future);
+    ovl__future_finish(future);
+}
+
+static void take_result(struct ovl__cluster *cluster, unsigned number, struct ovl__reader *reader,
+                        const struct ovl__letter_head *head)
+{
+    struct ovl__rank *rank = &cluster->ranks[number];
+    bool stale = head->executor != cluster->number;
+    struct ovl_future *future = stale ? NULL : rank->tasks[rank->replied % OVL__AHEAD];
+    const struct ovl__result_part *part = ovl__reader_take(reader, sizeof *part);
+    if (!part || (!stale && !ovl__rank_has(rank)))
+        ovl__courier_give_up(cluster, "a message makes no sense");
+    bool apart = part->size >= OVL__APART;
+    const void *data = apart ? NULL : ovl__reader_take(reader, part->size);
+    int error = 0;
+    const struct ovl__meter *meter =
+        head->recorded ? ovl__reader_take(reader, sizeof *meter) : NULL;
+    if (head->recorded && !meter)
+        ovl__courier_give_up(cluster, "a message makes no sense");
+    if (!stale && meter) {
+        ovl__meter_copy(&future->more->meter, meter);
+        move_times(&future->more->meter.record, ovl_now() - head->now);
+    }
+    if (apart)
+        error = receive_result(cluster, number, future, part->size);
+    else if (!stale)
+        error = copy_result(future, data, part->size);
+    if (stale)
+        return;
+    pthread_mutex_lock(&cluster->executor->lock);
+    rank->cancels -= rank->to_cancel[rank->replied % OVL__AHEAD];
+    rank->to_cancel[rank->replied % OVL__AHEAD] = false;
+    rank->replied++;
+    end_task(future, part, error);
+    pthread_mutex_unlock(&cluster->executor->lock);
+}
+
+static void note_time(struct ovl__cluster *cluster, ovl_time took_ns, uint32_t count)
+{
+    ovl_time each = count ? took_ns / count : 0;
+    each = each > 0 ? each : 1;
+    cluster->task_ns = cluster->task_ns ? (cluster->task_ns * 3 + each) / 4 : each;
+}
+
+/* Without the lock. */
+bool ovl__courier_receive(struct ovl__cluster *cluster)
+{
+    int from;
+    size_t size;
+    if (!cluster->transport->arrived(-1, OVL__HEAD, &from, &size))
+        return false;
+    if (ovl__buffer_resize(&cluster->received, size) ||
+        cluster->transport->receive(cluster->received.data, size))
+        ovl__courier_give_up(cluster, "a message was lost");
+    struct ovl__reader reader = {cluster->received.data, size};
+    const struct ovl__letter_head *head = ovl__reader_take(&reader, sizeof *head);
+    unsigned number = (unsigned)from - 1;
+    if (!head || number >= cluster->count)
+        return true; /* a rank beyond those wanted has nothing to say */
+    if (head->kind == OVL__CLOSED) {
+        cluster->ranks[number].closed |= head->executor == cluster->number;
+        return true;
+    }
+    for (uint32_t i = 0; i < head->count; i++)
+        take_result(cluster, number, &reader, head);
+    if (head->executor == cluster->number)
+        note_time(cluster, head->took_ns, head->count);
+    return true;
+}
