@@ -159,14 +159,14 @@ static bool looks_from_outside(const struct observation *observed)
 #define LOST_SHARE 0.3 /* of the time: then it is to be said */
 
 /* Ready to go on, and without a processor. */
-static void note_lost_time(struct advice *advice, ovl_time delay_ns)
+static void note_lost_time(struct advice *advice)
 {
     if (advice->present.model == OVL_SYNC && advice->wall_ns >= RULES_SHORT_NS &&
-        (double)delay_ns > LOST_SHARE * (double)advice->wall_ns)
+        (double)advice->delay_ns > LOST_SHARE * (double)advice->wall_ns)
         advice_note(advice,
                     "For %.1f s of this it was ready to go on, and other programs had the "
                     "processors: on a machine that is not busy it takes less.",
-                    (double)delay_ns / (double)OVL_SECOND);
+                    (double)advice->delay_ns / (double)OVL_SECOND);
 }
 
 static void note_what_was_not_seen(struct advice *advice, const struct observation *observed)
@@ -207,6 +207,7 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
                               .cpu_ns = cpu_ns >= 0 ? cpu_ns : observed->spent.cpu_ns,
                               .spent = observed->spent,
                               .idle_ns = observed->idle_ns,
+                              .delay_ns = observed->delay_ns,
                               .plumbing = observed->plumbing,
                               .threads = &observed->threads,
                               .python = is_python(observed),
@@ -250,5 +251,5 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
     if (wall_ns < RULES_SHORT_NS && advice->model != OVL_SYNC && advice->present.model == OVL_SYNC)
         rules_stay(advice, "Not worth it: the program is over in less than 0.2 s.");
     note_what_was_not_seen(advice, observed);
-    note_lost_time(advice, observed->delay_ns);
+    note_lost_time(advice);
 }

@@ -35,6 +35,7 @@ struct advice {
     ovl_time cpu_ns;
     struct spent spent; /* over threads and children */
     ovl_time idle_ns;
+    ovl_time delay_ns; /* ready, and without a processor */
     const struct thread_times *threads;
     bool python;
     unsigned cores;

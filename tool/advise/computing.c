@@ -9,9 +9,6 @@
 #define HOT_SHARE    0.6
 #define CALLEE_SHARE 0.5
 
-/* What is more than this was no processor lost. */
-#define STRETCH_MOST 4.0
-
 /* What a program linked statically waits for is not known: all that it does not compute may be
  * that. */
 bool computing_is(const struct advice *advice, bool seen_inside)
@@ -38,12 +35,13 @@ static void set_unit(struct advice *advice, const struct hot *hot, const struct 
     };
 }
 
-/* What lost its processor to other programs meanwhile would be shared as well. */
+/* While it was ready and others had the processors, it needed one: that is shared as well. */
 static ovl_time time_in_unit(const struct advice *advice)
 {
-    double ran_ns = (double)(advice->wall_ns - rules_waits_that_matter(&advice->spent));
-    double most_ns = STRETCH_MOST * (double)advice->cpu_ns;
-    return (ovl_time)(advice->unit.share * (ran_ns < most_ns ? ran_ns : most_ns));
+    ovl_time needed_ns = advice->cpu_ns + advice->delay_ns;
+    if (needed_ns > advice->wall_ns)
+        needed_ns = advice->wall_ns;
+    return (ovl_time)(advice->unit.share * (double)needed_ns);
 }
 
 static void predict(struct advice *advice)
