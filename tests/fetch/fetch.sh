@@ -163,6 +163,11 @@ expect 0 fetch -i list -d kept --journal kept.db --refresh --json
 [ "$(grep -c '"unchanged": true' out)" -eq 0 ] || fail 'changed pages were not fetched'
 expect 0 fetch -s -o - "$site/version/0"
 
+expect 0 fetch -i list -d kept --journal kept.db
+says err '^40 of 40 URLs, 40 done before: 0 B'
+expect 0 fetch -i list -d kept --skip-existing
+says err ' 40 there already: 0 B'
+
 # A folder that cannot be made.
 echo file >in-the-way
 expect 3 fetch "$site/good/a" -d in-the-way/sub

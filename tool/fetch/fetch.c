@@ -8,24 +8,35 @@
 #include "report/output.h"
 
 #include <stdio.h>
+#include <string.h>
+
+/* Appends ", 12 failed"; of none, nothing. */
+static void append_count(char *text, size_t size, size_t count, const char *what)
+{
+    size_t used = strlen(text);
+    if (count > 0)
+        snprintf(text + used, size - used, ", %zu %s", count, what);
+}
 
 static void print_summary(const struct run *run)
 {
-    char size[32], rate[32], failed[48] = "", left[48] = "";
+    char size[32], rate[32], others[192] = "";
     const struct run_counts *counts = &run->counts;
     double seconds = (double)(run->end - run->start) / (double)OVL_SECOND;
+    if (counts->items == 0) {
+        console_line("there was nothing to fetch: the list has no URLs");
+        return;
+    }
+    append_count(others, sizeof others, counts->before, "done before");
+    append_count(others, sizeof others, counts->skipped, "there already");
+    append_count(others, sizeof others, counts->unchanged, "unchanged");
+    append_count(others, sizeof others, counts->failed, "failed");
+    append_count(others, sizeof others, counts->not_started, "not started");
     display_size(counts->bytes, size, sizeof size);
     display_size(seconds > 0 ? (uint64_t)((double)counts->bytes / seconds) : 0, rate, sizeof rate);
-    if (counts->failed > 0)
-        snprintf(failed, sizeof failed, ", %zu failed", counts->failed);
-    if (counts->not_started > 0)
-        snprintf(left, sizeof left, ", %zu not started", counts->not_started);
-    if (counts->items == 0)
-        console_line("there was nothing to fetch: the list has no URLs");
-    else
-        console_line("%zu of %zu URLs%s%s: %s in %.2f s, %s/s (%s, %u at once)", counts->done,
-                     counts->items, failed, left, size, seconds, rate,
-                     ovl_model_name(run->context.model), run->limit);
+    console_line("%zu of %zu URLs%s: %s in %.2f s, %s/s (%s, %u at once)", counts->done,
+                 counts->items, others, size, seconds, rate, ovl_model_name(run->context.model),
+                 run->limit);
 }
 
 static int report(const struct run *run, int code)

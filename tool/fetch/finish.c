@@ -96,7 +96,11 @@ static void emit(struct run *run, struct item *item)
 
 static void count(struct run *run, const struct item *item)
 {
-    run->counts.done += item->state == ITEM_DONE;
+    bool done = item->state == ITEM_DONE;
+    run->counts.done += done;
+    run->counts.before += done && item->recorded && item->attempts == 0;
+    run->counts.skipped += done && item->fault == FAULT_SKIPPED;
+    run->counts.unchanged += done && item->fault == FAULT_UNCHANGED;
     run->counts.failed += item->state == ITEM_FAILED;
     run->counts.not_started += item->state == ITEM_NOT_STARTED;
 }

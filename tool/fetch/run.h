@@ -25,6 +25,9 @@ struct journal;
 struct run_counts {
     size_t items; /* that were read */
     size_t done;
+    size_t before;    /* of these, by an earlier run, as the journal has it */
+    size_t skipped;   /* of these, since a file was there */
+    size_t unchanged; /* of these, since the server has nothing newer */
     size_t failed;
     size_t not_started;
     uint64_t bytes; /* that came through the network */
