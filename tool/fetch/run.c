@@ -231,10 +231,11 @@ static const char *url_of(void *context, uint64_t index)
 
 void run_tick(struct run *run, ovl_time now)
 {
-    if (now < run->tick_due)
+    bool interrupted = atomic_load(&run->board->interrupted) && !run->stopping;
+    if (now < run->tick_due && !interrupted)
         return;
     run->tick_due = now + TICK_NS;
-    if (atomic_load(&run->board->interrupted) && !run->stopping)
+    if (interrupted)
         run_stop(run, EXIT_INTERRUPTED);
     if (run->stopping) {
         atomic_store(&run->board->interrupted, true);
