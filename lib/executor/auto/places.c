@@ -233,26 +233,48 @@ static bool has_workers(const struct ovl__auto *own)
     return own->numbers * sizeof(unsigned) > own->free_numbers.size || own->has_caller;
 }
 
-/* Fewer workers than wanted will do; without any, nothing would ever run. */
-static void spawn_wanted(struct ovl__message *message)
+/* So many coroutines begin at once; then they run before more of them do. */
+#define SPAWN_AT_ONCE 32
+
+static void want_no_more(struct ovl__auto_loop *loop)
 {
-    struct ovl__auto_loop *loop = ovl__of(message, struct ovl__auto_loop, spawn);
-    struct ovl__auto *own = loop->place.own;
-    pthread_mutex_t *lock = &own->executor->lock;
-    pthread_mutex_lock(lock);
-    loop->spawning = false;
+    loop->place.workers -= loop->wanted;
+    loop->place.called -= loop->wanted < loop->place.called ? loop->wanted : loop->place.called;
+    loop->wanted = 0;
+}
+
+/* Fewer workers than wanted will do; without any, nothing would ever run. */
+static int spawn_some(struct ovl__auto *own, struct ovl__auto_loop *loop)
+{
     int error = 0;
-    while (loop->wanted && !error) {
+    for (unsigned n = 0; loop->wanted && n < SPAWN_AT_ONCE && !error; n++) {
         error = spawn_worker(own, loop);
         if (!error)
             loop->wanted--;
     }
-    loop->place.workers -= loop->wanted;
-    loop->place.called -= loop->wanted < loop->place.called ? loop->wanted : loop->place.called;
-    loop->wanted = 0;
+    if (error)
+        want_no_more(loop);
+    return error;
+}
+
+/*
+ * Tasks that do not wait are done by the first few workers, before the others have begun: each
+ * costs a stack, which makes a thousand tiny tasks dear.
+ */
+static void spawn_wanted(struct ovl__message *message)
+{
+    struct ovl__auto_loop *loop = ovl__of(message, struct ovl__auto_loop, spawn);
+    struct ovl__auto *own = loop->place.own;
+    struct ovl_executor *executor = own->executor;
+    pthread_mutex_lock(&executor->lock);
+    loop->spawning = false;
+    if (has_workers(own) && !ovl__executor_may_take(executor))
+        want_no_more(loop);
+    int error = spawn_some(own, loop);
     if (error && !has_workers(own))
-        ovl__executor_refuse_all(own->executor, error);
-    pthread_mutex_unlock(lock);
+        ovl__executor_refuse_all(executor, error);
+    post_wanted(loop);
+    pthread_mutex_unlock(&executor->lock);
 }
 
 static void stop_loop(struct ovl__message *message)
