@@ -11,7 +11,7 @@
  * tasks at once.
  *
  * With options.isolated it opens `processes` (which ovl_executor_model then says), of whose workers
- * as many take tasks as pay: one a processor at first.
+ * as many take tasks as pay: one a processor at first. How many these were is a decision, too.
  */
 #ifndef OVERLAP_AUTO_H
 #define OVERLAP_AUTO_H
@@ -38,7 +38,8 @@ struct ovl_decision {
 #define OVL_DECISIONS 64
 
 /*
- * How many decisions there were: 0 for an executor of another model. The first is how it began.
+ * How many decisions there were: 0 for an executor that was opened under another model. The first
+ * is how it began.
  *
  * Threads: any, until the executor is closed. Errors: none.
  */

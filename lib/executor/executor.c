@@ -1,3 +1,4 @@
+#include "executor/decisions.h"
 #include "executor/queue.h"
 
 #include "base/processor.h"
@@ -97,6 +98,7 @@ void ovl__executor_drop(struct ovl_executor *executor)
         executor->ops->free(executor);
     pthread_mutex_destroy(&executor->lock);
     ovl_tuner_close(executor->tuner);
+    free(executor->decisions);
     ovl__ledger_drop(executor->ledger);
     free(executor);
 }
@@ -146,7 +148,23 @@ static int tune_limit(struct ovl_executor *executor)
         .most = executor->workers,
         .start = executor->options.limit,
     };
+    struct ovl_decision *decision = ovl__decisions_add(executor->decisions);
+    decision->time = ovl_now();
+    decision->model = OVL_PROCESSES;
+    decision->workers = executor->options.limit;
+    snprintf(decision->reason, sizeof decision->reason,
+             "each task is to crash alone: begins with %u processes, and tries whether more pay",
+             decision->workers);
     return ovl_tuner_open(&options, &executor->tuner);
+}
+
+/* What finds the model by itself says what it found. */
+static int prepare_to_decide(struct ovl_executor *executor, bool isolated)
+{
+    executor->decisions = ovl__zalloc(sizeof *executor->decisions);
+    if (!executor->decisions)
+        return -ENOMEM;
+    return isolated ? tune_limit(executor) : 0;
 }
 
 int ovl_executor_open(enum ovl_model model, const struct ovl_options *options,
@@ -167,7 +185,7 @@ int ovl_executor_open(enum ovl_model model, const struct ovl_options *options,
     struct ovl_executor *executor = new_executor(ops, &filled);
     if (!executor)
         return -ENOMEM;
-    int error = isolated ? tune_limit(executor) : 0;
+    int error = model == OVL_AUTO ? prepare_to_decide(executor, isolated) : 0;
     if (!error)
         error = ops->open(executor);
     if (error) {

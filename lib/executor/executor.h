@@ -251,7 +251,8 @@ struct ovl_executor {
     struct ovl_ledger *ledger;   /* a reference of it; NULL: none */
     bool metered;                /* tasks are measured: there is a ledger, or the model wants it */
     struct ovl_tuner *tuner;     /* has the limit follow what pays; NULL: it stays as it is told */
-    bool at_once;                /* the model hears of each task, even of one submitted quietly */
+    struct ovl__decisions *decisions; /* NULL: it was not opened as `auto` */
+    bool at_once;                  /* the model hears of each task, even of one submitted quietly */
     char name[OVL_NAME_BYTES + 1]; /* of the workers, for the system */
     void *own;                     /* the model's */
 };

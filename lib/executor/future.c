@@ -1,6 +1,7 @@
 #include "base/blocks.h"
 #include "base/system.h"
 #include "coroutine/coroutine.h"
+#include "executor/decisions.h"
 #include "executor/executor.h"
 #include "loop/loop.h"
 
@@ -110,6 +111,18 @@ void ovl_future_free(struct ovl_future *future)
 
 /* --- ending --- */
 
+static void note_decision(struct ovl_executor *executor, unsigned workers)
+{
+    struct ovl_tuner_event event = {0};
+    ovl_tuner_event(executor->tuner, ovl_tuner_event_count(executor->tuner) - 1, &event);
+    struct ovl_decision *decision = ovl__decisions_add(executor->decisions);
+    decision->time = event.time;
+    decision->model = OVL_PROCESSES;
+    decision->workers = workers;
+    decision->tasks = executor->counts.done + executor->counts.failed;
+    snprintf(decision->reason, sizeof decision->reason, "%s", event.reason);
+}
+
 /* The limit follows what pays. Whoever ends a task looks for the next one afterwards. */
 static void tune(struct ovl_executor *executor, const struct ovl_record *record)
 {
@@ -120,8 +133,11 @@ static void tune(struct ovl_executor *executor, const struct ovl_record *record)
         .running = executor->active + 1,
         .failed = record->error != 0,
     };
+    unsigned before = ovl_tuner_workers(executor->tuner);
     unsigned workers = ovl_tuner_add(executor->tuner, &completion);
     atomic_store_explicit(&executor->limit, workers, memory_order_relaxed);
+    if (workers != before)
+        note_decision(executor, workers);
 }
 
 void ovl__executor_record(struct ovl_executor *executor, const struct ovl__meter *meter)

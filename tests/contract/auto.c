@@ -217,6 +217,17 @@ static void isolated_tasks_crash_alone(void)
     for (int i = 0; i < 200; i++)
         assert_int_equal(outcomes[i].error, i == 7 ? OVL_ESIGNALED : 0);
     assert_true(ovl_executor_limit(executor) > before); /* they wait: more of them pay */
+    struct ovl_decision decision;
+    assert_int_equal(ovl_auto_decision(executor, 0, &decision), 0);
+    assert_int_equal(decision.workers, before);
+    assert_int_equal(decision.tasks, 0);
+    size_t count = ovl_auto_decision_count(executor);
+    assert_true(count > 1);
+    assert_int_equal(ovl_auto_decision(executor, count - 1, &decision), 0);
+    assert_int_equal(decision.model, OVL_PROCESSES);
+    assert_int_equal(decision.workers, ovl_executor_limit(executor));
+    assert_true(decision.tasks > 0 && decision.tasks <= 200);
+    assert_string_not_equal(decision.reason, "");
     close_all(executor);
 }
 

@@ -14,7 +14,6 @@
 
 #include "executor/queue.h"
 
-#include <overlap/auto.h>
 #include <overlap/tuner.h>
 
 #define OVL__LOOPS_MAX 64
@@ -111,8 +110,6 @@ struct ovl__auto {
     unsigned grown;        /* tasks in a row that took much longer */
     struct ovl_tuner *loop_tuner;
     struct ovl_tuner *thread_tuner;
-    size_t decision_count;
-    struct ovl_decision decisions[OVL_DECISIONS];
 
     /* The monitor's. */
     pthread_t monitor;

@@ -1,8 +1,8 @@
 /* What the tasks are like, and how many workers of which kind that calls for. */
 #include "executor/auto/auto.h"
+#include "executor/decisions.h"
 #include "predict/costs.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -74,7 +74,7 @@ static double predict_gain(const struct ovl__auto *own, enum ovl_model model, un
 __attribute__((format(printf, 4, 5))) static void
 decide(struct ovl__auto *own, enum ovl_model model, unsigned workers, const char *reason, ...)
 {
-    struct ovl_decision *decision = &own->decisions[own->decision_count++ % OVL_DECISIONS];
+    struct ovl_decision *decision = ovl__decisions_add(own->executor->decisions);
     *decision = (struct ovl_decision){
         .time = ovl_now(),
         .model = model,
@@ -408,29 +408,4 @@ void ovl__auto_unseen(struct ovl__auto *own, unsigned threads)
     own->executor->at_once = false;
     be_unseen(own, threads > threads_now(own) ? threads : threads_now(own));
     ovl__auto_hand_out(own);
-}
-
-/* --- reading the decisions --- */
-
-size_t ovl_auto_decision_count(struct ovl_executor *executor)
-{
-    if (ovl_executor_model(executor) != OVL_AUTO)
-        return 0;
-    pthread_mutex_lock(&executor->lock);
-    size_t count = ((struct ovl__auto *)executor->own)->decision_count;
-    pthread_mutex_unlock(&executor->lock);
-    return count;
-}
-
-int ovl_auto_decision(struct ovl_executor *executor, size_t n, struct ovl_decision *ret_decision)
-{
-    if (ovl_executor_model(executor) != OVL_AUTO)
-        return -ERANGE;
-    struct ovl__auto *own = executor->own;
-    pthread_mutex_lock(&executor->lock);
-    bool kept = n < own->decision_count && own->decision_count - n <= OVL_DECISIONS;
-    if (kept)
-        *ret_decision = own->decisions[n % OVL_DECISIONS];
-    pthread_mutex_unlock(&executor->lock);
-    return kept ? 0 : -ERANGE;
 }
