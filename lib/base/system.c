@@ -27,6 +27,21 @@ static int pidfd_send_signal_call(int pidfd, int signal)
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 
+static int io_uring_setup_call(unsigned entries, struct io_uring_params *params)
+{
+    return (int)syscall(SYS_io_uring_setup, entries, params);
+}
+
+static int io_uring_register_call(int fd, unsigned what, void *argument, unsigned count)
+{
+    return (int)syscall(SYS_io_uring_register, fd, what, argument, count);
+}
+
+static int io_uring_enter_call(int fd, unsigned submitted, unsigned wanted, unsigned flags)
+{
+    return (int)syscall(SYS_io_uring_enter, fd, submitted, wanted, flags, NULL, 0);
+}
+
 /*
  * epoll_pwait2 takes nanoseconds, from Linux 5.11 on. Elsewhere milliseconds are rounded up, so
  * that nothing wakes before its time.
@@ -70,6 +85,9 @@ struct ovl__system ovl__sys = {
     .epoll_ctl = epoll_ctl,
     .epoll_wait_ns = epoll_wait_ns,
     .eventfd = eventfd,
+    .io_uring_setup = io_uring_setup_call,
+    .io_uring_register = io_uring_register_call,
+    .io_uring_enter = io_uring_enter_call,
     /* clang-format on */
 };
 

@@ -11,6 +11,8 @@
 #include <overlap/time.h>
 #include <sys/mman.h>
 
+struct io_uring_params;
+
 #define OVL__HOOKED_POINTER(type, name, parameters, arguments) type(*name) parameters;
 
 struct ovl__system {
@@ -33,6 +35,9 @@ struct ovl__system {
     int (*epoll_ctl)(int epoll_fd, int operation, int fd, struct epoll_event *event);
     int (*epoll_wait_ns)(int epoll_fd, struct epoll_event *events, int count, ovl_time wait_ns);
     int (*eventfd)(unsigned count, int flags);
+    int (*io_uring_setup)(unsigned entries, struct io_uring_params *params);
+    int (*io_uring_register)(int fd, unsigned what, void *argument, unsigned count);
+    int (*io_uring_enter)(int fd, unsigned submitted, unsigned wanted, unsigned flags);
 };
 
 extern struct ovl__system ovl__sys;

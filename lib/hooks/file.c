@@ -1,10 +1,11 @@
 /*
  * Reading and writing of files. What is in memory is read by the first try (RWF_NOWAIT); what is
- * not, by a helper thread.
+ * not, by the loop's ring, or by a helper thread.
  */
 #include "hooks/file.h"
 
 #include "base/memory.h"
+#include "loop/ring.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -16,6 +17,9 @@ OVL__HOOK_FILE(file);
 
 /* From this size on the way to a helper and back is short beside the copying. */
 #define LARGE_BYTES (64 * 1024)
+
+/* What direct reads and writes are multiples of, in memory and in the file. */
+#define SECTOR 512
 
 /* Not in linux/magic.h. */
 #define CIFS_MAGIC 0xff534d42
@@ -56,6 +60,21 @@ static bool is_in_memory(int fd)
                                       RAMFS_MAGIC,   CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
                                       DEBUGFS_MAGIC, TRACEFS_MAGIC};
     return is_of(fd, memory, sizeof memory / sizeof *memory);
+}
+
+/* RWF_NOWAIT keeps nobody from waiting there. By what such calls are made of, few others are asked
+ * about: it is a system call. */
+bool ovl__is_direct(int fd, const struct iovec *parts, int count, off_t offset)
+{
+    if (count <= 0 || (offset != OVL__HERE && offset % SECTOR))
+        return false;
+    for (int i = 0; i < count; i++)
+        if (((uintptr_t)parts[i].iov_base | parts[i].iov_len) % SECTOR)
+            return false;
+    int before = errno;
+    int flags = ovl__sys.fcntl(fd, F_GETFL, NULL);
+    errno = before;
+    return flags >= 0 && flags & O_DIRECT && ovl__is_file(fd);
 }
 
 static size_t size_of(const struct iovec *parts, int count)
@@ -103,7 +122,37 @@ static ssize_t in_thread(void (*fn)(void *argument), struct file_call *call)
     return call->result;
 }
 
+/*
+ * By the kernel, where that gains: false where nothing was done. At the descriptor's own place
+ * it is for a helper: io_uring does not keep two readers there apart.
+ */
+static bool in_ring(enum ovl__ring_call way, struct file_call *call)
+{
+    if (call->offset == OVL__HERE || !ovl__is_file(call->fd))
+        return false;
+    int before = errno;
+    struct ovl__meter *meter = ovl__current->meter;
+    ovl_time began = meter ? ovl_now() : 0;
+    if (!ovl__ring_do(way, call->fd, call->parts, call->count, call->offset, &call->result))
+        return false;
+    if (meter)
+        ovl__meter_wait(meter, OVL_WAIT_DISK, began);
+    errno = call->result < 0 ? (int)-call->result : before;
+    call->result = call->result < 0 ? -1 : call->result;
+    return true;
+}
+
 /* --- reading --- */
+
+/* What the ring read only a part of is read on. */
+static ssize_t read_from_disk(struct file_call *call)
+{
+    if (!in_ring(OVL__RING_READ, call))
+        return in_thread(call_read, call);
+    if (call->result <= 0 || (size_t)call->result == size_of(call->parts, call->count))
+        return call->result;
+    return ovl__file_read(call->fd, call->parts, call->count, call->offset, (size_t)call->result);
+}
 
 /* Whether what was read reaches to the end of the file: then it was all. */
 static bool is_at_end(int fd, off_t offset, size_t done)
@@ -135,7 +184,7 @@ static ssize_t read_rest(int fd, const struct iovec *parts, int count, off_t off
         .offset = offset == OVL__HERE ? OVL__HERE : offset + (off_t)done,
     };
     int before = errno;
-    ssize_t more = in_thread(call_read, &call);
+    ssize_t more = read_from_disk(&call);
     if (more < 0)
         errno = before;
     if (rest != few)
@@ -151,7 +200,7 @@ ssize_t ovl__file_read(int fd, const struct iovec *parts, int count, off_t offse
         return read_rest(fd, parts, count, offset, done);
     struct file_call call = {.fd = fd, .parts = parts, .count = count, .offset = offset};
     if (!is_in_memory(fd))
-        return in_thread(call_read, &call);
+        return read_from_disk(&call);
     call_read(&call);
     return call.result;
 }
@@ -169,10 +218,13 @@ ssize_t ovl__file_write(int fd, const struct iovec *parts, int count, off_t offs
 {
     struct file_call call = {.fd = fd, .parts = parts, .count = count, .offset = offset};
     bool slow = size_of(parts, count) >= LARGE_BYTES || waits_for_disk(fd) || ovl__is_remote(fd);
-    if (slow && !is_in_memory(fd))
-        return in_thread(call_write, &call);
-    call_write(&call);
-    return call.result;
+    if (!slow || is_in_memory(fd)) {
+        call_write(&call);
+        return call.result;
+    }
+    if (ovl__is_direct(fd, parts, count, offset) && in_ring(OVL__RING_WRITE, &call))
+        return call.result;
+    return in_thread(call_write, &call);
 }
 
 /* --- the calls --- */
@@ -186,6 +238,8 @@ static ssize_t yielding_preadv(int fd, const struct iovec *parts, int count, off
 {
     if (offset < 0)
         return ovl__sys.preadv(fd, parts, count, offset);
+    if (ovl__is_direct(fd, parts, count, offset))
+        return ovl__file_read(fd, parts, count, offset, 0);
     int before = errno;
     ssize_t size = ovl__sys.preadv2(fd, parts, count, offset, RWF_NOWAIT);
     bool all = size == 0 || (size > 0 && (size_t)size == size_of(parts, count));

@@ -13,6 +13,9 @@
 /* Whether it is a regular file or a disk: always ready, and yet it may keep a reader waiting. */
 bool ovl__is_file(int fd);
 
+/* Whether such a read or write goes to the disk and back, past what is in memory (O_DIRECT). */
+bool ovl__is_direct(int fd, const struct iovec *parts, int count, off_t offset);
+
 /* Whether a file system asks others for what it has: a server, or a process. */
 bool ovl__is_remote(int fd);
 

@@ -53,6 +53,8 @@ static ssize_t try_readv_otherwise(int fd, const struct iovec *parts, int count)
 /* Of a file only what is in memory comes at once; of all else, what comes first is all. */
 static ssize_t try_readv(int fd, const struct iovec *parts, int count)
 {
+    if (ovl__is_direct(fd, parts, count, OVL__HERE))
+        return ovl__file_read(fd, parts, count, OVL__HERE, 0);
     int before = errno;
     ssize_t size = ovl__sys.preadv2(fd, parts, count, OVL__HERE, RWF_NOWAIT);
     if (is_unsupported(size))
@@ -78,6 +80,8 @@ static ssize_t try_writev_otherwise(int fd, const struct iovec *parts, int count
 
 static ssize_t try_writev(int fd, const struct iovec *parts, int count)
 {
+    if (ovl__is_direct(fd, parts, count, OVL__HERE))
+        return ovl__file_write(fd, parts, count, OVL__HERE);
     ssize_t size = ovl__sys.pwritev2(fd, parts, count, OVL__HERE, RWF_NOWAIT);
     if (is_unsupported(size))
         return try_writev_otherwise(fd, parts, count);

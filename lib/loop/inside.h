@@ -1,6 +1,6 @@
 /*
  * What a loop is made of, for the files of this room that share it: loop.c (its life), switch.c
- * (who runs next), descriptors.c (epoll), stream.c.
+ * (who runs next), descriptors.c (epoll), ring.c (files), stream.c.
  */
 #ifndef OVL_LOOP_INSIDE_H
 #define OVL_LOOP_INSIDE_H
@@ -15,6 +15,7 @@
 #include <sys/epoll.h>
 
 struct ovl__fd_entry;
+struct ovl__ring;
 
 struct ovl__loop {
     /* What every switch touches. */
@@ -36,6 +37,7 @@ struct ovl__loop {
     struct ovl__stack_pool stacks;
     int epoll_fd;
     int wake_fd;
+    struct ovl__ring *ring; /* NULL until files are first waited for */
     struct ovl__fd_entry **fd_tables;
     size_t fd_table_count;
     _Atomic(struct ovl__message *) inbox; /* a stack: the last one in comes first */

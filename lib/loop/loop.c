@@ -7,6 +7,7 @@
 #include "base/system.h"
 #include "loop/inside.h"
 #include "loop/interrupt.h"
+#include "loop/ring.h"
 
 #include <errno.h>
 #include <overlap/error.h>
@@ -137,11 +138,17 @@ static bool is_of_stream(const struct epoll_event *event)
     return event->data.u64 & OVL__EVENT_STREAM && event->data.u64 != OVL__EVENT_WAKE;
 }
 
-static void happened(struct ovl__loop *loop, const struct epoll_event *event)
+static void woken(struct ovl__loop *loop)
 {
     uint64_t ignored;
+    (void)!ovl__sys.read(loop->wake_fd, &ignored, sizeof ignored);
+    ovl__ring_look(loop);
+}
+
+static void happened(struct ovl__loop *loop, const struct epoll_event *event)
+{
     if (event->data.u64 == OVL__EVENT_WAKE)
-        (void)!ovl__sys.read(loop->wake_fd, &ignored, sizeof ignored);
+        woken(loop);
     else if (is_of_stream(event))
         ovl__stream_happened(event);
     else
@@ -233,6 +240,7 @@ void ovl__loop_free(struct ovl__loop *loop)
         return;
     while (atomic_load_explicit(&loop->posting, memory_order_acquire))
         sched_yield(); /* for the few instructions that are left of it */
+    ovl__ring_free(loop->ring);
     if (loop->epoll_fd >= 0)
         ovl__sys.close(loop->epoll_fd);
     if (loop->wake_fd >= 0)

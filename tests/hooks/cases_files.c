@@ -176,6 +176,66 @@ static void writes_are_whole(struct record *record)
     folder_close(record, &folder);
 }
 
+/* Nothing is there, as even as direct reads want it. */
+static const void *volatile nowhere = (const void *)4096;
+
+/* Past what is in memory; what does not fit the disk's sectors is refused. */
+static void direct_files_are_read_and_written(struct record *record)
+{
+    enum { BLOCK = 4096, BLOCKS = 64, SIZE = BLOCK * BLOCKS };
+    struct folder folder;
+    folder_open(record, &folder);
+    close(make_file(record, folder.file, SIZE - 100));
+    int fd = CALL_FD(record, open(folder.file, flags_of(O_RDWR | O_DIRECT | O_CLOEXEC)));
+    if (fd < 0) { /* a file system that has none */
+        folder_close(record, &folder);
+        return;
+    }
+    char *bytes = aligned_alloc(BLOCK, SIZE);
+    NEED(record, bytes);
+    for (int i = 0; i < 3; i++) {
+        memset(bytes, 0, SIZE);
+        CALL(record, pread(fd, bytes, size_of(BLOCK * 4), (BLOCKS - 8) * BLOCK / (i + 1)));
+        record_bytes(record, "four blocks", bytes, BLOCK * 4);
+    }
+    memset(bytes, 0, SIZE);
+    struct iovec parts[2] = {{bytes, BLOCK * 3}, {bytes + BLOCK * 3, SIZE - BLOCK * 3}};
+    CALL(record, preadv(fd, parts, 2, 0));
+    record_bytes(record, "file", bytes, SIZE);
+    CALL(record, pread(fd, bytes, size_of(SIZE), BLOCK * (BLOCKS - 1)));
+    CALL(record, pread(fd, bytes, size_of(BLOCK), SIZE));
+    CALL(record, pread(fd, bytes, size_of(BLOCK), 10));
+    CALL(record, read(fd, bytes, size_of(BLOCK * 2)));
+    CALL(record, read(fd, bytes, size_of(SIZE)));
+    CALL(record, lseek(fd, 0, SEEK_CUR));
+    CALL(record, pwrite(fd, bytes, size_of(BLOCK * 5), BLOCK * 2));
+    CALL(record, pwritev(fd, parts, 2, BLOCK));
+    CALL(record, pwrite(fd, bytes, size_of(10), 0));
+    CALL(record, lseek(fd, BLOCK * 70, SEEK_SET));
+    CALL(record, write(fd, bytes, size_of(BLOCK)));
+    CALL(record, lseek(fd, 0, SEEK_CUR));
+    CALL(record, lseek(fd, 0, SEEK_END));
+    memset(bytes, 0, SIZE);
+    CALL(record, pread(fd, bytes, size_of(SIZE), 0));
+    record_bytes(record, "what was written", bytes, SIZE);
+    close(fd);
+    fd = open(folder.file, flags_of(O_WRONLY | O_DIRECT | O_CLOEXEC));
+    CALL(record, pread(fd, bytes, size_of(BLOCK), 0));
+    close(fd);
+    fd = open(folder.file, flags_of(O_RDONLY | O_DIRECT | O_CLOEXEC));
+    CALL(record, pwrite(fd, bytes, size_of(BLOCK), 0));
+    CALL(record, preadv(fd, &(struct iovec){(void *)nowhere, BLOCK}, 1, 0));
+    close(fd);
+    int fds[2];
+    NEED(record, pipe2(fds, O_CLOEXEC | O_DIRECT) == 0 && write(fds[1], bytes, 10) == 10);
+    CALL(record, pread(fds[0], bytes, size_of(BLOCK), 0));
+    CALL(record, read(fds[0], bytes, size_of(BLOCK)));
+    close(fds[0]);
+    close(fds[1]);
+    free(bytes);
+    folder_close(record, &folder);
+}
+
 static void files_reach_the_disk(struct record *record)
 {
     struct folder folder;
@@ -558,6 +618,7 @@ const struct hook_case CASES_FILES[] = {
     CASE(reads_are_whole),
     CASE(nonblocking_files_are_read),
     CASE(writes_are_whole),
+    CASE(direct_files_are_read_and_written),
     CASE(files_reach_the_disk),
     CASE(files_are_opened),
     CASE(files_are_asked_about),

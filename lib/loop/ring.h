@@ -1,0 +1,34 @@
+/*
+ * Reads and writes of files that wait for the disk, made by the kernel while the loop goes on
+ * (io_uring, Linux 6.1): no thread, and several in the disk's queue at once.
+ */
+#ifndef OVL_LOOP_RING_H
+#define OVL_LOOP_RING_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct ovl__loop;
+struct ovl__ring;
+
+enum ovl__ring_call { OVL__RING_READ, OVL__RING_WRITE };
+
+/*
+ * Reads or writes a regular file or a disk at `offset`, as preadv and pwritev do, and gives way
+ * until that is done, whatever is cancelled: the parts are the kernel's until then.
+ *
+ * true: *ret_result is the size, or -errno. false: nothing was done, since there is no ring (an
+ * older kernel, forbidden, OVL_IO_URING=0 in the environment, no memory), it is full, or no other
+ * coroutine of the loop waits for anything outside of it: for one alone a thread is quicker.
+ */
+bool ovl__ring_do(enum ovl__ring_call call, int fd, const struct iovec *parts, int count,
+                  off_t offset, ssize_t *ret_result);
+
+/* Something woke the loop: wakes whose request is done. */
+void ovl__ring_look(struct ovl__loop *loop);
+
+/* NULL is none. */
+void ovl__ring_free(struct ovl__ring *ring);
+
+#endif
