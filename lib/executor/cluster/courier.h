@@ -54,7 +54,8 @@ static inline uint32_t ovl__rank_has(const struct ovl__rank *rank)
 void *ovl__courier_main(void *cluster);
 
 /* A message that cannot be sent leaves ranks waiting for ever: the job ends, and says why. */
-_Noreturn void ovl__courier_give_up(const struct ovl__cluster *cluster, const char *why);
+__attribute__((noreturn)) void ovl__courier_give_up(const struct ovl__cluster *cluster,
+                                                    const char *why);
 
 /* A message to be filled in, and sent: which gives it away. Ends the job where there is no memory.
  */
