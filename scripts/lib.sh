@@ -29,6 +29,7 @@ check_packages='
     groff-base
     jq
     libcmocka-dev
+    libjemalloc2
     libopenmpi-dev
     libpng-dev
     libpq-dev

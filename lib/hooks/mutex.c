@@ -6,6 +6,7 @@
  */
 #include "hooks/locks.h"
 
+#include "hooks/allocator.h"
 #include "hooks/owner.h"
 #include "loop/futex.h"
 #include "loop/loop.h"
@@ -212,12 +213,14 @@ OVL__HOOK int pthread_mutex_lock(pthread_mutex_t *mutex)
         return ovl__sys.pthread_mutex_lock(mutex);
     if (!ovl__current->coroutine)
         return metered_lock(mutex);
+    if (ovl__is_in_allocator(__builtin_return_address(0)))
+        return ovl__sys.pthread_mutex_lock(mutex);
     return ovl__mutex_lock(mutex, CLOCK_MONOTONIC, NULL);
 }
 
 OVL__HOOK int pthread_mutex_trylock(pthread_mutex_t *mutex)
 {
-    if (!ovl__in_coroutine())
+    if (!ovl__in_coroutine() || ovl__is_in_allocator(__builtin_return_address(0)))
         return ovl__sys.pthread_mutex_trylock(mutex);
     return try_lock(mutex);
 }

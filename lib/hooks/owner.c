@@ -1,6 +1,5 @@
 #include "hooks/owner.h"
 
-#include "base/memory.h"
 #include "base/system.h"
 #include "coroutine/coroutine.h"
 
@@ -8,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct held {
     const void *lock; /* NULL: a free place */
@@ -22,8 +22,32 @@ struct table {
     struct held places[];
 };
 
+/* What fills a page, nearly. */
+#define FIRST_SIZE 128
+
 static _Thread_local struct table *table;
 static _Thread_local struct ovl__lock_wait *waits;
+
+/*
+ * Tables are mapped, not allocated: the lock that is noted may be the allocator's own, which is
+ * then held.
+ */
+static struct table *table_new(size_t size)
+{
+    size_t bytes = sizeof(struct table) + size * sizeof(struct held);
+    struct table *new =
+        ovl__sys.mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (new == MAP_FAILED)
+        return NULL;
+    new->size = size;
+    return new;
+}
+
+static void table_free(void *old)
+{
+    if (old)
+        munmap(old, sizeof(struct table) + ((struct table *)old)->size * sizeof(struct held));
+}
 
 /* It goes with its thread. */
 static pthread_key_t key;
@@ -31,7 +55,7 @@ static bool has_key;
 
 __attribute__((constructor)) static void make_key(void)
 {
-    has_key = !pthread_key_create(&key, free);
+    has_key = !pthread_key_create(&key, table_free);
 }
 
 static size_t home_of(const struct table *in, const void *lock)
@@ -51,18 +75,16 @@ static struct held *place_of(struct table *in, const void *lock)
 
 static bool grow(void)
 {
-    size_t size = table ? table->size * 2 : 64;
-    struct table *larger = ovl__zalloc(sizeof *larger + size * sizeof *larger->places);
+    struct table *larger = table_new(table ? table->size * 2 : FIRST_SIZE);
     if (!larger || !has_key || pthread_setspecific(key, larger)) {
-        free(larger);
+        table_free(larger);
         return false;
     }
-    larger->size = size;
     larger->count = table ? table->count : 0;
     for (size_t i = 0; table && i < table->size; i++)
         if (table->places[i].lock)
             *place_of(larger, table->places[i].lock) = table->places[i];
-    free(table);
+    table_free(table);
     table = larger;
     return true;
 }

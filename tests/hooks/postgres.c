@@ -1,5 +1,6 @@
 /* libpq in coroutines of one thread, against the server at CONNECTION: postgres CONNECTION. */
 #include "../support/cases.h"
+#include "../support/touched.h"
 #include <errno.h>
 #include <libpq-fe.h>
 #include <overlap.h>
@@ -154,12 +155,33 @@ static void transactions_stay_whole(void)
     assert_int_equal(ovl_run(transfer_all, NULL, NULL), 0);
 }
 
+/* In the first coroutine of the process, whose stack nobody has used before. */
+static int use_one(void *unused)
+{
+    (void)unused;
+    char top = 0;
+    int error = open_one(0);
+    if (!error && ask(connections[0], "select 42") != 42)
+        error = -EBADMSG;
+    close_one(0);
+    board->number[0] = (long)stack_touched(&top);
+    return error;
+}
+
+static void connections_fit_the_stack(void)
+{
+    assert_int_equal(ovl_run(use_one, NULL, NULL), 0);
+    printf("libpq: %ld KiB of the stack touched\n", (long)board->number[0] / 1024);
+    assert_true((size_t)board->number[0] <= STACK_ROOM);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2)
         return 2;
     connection_text = argv[1];
     const struct test_case cases[] = {
+        {.name = "connections_fit_the_stack", .run = connections_fit_the_stack, .seconds = 60},
         {.name = "queries_overlap", .run = queries_overlap, .seconds = 60},
         {.name = "transactions_stay_whole", .run = transactions_stay_whole, .seconds = 60},
     };
