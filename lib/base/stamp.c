@@ -36,7 +36,7 @@ struct look {
 };
 
 /* The rate, once it is known: nanoseconds a tick in 32 bits and 32 behind the point. */
-static uint64_t rate;
+static _Atomic uint64_t rate;
 static _Atomic uint64_t span; /* SPAN_NS in ticks; 0: the rate is not known */
 
 /* Until then: when to look next, and under the lock the first look. */
@@ -91,7 +91,7 @@ static void calibrate(void)
     struct look here = look_at_both();
     double passed = (double)(here.now - first.now);
     double ticks = (double)(here.ticks - first.ticks);
-    rate = (uint64_t)(passed / ticks * 0x1p32);
+    atomic_store_explicit(&rate, (uint64_t)(passed / ticks * 0x1p32), memory_order_relaxed);
     atomic_store_explicit(&span, (uint64_t)(ticks / passed * SPAN_NS), memory_order_release);
 }
 
@@ -123,7 +123,8 @@ static ovl_time stamp_by_clock(void)
 
 static ovl_time count_on(uint64_t ticks)
 {
-    return anchor.now + (ovl_time)(ticks * rate >> 32);
+    uint64_t known_rate = atomic_load_explicit(&rate, memory_order_relaxed);
+    return anchor.now + (ovl_time)(ticks * known_rate >> 32);
 }
 
 /* What was said before is not gone back behind. */
