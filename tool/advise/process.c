@@ -304,7 +304,8 @@ static uint32_t sampled_place(struct process *process, struct tree *tree, uint64
     if (slot->code == code && slot->instruction == instruction && slot->first_line == first_line)
         return slot->place;
     struct python_place found;
-    if (!python_place(process->reader, code, instruction, &found))
+    /* The program goes on meanwhile: by now there may be another code object, or anything. */
+    if (!python_place(process->reader, code, instruction, &found) || found.first_line != first_line)
         return 0;
     *slot = (struct sampled_place){.code = code,
                                    .instruction = instruction,
