@@ -97,13 +97,13 @@ def task(n):
     return n
 
 if __name__ == "__main__":
-    for n in range(60):
+    for n in range(200):
         process = Process(target=task, args=(n,))
         process.start()
         process.join()
 END
 advise -- "$python" starts.py
-holds '.recommendation.reason | contains("Starting processes") and contains("it starts 60")'
+holds '.recommendation.reason | contains("Starting processes") and contains("it starts 200")'
 
 # Processes that have enough to do are let be.
 cat >enough.py <<'END'

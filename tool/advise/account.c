@@ -68,9 +68,10 @@ static void add_plumbing(struct observation *observed, struct process *process,
 
 void account_computed(struct observation *observed, struct process *process,
                       struct watched_thread *thread, const struct tree_level *levels, size_t count,
-                      ovl_time now_ns, ovl_time cpu_ns, bool free_of_gil)
+                      ovl_time now_ns, ovl_time cpu_ns, enum account_look look)
 {
     begin_thread(thread, now_ns);
+    bool free_of_gil = look == ACCOUNT_SAMPLE_FREE;
     struct spent spent = {.cpu_ns = cpu_ns, .free_ns = free_of_gil ? cpu_ns : 0};
     if (process->command) {
         thread->seen_ns = now_ns;
@@ -79,8 +80,14 @@ void account_computed(struct observation *observed, struct process *process,
     ovl_time before_ns = thread->seen_ns ? thread->seen_ns : now_ns - cpu_ns;
     tree_see(&observed->tree, &thread->path, levels, count, now_ns, &spent);
     thread->work_ns += cpu_ns;
-    if (process->was_python)
-        add_plumbing(observed, process, plumbing_of(&observed->tree, levels, count), cpu_ns);
+    if (process->was_python) {
+        enum plumbing_kind kind = plumbing_of(&observed->tree, levels, count);
+        add_plumbing(observed, process, kind, cpu_ns);
+        if (look != ACCOUNT_WAIT && kind == PLUMBING_TASK)
+            observed->plumbing.task_looks++;
+        if (look != ACCOUNT_WAIT && kind == PLUMBING_HANDOVER)
+            observed->plumbing.handover_looks++;
+    }
     if (cpu_ns > 0) {
         spent_add(&observed->spent, &spent);
         /* What is not Python's is seen where it waits, and computed somewhere else. */
@@ -231,7 +238,8 @@ void account_sample(struct observation *observed, struct process *process,
                                .start_ns = (uint64_t)(sample->now_ns - sample->wait_ns),
                                .end_ns = (uint64_t)sample->now_ns};
     account_computed(observed, process, thread, sample->levels, sample->count,
-                     sample->now_ns - sample->wait_ns, sample->cpu_ns, sample->free_of_gil);
+                     sample->now_ns - sample->wait_ns, sample->cpu_ns,
+                     sample->free_of_gil ? ACCOUNT_SAMPLE_FREE : ACCOUNT_SAMPLE);
     if (sample->wait_ns > 0)
         account_waited(observed, process, thread, sample->levels, sample->count, &wait);
 }

@@ -8,10 +8,17 @@
 
 #include "advise/observation.h"
 
+/* What told where a thread is: the wait that it begins, or a look at it from outside. */
+enum account_look {
+    ACCOUNT_WAIT,
+    ACCOUNT_SAMPLE,
+    ACCOUNT_SAMPLE_FREE, /* without the GIL */
+};
+
 /* It computed for cpu_ns since it was seen last, and is at `levels`. */
 void account_computed(struct observation *observed, struct process *process,
                       struct watched_thread *thread, const struct tree_level *levels, size_t count,
-                      ovl_time now_ns, ovl_time cpu_ns, bool free_of_gil);
+                      ovl_time now_ns, ovl_time cpu_ns, enum account_look look);
 
 /* The same for the lines of a program that is not Python's: its stacks are sampled, and not seen at
  * every call. */

@@ -96,7 +96,8 @@ static bool hands_over_too_much(const struct advice *advice)
 {
     const struct plumbing *plumbing = &advice->plumbing;
     return (double)plumbing->handover_ns > PLUMBING_SHARE * (double)advice->spent.cpu_ns &&
-           plumbing->handover_ns > plumbing->task_ns && plumbing->handover_ns >= WORTH_SAYING_NS;
+           plumbing->handover_ns > plumbing->task_ns && plumbing->handover_ns >= WORTH_SAYING_NS &&
+           plumbing->handover_looks >= plumbing->task_looks;
 }
 
 bool concurrent_is_plumbing(const struct advice *advice)

@@ -239,7 +239,7 @@ static void count_rest(struct observation *observed, struct process *process,
     if (total_ns <= thread->cpu_ns)
         return;
     account_computed(observed, process, thread, NULL, 0, ovl_now(), total_ns - thread->cpu_ns,
-                     false);
+                     ACCOUNT_WAIT);
     thread->cpu_ns = total_ns;
 }
 

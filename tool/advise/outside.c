@@ -272,7 +272,8 @@ static void begin_wait(struct observation *observed, struct process *process,
     native_identify(&thread->native, &observed->tree, (uint32_t)thread->id, addresses, levels,
                     thread->open_level_count);
     account_computed(observed, process, thread, levels, thread->open_level_count,
-                     since->now_ns - since->wait_ns, since->total_ns - thread->cpu_ns, false);
+                     since->now_ns - since->wait_ns, since->total_ns - thread->cpu_ns,
+                     ACCOUNT_WAIT);
     thread->cpu_ns = since->total_ns;
     /* To be stopped costs the thread some time itself. */
     ovl_time total_ns = process_thread_cpu(process, thread);

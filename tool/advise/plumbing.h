@@ -25,7 +25,13 @@ struct plumbing {
     ovl_time task_ns;     /* computed and waited in tasks */
     ovl_time start_ns;    /* computed */
     ovl_time handover_ns; /* computed */
-    uint64_t reads;       /* of the workers, and what they got */
+    /*
+     * Looks from outside that found a worker in the one or the other. What a wait tells of what was
+     * computed before it is less sure: the rest of a task ends where its result is handed over.
+     */
+    uint64_t task_looks;
+    uint64_t handover_looks;
+    uint64_t reads; /* of the workers, and what they got */
     uint64_t read_bytes;
     unsigned workers;  /* processes that did tasks, or could have */
     ovl_time lives_ns; /* of these, from start to end */

@@ -62,7 +62,7 @@ static void take_wait(struct observation *observed, struct process *process,
         thread->cpu_ns = (ovl_time)wait->cpu_ns;
     account_computed(observed, process, thread, levels,
                      account_is_start(process, thread) ? 0 : count, (ovl_time)wait->start_ns,
-                     cpu_ns > 0 ? cpu_ns : 0, false);
+                     cpu_ns > 0 ? cpu_ns : 0, ACCOUNT_WAIT);
     account_waited(observed, process, thread, levels, count, wait);
     thread->open_wait_ns = 0;
 }

@@ -57,7 +57,8 @@ static void sample_thread(struct observation *observed, struct process *process,
     thread->cpu_ns = total_ns;
     observed->samples++;
     account_computed(observed, process, thread, levels,
-                     account_is_start(process, thread) ? 0 : count, now_ns, cpu_ns, free_of_gil);
+                     account_is_start(process, thread) ? 0 : count, now_ns, cpu_ns,
+                     free_of_gil ? ACCOUNT_SAMPLE_FREE : ACCOUNT_SAMPLE);
 }
 
 /* --- programs that are not Python's --- */
