@@ -92,7 +92,8 @@ static int find_loop(const char *file, int first, int line, bool beyond)
         first = line - LOOP_LINES + 1;
     if (first < 1)
         first = 1;
-    FILE *stream = line > 0 && file[0] == '/' ? fopen(file, "re") : NULL;
+    /* What is inlined may stand before the function that it is in. */
+    FILE *stream = line >= first && file[0] == '/' ? fopen(file, "re") : NULL;
     if (!stream)
         return 0;
     char *text = NULL;
