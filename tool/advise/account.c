@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum timeline_kind timeline_kind_of(enum record_kind kind)
+enum timeline_kind account_timeline_kind(enum record_kind kind)
 {
     static const enum timeline_kind kinds[RECORD_KIND_COUNT] = {
         [RECORD_NETWORK] = TIMELINE_NETWORK, [RECORD_DISK] = TIMELINE_DISK,
@@ -176,7 +176,7 @@ void account_waited(struct observation *observed, struct process *process,
     begin_thread(thread, end_ns);
     process->waited_ns += length_ns;
     if (process->command) {
-        draw(observed, process, thread, timeline_kind_of(kind), start_ns, end_ns, 0);
+        draw(observed, process, thread, account_timeline_kind(kind), start_ns, end_ns, 0);
         thread->seen_ns = end_ns;
         return;
     }
@@ -210,7 +210,7 @@ void account_waited(struct observation *observed, struct process *process,
         spent_add(&line->spent, &spent);
         note_through(process, line, wait->caller);
     }
-    draw(observed, process, thread, timeline_kind_of(kind), start_ns, end_ns,
+    draw(observed, process, thread, account_timeline_kind(kind), start_ns, end_ns,
          line ? line->place : 0);
     thread->seen_ns = end_ns;
 }

@@ -8,6 +8,9 @@
 
 #include "advise/observation.h"
 
+/* How a wait is drawn. */
+enum timeline_kind account_timeline_kind(enum record_kind kind);
+
 /* What told where a thread is: the wait that it begins, or a look at it from outside. */
 enum account_look {
     ACCOUNT_WAIT,

@@ -1,5 +1,6 @@
 #include "advise/report.h"
 
+#include "advise/account.h"
 #include "advise/sketch.h"
 #include "report/page.h"
 #include "report/trace.h"
@@ -29,17 +30,6 @@ static size_t first_free(const ovl_time *free_ns, size_t count)
     return first;
 }
 
-static enum timeline_kind kind_of(int kind)
-{
-    static const enum timeline_kind kinds[RECORD_KIND_COUNT] = {
-        [RECORD_NETWORK] = TIMELINE_NETWORK, [RECORD_DISK] = TIMELINE_DISK,
-        [RECORD_SLEEP] = TIMELINE_SLEEP,     [RECORD_LOCK] = TIMELINE_LOCK,
-        [RECORD_CHILD] = TIMELINE_CHILD,     [RECORD_OTHER] = TIMELINE_OTHER,
-        [RECORD_GIL] = TIMELINE_GIL,         [RECORD_TERMINAL] = TIMELINE_TERMINAL,
-    };
-    return kinds[kind];
-}
-
 /* One task's parts, one after the other, each `stretch` times as long as it was. */
 static ovl_time draw_task(struct timeline *timeline, size_t track, const struct instance *task,
                           ovl_time start_ns, double stretch)
@@ -50,7 +40,7 @@ static ovl_time draw_task(struct timeline *timeline, size_t track, const struct 
         start_ns = end_ns;
         end_ns += (ovl_time)(stretch * (double)task->spent.wait_ns[kind]);
         if (end_ns > start_ns)
-            timeline_add(timeline, track, kind_of(kind), start_ns, end_ns, NULL);
+            timeline_add(timeline, track, account_timeline_kind(kind), start_ns, end_ns, NULL);
     }
     return end_ns;
 }
