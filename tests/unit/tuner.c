@@ -253,6 +253,33 @@ static void computing_gets_the_processors_at_once(void)
     ovl_tuner_close(tuner);
 }
 
+/* Who waits for a processor does not wait for anything that more tasks would fill. */
+static void queueing_is_no_wait(void)
+{
+    struct ovl_tuner *tuner = tuner_new(&(struct ovl_tuner_options){.start = 4, .cores = 2});
+    struct ovl_completion task = {
+        .end = 100 * MS, .duration_ns = 100 * MS, .cpu_ns = 40 * MS, .queued_ns = 59 * MS};
+    for (int n = 0; n < 8 && ovl_tuner_event_count(tuner) == 0; n++, task.end += 100 * MS)
+        ovl_tuner_add(tuner, &task);
+    struct ovl_tuner_event event;
+    assert_int_equal(ovl_tuner_event(tuner, 0, &event), 0);
+    assert_int_equal(event.to, 2);
+    assert_non_null(strstr(event.reason, "compute"));
+    ovl_tuner_close(tuner);
+}
+
+/* Nor does it compute meanwhile: many that began together do not keep the processors busy. */
+static void queueing_keeps_no_processor_busy(void)
+{
+    struct ovl_tuner *tuner = tuner_new(&(struct ovl_tuner_options){.start = 32, .cores = 2});
+    struct ovl_completion task = {
+        .end = 100 * MS, .duration_ns = 100 * MS, .cpu_ns = 2 * MS, .queued_ns = 20 * MS};
+    for (int n = 0; n < 40 && ovl_tuner_workers(tuner) == 32; n++, task.end += 3 * MS)
+        ovl_tuner_add(tuner, &task);
+    assert_int_equal(ovl_tuner_workers(tuner), 64);
+    ovl_tuner_close(tuner);
+}
+
 static void expect_between(const struct ovl_tuner *tuner, unsigned least, unsigned most,
                            const char *when)
 {
@@ -433,6 +460,8 @@ int main(int argc, char **argv)
         TEST_CASE(large_and_small_files),
         TEST_CASE(events_are_kept_the_latest),
         TEST_CASE(a_raise_is_measured_anew),
+        TEST_CASE(queueing_is_no_wait),
+        TEST_CASE(queueing_keeps_no_processor_busy),
         TEST_CASE(nonsense_is_refused),
     };
     return run_cases("tuner", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) ? 1 : 0;
