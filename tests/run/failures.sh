@@ -112,7 +112,7 @@ says err '--workdir nowhere: No such file'
 expect 0 run --env GREETING=hello --env HOME -- sh -c 'echo $GREETING $OVERLAP_JOB $PARALLEL_SEQ' ::: a
 says out '^hello 1 1$'
 expect 0 run --nice 5 -- sh -c 'nice' ::: a
-[ "$(cat out)" -ge 5 ] || fail "--nice: $(cat out)"
+[ "$(cat out)" = 5 ] || fail "--nice: $(cat out)"
 began=$(milliseconds)
 expect 0 run --delay 0.2 -w4 true ::: 1 2 3 4
 [ $(($(milliseconds) - began)) -ge 600 ] || fail '--delay was not kept'

@@ -44,6 +44,19 @@ prints 'b a\nd c\n' -k --colsep ' +' echo '{2} {1}'
 printf 'x,"a ""q"", b"\n"two\nlines",z\n' >in
 prints '[x] [a "q", b]\n[two\nlines] [z]\n' -k --csv echo '[{1}] [{2}]'
 
+# Fields by the names that the first record gives them; those of a short record shift no other source's.
+prints '2 by a of /x\n3 by /x/y of /x\n' -k --header : --csv echo '{the n/} by {by} of {dir//}' ::: 'the n,by' a/2,a b/3,/x/y ::: dir /x/z
+prints '-7\n1-7\n' -k --header : --csv echo '{b}-{z}' ::: a,b 1 0,1 ::: z 7
+prints '1 1/4\n1 2/4\n2 3/4\n2 4/4\n' -k --header : echo '{x} {#}/{##}' ::: x 1 2 ::: y 3 4
+prints '1a\n2b\n3a\n' -k --header : --link echo '{x}{y}' ::: x 1 2 3 ::: y a b
+printf 'a\tb\n1\t2\n' >in
+prints 'echo 1+2\n' --dry-run --header : echo '{a}+{b}'
+prints '2\t1+2\n' --tagstring '{b}' --header : echo '{a}+{b}'
+for none in '' 'a\tb\n'; do
+    printf "$none" >in
+    prints '' --header : echo '{a}'
+done
+
 seq 7 >in
 prints '1 2 3\n4 5 6\n7\n' -k -n3 echo
 prints '1 2 3 4 5 6 7\n' -m echo
@@ -56,6 +69,10 @@ seq 100000 >in
 "$OVERLAP" run --pipe --block 10k -k cat <in | cmp -s - in || fail '--pipe lost input'
 "$OVERLAP" run --pipe --block 10k -k -- sh -c 'tail -c 1 | od -An -c' <in | grep -qv '\\n' && fail '--pipe cut a line'
 [ "$("$OVERLAP" run --pipe -N 30000 -k wc -l <in | tr '\n' ' ')" = '30000 30000 30000 10000 ' ] || fail '--pipe -N'
+blocks=$("$OVERLAP" run --pipe --header : --block 10k -- echo <in | wc -l)
+[ "$blocks" -gt 10 ] || fail '--pipe --block'
+[ "$("$OVERLAP" run --pipe --header : --block 10k head -n 1 <in | grep -c '^1$')" = "$blocks" ] || fail '--pipe --header'
+[ "$("$OVERLAP" run --pipe --header : --block 10k cat <in | wc -l)" = $((blocks + 99999)) ] || fail '--pipe --header lost lines'
 [ "$(printf 'a--b--c' | "$OVERLAP" run --pipe -N1 --recend -- -k -- sed 's/$/|/' | tr -d '\n')" = 'a--|b--|c|' ] ||
     fail '--pipe --recend'
 : >in

@@ -127,6 +127,24 @@ static void a_shell_reads_no_item(void)
     row_builder_release(&builder);
 }
 
+static void fields_have_the_names_of_the_header(void)
+{
+    char *words[] = {"{name}", "{name/.}", "{2nd}", "{1}", "{other}", "{na}", "{b.b.}"};
+    const char *header[] = {"name", "", "2nd", "b.b", NULL};
+    const char *fields[] = {"/x/y.z", "e", "two", "c.d", NULL};
+    const char *made[] = {"/x/y.z", "y", "two", "/x/y.z", "{other}", "{na}", "c"};
+    const struct template_options options = {.names = row_of(header)};
+    struct template *template = template_new(&options, words, COUNT_OF(words));
+    const struct template_job job = {.row = row_of(fields), .slot = 1, .total = -1};
+    struct arguments arguments;
+    assert_int_equal(template_render(template, &job, &arguments), TEMPLATE_OK);
+    for (size_t n = 0; n < COUNT_OF(made); n++)
+        assert_string_equal(arguments.words[n], made[n]);
+    arguments_release(&arguments);
+    template_free(template);
+    row_builder_release(&builder);
+}
+
 static void an_item_with_a_zero_byte_is_refused(void)
 {
     char *words[] = {"echo"};
@@ -164,6 +182,7 @@ static const struct test_case cases[] = {
     TEST_CASE(words_become_arguments),
     TEST_CASE(fields_are_changed_as_paths_are),
     TEST_CASE(a_shell_reads_no_item),
+    TEST_CASE(fields_have_the_names_of_the_header),
     TEST_CASE(an_item_with_a_zero_byte_is_refused),
     TEST_CASE(commands_are_told_as_people_type_them),
 };

@@ -185,6 +185,13 @@ static int parse_options(struct choices *c, int argc, char **argv, int *ret_rest
          .kind = OPTION_FLAG,
          .target = &c->csv,
          .help = "items are lines of CSV; --colsep is its separator (,)"},
+        {.name = "header",
+         .kind = OPTION_TEXT,
+         .value = ":",
+         .target = &c->header,
+         .help = "the first item names the fields, for {name}, {name.}\n"
+                 "and so on; tabs divide them, unless --colsep or --csv\n"
+                 "is given. With --pipe it begins each block"},
         {.name = "link",
          .kind = OPTION_FLAG,
          .target = &c->link,
@@ -273,7 +280,7 @@ static int parse_options(struct choices *c, int argc, char **argv, int *ret_rest
          .value = "N",
          .most = 19,
          .target = &c->niceness,
-         .help = "run jobs at a lower priority"},
+         .help = "the priority of jobs, of which 19 is the lowest"},
         {.name = "dry-run",
          .kind = OPTION_FLAG,
          .target = &c->dry_run,
@@ -548,6 +555,8 @@ static int check(struct choices *choices)
     if (choices->resume && !choices->journal && !choices->joblog)
         return complain("--resume and --retry-failed need to know what was done: add --journal "
                         "FILE, that of the first call");
+    if (choices->header && strcmp(choices->header, ":") != 0)
+        return complain("--header takes ':', for the first item of each input");
     if (choices->pipe && choices->source_count > 1)
         return complain("--pipe reads one input; give one -i FILE, or none for standard input");
     return OPTIONS_GO;

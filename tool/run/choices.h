@@ -47,6 +47,7 @@ struct choices {
     bool null_ends;
     const char *delimiter;
     const char *colsep;
+    const char *header;
     bool csv;
     bool link;
     bool skip_empty;

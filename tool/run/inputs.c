@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Records that are kept. */
+/* Records of a source that are kept. */
 struct kept {
     struct ovl_bytes *records;
     size_t count;
     size_t room;
+    size_t named; /* fields that the headers up to this source's have named */
 };
 
 /* Sources side by side. */
@@ -34,6 +35,9 @@ struct inputs {
     size_t pending; /* records of a job that are in the builder already */
     bool carried;   /* the record that the groups stand at was too much for the job before */
     struct row_builder builder;
+    struct row_builder headers;
+    struct ovl_bytes names; /* a row of them; of no bytes: there are none */
+    char *headed;           /* a block with the header before it */
 };
 
 struct inputs *inputs_new(const struct inputs_options *options)
@@ -44,10 +48,16 @@ struct inputs *inputs_new(const struct inputs_options *options)
     return inputs;
 }
 
-static void release_kept(struct kept *kept)
+static void release_records(struct kept *kept)
 {
     for (size_t n = 0; n < kept->count; n++)
         free((void *)kept->records[n].data);
+    kept->count = 0;
+}
+
+static void release_kept(struct kept *kept)
+{
+    release_records(kept);
     free(kept->records);
 }
 
@@ -66,6 +76,8 @@ void inputs_free(struct inputs *inputs)
     }
     free(inputs->groups);
     row_builder_release(&inputs->builder);
+    row_builder_release(&inputs->headers);
+    free(inputs->headed);
     free(inputs);
 }
 
@@ -156,8 +168,53 @@ static int keep_group(struct inputs *inputs, struct group *group)
     return 0;
 }
 
+/* --- headers --- */
+
+/* Appends a record's fields to a row. */
+static int add_fields(const struct inputs *inputs, struct ovl_bytes record,
+                      struct row_builder *builder)
+{
+    return inputs->options.columns ? columns_split(inputs->options.columns, record, builder)
+                                   : row_builder_add(builder, record);
+}
+
+/* A source without records has no header, and no items. */
+static int read_header(struct inputs *inputs, struct source *source, struct kept *kept)
+{
+    static const struct source_blocks line = {.ending = {"\n", 1}, .records = 1};
+    struct ovl_bytes record;
+    int result = inputs->options.blocks ? source_next_block(source, &line, true, &record)
+                                        : source_next(source, true, &record);
+    if (result == 1 && add_fields(inputs, record, &inputs->headers)) {
+        console_error("out of memory for a header");
+        return -1;
+    }
+    kept->named = inputs->headers.count;
+    return result < 0 ? -1 : 0;
+}
+
+static int read_headers(struct inputs *inputs)
+{
+    for (size_t g = 0; g < inputs->count; g++)
+        for (size_t s = 0; s < inputs->groups[g].count; s++)
+            if (read_header(inputs, inputs->groups[g].sources[s], &inputs->groups[g].kept[s]) < 0)
+                return -1;
+    if (inputs->headers.count && row_builder_finish(&inputs->headers, 0, &inputs->names)) {
+        console_error("out of memory for a header");
+        return -1;
+    }
+    return 0;
+}
+
+const struct row *inputs_names(const struct inputs *inputs)
+{
+    return inputs->names.size ? inputs->names.data : NULL;
+}
+
 int inputs_begin(struct inputs *inputs)
 {
+    if (inputs->options.header && read_headers(inputs) < 0)
+        return -1;
     inputs->streaming = !(inputs->options.wrap && inputs->groups[0].count > 1);
     for (size_t n = inputs->streaming; n < inputs->count; n++)
         if (keep_group(inputs, &inputs->groups[n]) < 0)
@@ -177,8 +234,7 @@ static int read_side_by_side(struct inputs *inputs, bool wait)
         if (result != 1)
             return result;
         struct kept *kept = &group->kept[group->at];
-        release_kept(kept);
-        *kept = (struct kept){0};
+        release_records(kept);
         if (keep(kept, record)) {
             console_error("out of memory for an item");
             return -1;
@@ -234,14 +290,16 @@ static size_t standing_size(const struct inputs *inputs)
 
 static int add_standing(struct inputs *inputs)
 {
+    size_t before = inputs->builder.count;
     for (size_t g = 0; g < inputs->count; g++) {
         for (size_t s = 0; s < inputs->groups[g].count; s++) {
-            struct ovl_bytes record = standing_record(inputs, g, s);
-            int error = inputs->options.columns
-                            ? columns_split(inputs->options.columns, record, &inputs->builder)
-                            : row_builder_add(&inputs->builder, record);
-            if (error)
-                return error;
+            struct row_builder *builder = &inputs->builder;
+            if (add_fields(inputs, standing_record(inputs, g, s), builder))
+                return -ENOMEM;
+            /* So that a record that is short moves no name of a later source. */
+            while (builder->count < before + inputs->groups[g].kept[s].named)
+                if (row_builder_mark(builder, (struct row_range){builder->size, 0}))
+                    return -ENOMEM;
         }
     }
     return 0;
@@ -269,6 +327,20 @@ static bool is_too_much(const struct inputs *inputs)
     return most && inputs->pending && inputs->builder.size + standing_size(inputs) > most;
 }
 
+/* The header, as it stood, begins the block. */
+static int add_header(struct inputs *inputs, struct ovl_bytes *block)
+{
+    struct ovl_bytes header = row_item(inputs_names(inputs));
+    char *bytes = realloc(inputs->headed, header.size + block->size);
+    if (!bytes)
+        return -ENOMEM;
+    memcpy(bytes, header.data, header.size);
+    memcpy(bytes + header.size, block->data, block->size);
+    inputs->headed = bytes;
+    *block = (struct ovl_bytes){bytes, header.size + block->size};
+    return 0;
+}
+
 /* A row whose input is a block; it is told of by its number. */
 static int next_block(struct inputs *inputs, bool wait, struct ovl_bytes *ret_row)
 {
@@ -280,7 +352,8 @@ static int next_block(struct inputs *inputs, bool wait, struct ovl_bytes *ret_ro
         return result;
     int size = snprintf(name, sizeof name, "block %llu", (unsigned long long)++inputs->given);
     row_builder_clear(&inputs->builder);
-    if (row_builder_add(&inputs->builder, (struct ovl_bytes){name, (size_t)size}) ||
+    if ((inputs_names(inputs) && add_header(inputs, &block)) ||
+        row_builder_add(&inputs->builder, (struct ovl_bytes){name, (size_t)size}) ||
         row_builder_finish_with(&inputs->builder, inputs->given, block, ret_row)) {
         console_error("out of memory for a block; a smaller --block needs less");
         return -1;
@@ -331,7 +404,7 @@ static long long rows_of_first(const struct inputs *inputs)
         long long count = source_count(first->sources[n]);
         least = count < least ? count : least;
     }
-    return least;
+    return least > 0 && inputs->options.header ? least - 1 : least;
 }
 
 long long inputs_total(const struct inputs *inputs)

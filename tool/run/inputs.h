@@ -18,6 +18,8 @@ struct inputs_options {
     size_t bytes_per_job;               /* their bytes together, at most; 0: no limit */
     const struct source_blocks *blocks; /* jobs are given blocks of the one source; NULL: items */
     bool wrap;                          /* linked sources that are shorter begin again */
+    bool header; /* the first record of each source is no item: it names the fields, or, of blocks,
+                    begins each of them */
 };
 
 /* NULL: no memory. */
@@ -27,8 +29,11 @@ void inputs_free(struct inputs *inputs);
 /* Adds a source, which is the inputs' from now on; `linked` to the one before. 0 or -ENOMEM. */
 int inputs_add(struct inputs *inputs, struct source *source, bool linked);
 
-/* Reads what is to be kept. 0, or -1 once it has said what is wrong. */
+/* Reads headers, and what is to be kept. 0, or -1 once it has said what is wrong. */
 int inputs_begin(struct inputs *inputs);
+
+/* What the headers call the fields, in their order; NULL: there are none. */
+const struct row *inputs_names(const struct inputs *inputs);
 
 /*
  * The next row; its bytes stay until the next call. As source_next: 1, 0, SOURCE_LATER, or -1 once

@@ -37,8 +37,36 @@ static size_t read_position(const char *text, const char *end, int *ret_position
     return (size_t)(at - text);
 }
 
+static bool read_change(const char *text, size_t size, enum piece_change *ret_change)
+{
+    for (size_t n = 0; n < sizeof changes / sizeof *changes; n++) {
+        if (strlen(changes[n].text) == size && memcmp(text, changes[n].text, size) == 0) {
+            *ret_change = changes[n].change;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Reads a field's name, and what is to be made of the field. False: no field is called so. */
+static bool read_name(const char *text, size_t size, const struct row *names,
+                      struct piece *ret_piece)
+{
+    for (size_t n = 0; names && n < names->count; n++) {
+        struct ovl_bytes name = row_field(names, n);
+        if (!name.size || name.size > size || memcmp(name.data, text, name.size) != 0 ||
+            !read_change(text + name.size, size - name.size, &ret_piece->change))
+            continue;
+        ret_piece->kind = PIECE_FIELD;
+        ret_piece->position = (int)n + 1;
+        return true;
+    }
+    return false;
+}
+
 /* Reads what stands between braces. False: it is no replacement string. */
-static bool read_braces(const char *text, const char *end, struct piece *ret_piece)
+static bool read_braces(const char *text, const char *end, const struct row *names,
+                        struct piece *ret_piece)
 {
     size_t size = (size_t)(end - text);
     for (size_t n = 0; n < sizeof counters / sizeof *counters; n++) {
@@ -49,19 +77,14 @@ static bool read_braces(const char *text, const char *end, struct piece *ret_pie
     }
     ret_piece->kind = PIECE_FIELD;
     ret_piece->position = 0;
-    text += read_position(text, end, &ret_piece->position);
-    size = (size_t)(end - text);
-    for (size_t n = 0; n < sizeof changes / sizeof *changes; n++) {
-        if (strlen(changes[n].text) == size && memcmp(text, changes[n].text, size) == 0) {
-            ret_piece->change = changes[n].change;
-            return true;
-        }
-    }
-    return false;
+    const char *change = text + read_position(text, end, &ret_piece->position);
+    return read_change(change, (size_t)(end - change), &ret_piece->change) ||
+           read_name(text, size, names, ret_piece);
 }
 
 /* A replacement string at the beginning of `text`; its length, or 0. */
-static size_t read_replacement(const char *text, const char *replace, struct piece *ret_piece)
+static size_t read_replacement(const char *text, const char *replace, const struct row *names,
+                               struct piece *ret_piece)
 {
     *ret_piece = (struct piece){0};
     size_t size = strlen(replace);
@@ -70,7 +93,7 @@ static size_t read_replacement(const char *text, const char *replace, struct pie
     } else {
         const char *end = text[0] == '{' ? strchr(text, '}') : NULL;
         /* What stands for {} is another: then {} is text. */
-        if (!end || end == text + 1 || !read_braces(text + 1, end, ret_piece))
+        if (!end || end == text + 1 || !read_braces(text + 1, end, names, ret_piece))
             return 0;
         size = (size_t)(end - text) + 1;
     }
@@ -94,14 +117,15 @@ static int add_text(struct pieces *pieces, const char *text, size_t size)
     return size ? add(pieces, &piece) : 0;
 }
 
-int pieces_cut(const char *word, const char *replace, struct pieces *ret_pieces)
+int pieces_cut(const char *word, const char *replace, const struct row *names,
+               struct pieces *ret_pieces)
 {
     struct pieces pieces = {0};
     const char *text = word;
     int error = 0;
     while (*word && !error) {
         struct piece piece;
-        size_t size = read_replacement(word, replace, &piece);
+        size_t size = read_replacement(word, replace, names, &piece);
         if (!size) {
             word++;
             continue;

@@ -2,6 +2,8 @@
 #ifndef TOOL_RUN_PIECES_H
 #define TOOL_RUN_PIECES_H
 
+#include "run/row.h"
+
 #include <overlap/bytes.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,8 +45,12 @@ struct pieces {
     size_t count;
 };
 
-/* Cuts a word into pieces, which point into it. `replace` stands for {}. 0 or -ENOMEM. */
-int pieces_cut(const char *word, const char *replace, struct pieces *ret_pieces);
+/*
+ * Cuts a word into pieces, which point into it. `replace` stands for {}; {name} for the field of
+ * this name in `names`, where that is not NULL. 0 or -ENOMEM.
+ */
+int pieces_cut(const char *word, const char *replace, const struct row *names,
+               struct pieces *ret_pieces);
 void pieces_release(struct pieces *pieces);
 
 /* Whether there is a piece of this kind, or of one that stands behind it in the list of kinds. */

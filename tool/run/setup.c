@@ -35,8 +35,9 @@ static int make_templates(struct setup *setup)
     const struct template_options command = {.shell = choices->shell,
                                              .repeat_context = choices->many_in_context,
                                              .append = !choices->pipe,
-                                             .replace = choices->replace};
-    const struct template_options tag = {.replace = choices->replace};
+                                             .replace = choices->replace,
+                                             .names = inputs_names(setup->inputs)};
+    const struct template_options tag = {.replace = choices->replace, .names = command.names};
     static char *whole_item[] = {"{}"};
     char *text[] = {(char *)choices->tag_text};
     setup->template = template_new(&command, choices->words, choices->word_count);
@@ -138,14 +139,18 @@ static int make_style(const struct choices *choices, struct source_style *ret)
 static int make_columns(struct setup *setup)
 {
     const struct choices *choices = setup->choices;
-    if (!choices->colsep && !choices->csv)
+    bool named = choices->header && !choices->pipe;
+    if (!choices->colsep && !choices->csv && !named)
         return 0;
     if (choices->csv && choices->colsep && strlen(choices->colsep) != 1 &&
         strcmp(choices->colsep, "\\t") != 0) {
         console_error("--colsep '%s': CSV is separated by one character", choices->colsep);
         return EXIT_USAGE;
     }
-    setup->columns = columns_new(choices->colsep ? choices->colsep : ",", choices->csv);
+    setup->columns = columns_new(choices->colsep ? choices->colsep
+                                 : choices->csv  ? ","
+                                                 : "\t",
+                                 choices->csv);
     return setup->columns ? 0 : EXIT_USAGE;
 }
 
@@ -196,7 +201,7 @@ static int make_inputs(struct setup *setup)
     };
     const struct inputs_options options = {
         .blocks = choices->pipe ? &setup->blocks : NULL,
-        .columns = setup->columns,
+        .columns = choices->pipe ? NULL : setup->columns,
         .per_job = choices->per_job ? choices->per_job
                    : choices->many  ? SIZE_MAX
                                     : 1,
@@ -204,6 +209,7 @@ static int make_inputs(struct setup *setup)
                          : choices->per_job || choices->many ? ITEM_BYTES_A_JOB
                                                              : 0,
         .wrap = choices->link,
+        .header = choices->header,
     };
     setup->inputs = inputs_new(&options);
     if (!setup->inputs)
@@ -290,11 +296,11 @@ int setup_open(struct setup *setup, const struct choices *choices, const struct 
 {
     setup->choices = choices;
     setup->shared.null = -1;
-    int code = make_templates(setup);
-    if (!code)
-        code = read_load(setup);
+    int code = read_load(setup);
     if (!code)
         code = make_inputs(setup);
+    if (!code)
+        code = make_templates(setup);
     if (!code)
         code = open_folder(setup);
     if (!code && !choices->dry_run)

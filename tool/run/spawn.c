@@ -51,9 +51,8 @@ IN_CHILD __attribute__((noreturn)) static void become(const struct spawn *spawn,
     put_stream(spawn->input, STDIN_FILENO);
     put_stream(spawn->output, STDOUT_FILENO);
     put_stream(spawn->error, STDERR_FILENO);
-    if (spawn->niceness &&
-        setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + spawn->niceness))
-        _exit(127);
+    if (spawn->niceness) /* refused where this process's is higher: then it stays */
+        setpriority(PRIO_PROCESS, 0, spawn->niceness);
     if (spawn->folder >= 0 && fchdir(spawn->folder) < 0) {
         slot->exec_error = errno;
         _exit(127);

@@ -16,7 +16,7 @@ struct spawn {
     int output;
     int error;
     sigset_t mask; /* of signals */
-    int niceness;  /* added to this process's */
+    int niceness;  /* 0: this process's */
     struct guard_slot *slot;
 };
 

@@ -94,10 +94,11 @@ static int cut_words(struct template *template, char *const *words, size_t count
     if (!template->pieces)
         return -ENOMEM;
     for (; template->count < count; template->count++)
-        if (pieces_cut(words[template->count], replace, &template->pieces[template->count]))
+        if (pieces_cut(words[template->count], replace, template->options.names,
+                       &template->pieces[template->count]))
             return -ENOMEM;
     if (template->options.append && !have_any(template)) {
-        if (pieces_cut(appended[0], "{}", &template->pieces[template->count]))
+        if (pieces_cut(appended[0], "{}", NULL, &template->pieces[template->count]))
             return -ENOMEM;
         template->count++;
     }

@@ -2,7 +2,8 @@
  * Templates: the words of a command with replacement strings, and the argument lists that they
  * make.
  *
- * {} all of the item's fields; {n} the n-th, {-n} the n-th from the end; {.} without its extension,
+ * {} all of the item's fields; {n} the n-th, {-n} the n-th from the end, {name} that of this name;
+ * {.} without its extension,
  * {/} without its folder, {//} its folder, {/.} both; also {n.} and so on. {#} the job's number,
  * {%} its place among those that run at once, {##} how many jobs there are. A word that is "{}"
  * alone becomes a word for each field. A field that an item does not have is empty. Where no word
@@ -21,9 +22,11 @@ struct template;
 
 struct template_options {
     bool shell;
-    bool repeat_context; /* a word with {} in it is repeated whole for each field (-X) */
-    bool append;         /* "{}" where there is none */
-    const char *replace; /* what stands for {}; NULL: "{}" */
+    bool repeat_context;     /* a word with {} in it is repeated whole for each field (-X) */
+    bool append;             /* "{}" where there is none */
+    const char *replace;     /* what stands for {}; NULL: "{}" */
+    const struct row *names; /* what fields may be called in place of n; NULL: they have no names.
+                                It is not needed once the template is made */
 };
 
 /* The words stay the caller's. NULL once it has said what is wrong. */
