@@ -52,8 +52,8 @@ prints '1a\n2b\n3a\n' -k --header : --link echo '{x}{y}' ::: x 1 2 3 ::: y a b
 printf 'a\tb\n1\t2\n' >in
 prints 'echo 1+2\n' --dry-run --header : echo '{a}+{b}'
 prints '2\t1+2\n' --tagstring '{b}' --header : echo '{a}+{b}'
-for none in '' 'a\tb\n'; do
-    printf "$none" >in
+for none in '' 'a'; do
+    printf '%s' "$none" >in
     prints '' --header : echo '{a}'
 done
 
