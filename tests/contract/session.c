@@ -113,7 +113,8 @@ static void one_session_a_worker(void)
     struct ovl_executor *executor = open_with_sessions(WORKERS);
     assert_int_equal(ovl_map(executor, use_session, NULL, 0, NULL, 0, 300, NULL), 0);
     assert_in_range(seen(OPENED), 1, kinds * ovl_executor_workers(executor));
-    assert_int_equal(seen(CLOSED), 0);
+    /* Under auto a coroutine ends where a thread is to have its place, and its session with it. */
+    assert_in_range(seen(CLOSED), 0, the_model == OVL_AUTO ? seen(OPENED) - 1 : 0);
     close_all(executor);
     expect_sessions_were_kept_apart();
     assert_in_range(seen(OPENED), 1, kinds * WORKERS);
