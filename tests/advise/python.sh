@@ -49,6 +49,26 @@ advise -- "$python" "$CORPUS/subprocess_wait.py"
 holds ".where[0].line == $(hot "$CORPUS/subprocess_wait.py") and .where[0].kind == \"child\""
 holds '.unit.count == 20 and .recommendation.model == "async"'
 
+# What is computed before a short wait is computed where it is, and not where the wait is.
+cat >before.py <<'END'
+import time
+
+def compute(n):
+    total = 0
+    for i in range(20000):
+        total += i * n
+    return total
+
+def send(n):
+    time.sleep(0.001)
+
+for n in range(600):
+    compute(n)
+    send(n)
+END
+advise -- "$python" before.py
+holds '[.where[] | select(.kind == "cpu")] | ([.[] | select(.function == "compute") | .seconds] | add) > 5 * ([.[] | select(.line == 10) | .seconds] | add // 0)'
+
 # Loops of other shapes are counted all the same.
 cat >shapes.py <<'END'
 import time

@@ -1,6 +1,7 @@
 #include "advise/account.h"
 
 #include "advise/idle.h"
+#include "advise/unseen.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -49,21 +50,71 @@ static void begin_thread(struct watched_thread *thread, ovl_time now_ns)
 static void add_plumbing(struct observation *observed, struct process *process,
                          enum plumbing_kind kind, ovl_time time_ns)
 {
-    struct plumbing *plumbing = &observed->plumbing;
-    switch (kind) {
-    case PLUMBING_TASK:
-        plumbing->task_ns += time_ns;
-        break;
-    case PLUMBING_START:
-        plumbing->start_ns += time_ns;
-        break;
-    case PLUMBING_HANDOVER:
-        plumbing->handover_ns += time_ns;
-        break;
-    case PLUMBING_NONE:
-        return;
+    plumbing_add(&observed->plumbing, kind, time_ns);
+    process->worker |= kind != PLUMBING_NONE && !process->child;
+}
+
+/* It was looked at, and computes at `levels`. */
+static struct line_cost *note_look(struct observation *observed, struct process *process,
+                                   struct watched_thread *thread, const struct tree_level *levels,
+                                   size_t count, const struct spent *spent, ovl_time now_ns)
+{
+    enum plumbing_kind plumbing = plumbing_of(&observed->tree, levels, count);
+    tree_see(&observed->tree, &thread->path, levels, count, now_ns, spent);
+    struct line_cost *line = tree_line(&observed->tree, levels, count);
+    if (line)
+        spent_add(&line->spent, spent);
+    thread->look = (struct thread_look){.found = count > 0,
+                                        .node = tree_innermost(&thread->path),
+                                        .line = line ? line->place : 0,
+                                        .plumbing = plumbing};
+    add_plumbing(observed, process, plumbing, spent->cpu_ns);
+    observed->plumbing.task_looks += plumbing == PLUMBING_TASK;
+    observed->plumbing.handover_looks += plumbing == PLUMBING_HANDOVER;
+    return line;
+}
+
+/* It begins a wait at `levels`, and computed before where it was looked at last. */
+static struct line_cost *finish_look(struct observation *observed, struct process *process,
+                                     struct watched_thread *thread, const struct tree_level *levels,
+                                     size_t count, const struct spent *spent, ovl_time now_ns)
+{
+    static const struct spent nothing = {.cpu_ns = 0};
+    struct thread_look *look = &thread->look;
+    struct tree *tree = &observed->tree;
+    tree_spend(tree, &thread->path, spent);
+    tree_see(tree, &thread->path, levels, count, now_ns, &nothing);
+    enum plumbing_kind waits_in = plumbing_of(tree, levels, count);
+    add_plumbing(observed, process, look->plumbing, spent->cpu_ns);
+    unseen_found(&observed->plumbing.unseen[waits_in], look->plumbing);
+    unseen_found(&tree->nodes[tree_innermost(&thread->path)].unseen, look->node);
+    struct line_cost *waits_at = tree_line(tree, levels, count);
+    if (waits_at && look->line)
+        unseen_found(&waits_at->unseen, look->line);
+    look->found = false;
+    struct line_cost *line = look->line ? tree_line_at(tree, look->line) : NULL;
+    if (line)
+        spent_add(&line->spent, spent);
+    return line;
+}
+
+/* It begins a wait at `levels`, and nobody looked what it computed before. */
+static struct line_cost *note_unseen(struct observation *observed, struct process *process,
+                                     struct watched_thread *thread, const struct tree_level *levels,
+                                     size_t count, struct spent *spent, ovl_time now_ns)
+{
+    spent->unseen_ns = spent->cpu_ns;
+    tree_see(&observed->tree, &thread->path, levels, count, now_ns, spent);
+    enum plumbing_kind waits_in = plumbing_of(&observed->tree, levels, count);
+    add_plumbing(observed, process, waits_in, 0);
+    observed->plumbing.unseen[waits_in].cpu_ns += spent->cpu_ns;
+    observed->tree.nodes[tree_innermost(&thread->path)].unseen.cpu_ns += spent->cpu_ns;
+    struct line_cost *line = tree_line(&observed->tree, levels, count);
+    if (line) {
+        spent_add(&line->spent, spent);
+        line->unseen.cpu_ns += spent->cpu_ns;
     }
-    process->worker |= !process->child;
+    return line;
 }
 
 void account_computed(struct observation *observed, struct process *process,
@@ -78,23 +129,19 @@ void account_computed(struct observation *observed, struct process *process,
         return;
     }
     ovl_time before_ns = thread->seen_ns ? thread->seen_ns : now_ns - cpu_ns;
-    tree_see(&observed->tree, &thread->path, levels, count, now_ns, &spent);
+    struct line_cost *line = NULL;
+    /* What is not Python's is seen where it waits, and its lines are account_line's. */
+    if (!process->was_python)
+        tree_see(&observed->tree, &thread->path, levels, count, now_ns, &spent);
+    else if (look != ACCOUNT_WAIT)
+        line = note_look(observed, process, thread, levels, count, &spent, now_ns);
+    else if (thread->look.found)
+        line = finish_look(observed, process, thread, levels, count, &spent, now_ns);
+    else
+        line = note_unseen(observed, process, thread, levels, count, &spent, now_ns);
     thread->work_ns += cpu_ns;
-    if (process->was_python) {
-        enum plumbing_kind kind = plumbing_of(&observed->tree, levels, count);
-        add_plumbing(observed, process, kind, cpu_ns);
-        if (look != ACCOUNT_WAIT && kind == PLUMBING_TASK)
-            observed->plumbing.task_looks++;
-        if (look != ACCOUNT_WAIT && kind == PLUMBING_HANDOVER)
-            observed->plumbing.handover_looks++;
-    }
     if (cpu_ns > 0) {
         spent_add(&observed->spent, &spent);
-        /* What is not Python's is seen where it waits, and computed somewhere else. */
-        struct line_cost *line =
-            process->was_python ? tree_line(&observed->tree, levels, count) : NULL;
-        if (line)
-            spent_add(&line->spent, &spent);
         ovl_time begin_ns = now_ns - cpu_ns > before_ns ? now_ns - cpu_ns : before_ns;
         if (begin_ns < thread->drawn_ns)
             begin_ns = thread->drawn_ns;

@@ -4,6 +4,7 @@
 #include "advise/outside.h"
 #include "advise/ring.h"
 #include "advise/sampling.h"
+#include "advise/unseen.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -183,6 +184,8 @@ static void close_wait(struct observation *observed, struct process *process,
     if (!thread || !since_ns || atomic_load(&process->record->end_ns) ||
         end_ns - since_ns < RECORD_SHORT_NS)
         return;
+    if (thread->seen_ns > since_ns)
+        return; /* it was killed when that had just been written down */
     struct record_wait wait = {.kind = (uint8_t)atomic_load(&own->wait_kind),
                                .descriptor = -1,
                                .start_ns = (uint64_t)since_ns,
@@ -359,5 +362,8 @@ void observation_finish(struct observation *observed)
     find_processes(observed);
     for (size_t n = 0; n < observed->process_count; n++)
         finish_process(observed, observed->processes[n]);
+    unseen_settle(&observed->tree);
+    unseen_settle_spent(&observed->spent);
+    plumbing_settle(&observed->plumbing);
     timeline_extend(observed->timeline, observed->end_ns - observed->start_ns);
 }

@@ -1,5 +1,7 @@
 #include "advise/plumbing.h"
 
+#include "advise/unseen.h"
+
 #include <string.h>
 
 /* Of Python's library: what starts processes, and what hands things over to them. */
@@ -48,4 +50,29 @@ enum plumbing_kind plumbing_of(const struct tree *tree, const struct tree_level 
         own = own || place->own;
     }
     return PLUMBING_NONE;
+}
+
+void plumbing_add(struct plumbing *plumbing, enum plumbing_kind kind, ovl_time time_ns)
+{
+    if (kind == PLUMBING_TASK)
+        plumbing->task_ns += time_ns;
+    else if (kind == PLUMBING_START)
+        plumbing->start_ns += time_ns;
+    else if (kind == PLUMBING_HANDOVER)
+        plumbing->handover_ns += time_ns;
+}
+
+void plumbing_settle(struct plumbing *plumbing)
+{
+    for (int kind = 0; kind < PLUMBING_KIND_COUNT; kind++) {
+        struct unseen *unseen = &plumbing->unseen[kind];
+        ovl_time rest_ns = unseen->cpu_ns;
+        for (size_t n = 0; n < TREE_LOOKS; n++) {
+            ovl_time part_ns = unseen_part(unseen, n);
+            plumbing_add(plumbing, (enum plumbing_kind)unseen->at[n], part_ns);
+            rest_ns -= part_ns;
+        }
+        plumbing_add(plumbing, (enum plumbing_kind)kind, rest_ns);
+        unseen->cpu_ns = 0;
+    }
 }

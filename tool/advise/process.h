@@ -9,16 +9,26 @@
 #include "advise/agent/record.h"
 #include "advise/code.h"
 #include "advise/native.h"
+#include "advise/plumbing.h"
 #include "advise/python/frames.h"
 #include "advise/tree.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* Where a look found that a thread computes. */
+struct thread_look {
+    bool found;
+    uint32_t node; /* the innermost */
+    uint32_t line; /* of the user's own; 0: none */
+    enum plumbing_kind plumbing;
+};
+
 /* What is known of a thread. */
 struct watched_thread {
     int id; /* the kernel's */
     struct tree_path path;
+    struct thread_look look;   /* the last one, since its last wait */
     struct native_path native; /* of a program that is not Python's */
     size_t track;              /* of the timeline */
     ovl_time cpu_ns;           /* up to which it has been counted */

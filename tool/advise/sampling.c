@@ -43,6 +43,10 @@ static void sample_thread(struct observation *observed, struct process *process,
     ovl_time cpu_ns = total_ns - thread->cpu_ns;
     if (total_ns < 0 || cpu_ns <= 0)
         return;
+    /* A wait that has begun just now; or a call that computes in the kernel, and waits for nothing.
+     */
+    if (since_ns && !process_thread_runs(process, thread))
+        return;
     struct tree_level levels[RECORD_LEVELS];
     size_t count = process_stack(process, &observed->tree, state->address, levels);
     /* Waits that have ended since the ring was emptied come first: then this is no news. */

@@ -18,6 +18,7 @@ void spent_add(struct spent *sum, const struct spent *more)
     sum->cpu_ns += more->cpu_ns;
     sum->free_ns += more->free_ns;
     sum->child_ns += more->child_ns;
+    sum->unseen_ns += more->unseen_ns;
     sum->waits += more->waits;
     for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
         sum->wait_ns[kind] += more->wait_ns[kind];
@@ -319,13 +320,23 @@ void tree_see(struct tree *tree, struct tree_path *path, const struct tree_level
     while (path->count < count)
         open_step(tree, path, &steps[path->count], now_ns);
     path->seen_ns = now_ns;
+    for (size_t n = 0; n < path->count; n++)
+        tree->nodes[path->open[n].node].last_ns = now_ns;
+    tree_spend(tree, path, spent);
+}
 
+void tree_spend(struct tree *tree, struct tree_path *path, const struct spent *spent)
+{
     spent_add(&tree->nodes[0].spent, spent);
     for (size_t n = 0; n < path->count; n++) {
         spent_add(&path->open[n].spent, spent);
         spent_add(&tree->nodes[path->open[n].node].spent, spent);
-        tree->nodes[path->open[n].node].last_ns = now_ns;
     }
+}
+
+uint32_t tree_innermost(const struct tree_path *path)
+{
+    return path->count ? path->open[path->count - 1].node : 0;
 }
 
 void tree_end(struct tree *tree, struct tree_path *path, ovl_time now_ns)
@@ -346,7 +357,7 @@ void tree_uses(struct tree *tree, const struct tree_path *path, uint64_t object)
 
 /* --- lines --- */
 
-static struct line_cost *find_line(struct tree *tree, uint32_t place)
+struct line_cost *tree_line_at(struct tree *tree, uint32_t place)
 {
     for (size_t n = 0; n < tree->line_count; n++)
         if (tree->lines[n].place == place)
@@ -367,10 +378,10 @@ struct line_cost *tree_line(struct tree *tree, const struct tree_level *levels, 
     for (size_t n = level_count; n-- > 0;) {
         if (!tree->places[levels[n].place].own)
             continue;
-        struct line_cost *line = find_line(tree, levels[n].place);
+        struct line_cost *line = tree_line_at(tree, levels[n].place);
         if (line && n + 1 < level_count)
             line->library = levels[n + 1].place;
         return line;
     }
-    return find_line(tree, levels[level_count - 1].place);
+    return tree_line_at(tree, levels[level_count - 1].place);
 }

@@ -35,10 +35,23 @@ struct place {
 /* What was spent. All in nanoseconds. */
 struct spent {
     ovl_time cpu_ns;
-    ovl_time free_ns;  /* of these, in C code that had let the GIL go */
-    ovl_time child_ns; /* of these, in children that were waited for */
+    ovl_time free_ns;   /* of these, in C code that had let the GIL go */
+    ovl_time child_ns;  /* of these, in children that were waited for */
+    ovl_time unseen_ns; /* of these, between two waits with no look in between */
     ovl_time wait_ns[RECORD_KIND_COUNT];
     uint64_t waits; /* how many, of those that were long enough to be seen one by one */
+};
+
+/*
+ * What computes before the waits of one place is somewhere else, as a rule. Where looks found it,
+ * by numbers of nodes or of places: of what lies between two waits the last look counts.
+ */
+#define TREE_LOOKS 4
+
+struct unseen {
+    ovl_time cpu_ns; /* with no look in between; counted for the place that waits meanwhile */
+    uint32_t at[TREE_LOOKS];
+    uint32_t times[TREE_LOOKS];
 };
 
 /* One call of a function, or one turn of a loop, that has ended. */
@@ -81,6 +94,8 @@ struct node {
     /* What its waits used: whether all had the same descriptor. */
     uint64_t object; /* of the network or disk waits; 0: none yet */
     bool objects_differ;
+
+    struct unseen unseen;
 };
 
 /* What a line of the user's own code cost. */
@@ -90,6 +105,7 @@ struct line_cost {
     uint32_t library; /* the place of what it called first that is not the user's own; 0: none */
     char through[48]; /* the shared object that made the waiting call, where it is not Python's; or
                          "" */
+    struct unseen unseen;
 };
 
 struct tree {
@@ -150,6 +166,12 @@ struct tree_path {
 void tree_see(struct tree *tree, struct tree_path *path, const struct tree_level *levels,
               size_t level_count, ovl_time now_ns, const struct spent *spent);
 
+/* More was spent in what it was seen in last. */
+void tree_spend(struct tree *tree, struct tree_path *path, const struct spent *spent);
+
+/* The innermost node that it was seen in last; 0: none. */
+uint32_t tree_innermost(const struct tree_path *path);
+
 /* The thread ends. */
 void tree_end(struct tree *tree, struct tree_path *path, ovl_time now_ns);
 
@@ -159,6 +181,9 @@ void tree_uses(struct tree *tree, const struct tree_path *path, uint64_t object)
 /* The line of the user's own code that the stack is at, innermost; or the innermost at all. NULL:
  * no memory. */
 struct line_cost *tree_line(struct tree *tree, const struct tree_level *levels, size_t level_count);
+
+/* The costs of a place that tree_line has found before. NULL: no memory. */
+struct line_cost *tree_line_at(struct tree *tree, uint32_t place);
 
 void spent_add(struct spent *sum, const struct spent *more);
 ovl_time spent_waits(const struct spent *spent);

@@ -234,8 +234,8 @@ void agent_wait_end(struct agent_wait *wait)
         return;
     uint64_t end_ns = agent_now();
     uint64_t length = end_ns - wait->start_ns;
-    atomic_store_explicit(&thread->wait_ns, 0, memory_order_relaxed);
     if (length < RECORD_SHORT_NS) {
+        atomic_store_explicit(&thread->wait_ns, 0, memory_order_relaxed);
         /* The thread alone writes here, but for a ring that is full. */
         _Atomic uint64_t *sum = &thread->short_ns[wait->kind];
         atomic_store_explicit(sum, atomic_load_explicit(sum, memory_order_relaxed) + length,
@@ -246,6 +246,8 @@ void agent_wait_end(struct agent_wait *wait)
     inside = true;
     write_long_wait(wait, thread, end_ns);
     inside = false;
+    /* What is written down meanwhile is not the program's computing. */
+    atomic_store_explicit(&thread->wait_ns, 0, memory_order_release);
     errno = error;
 }
 
