@@ -71,8 +71,33 @@ LD_LIBRARY_PATH=$LIBRARY_FOLDER './a b:c/bin/overlap' advise --output document -
 time.sleep(0.1)' >out 2>err </dev/null || fail "in a folder with a space and a colon: $(cat err)"
 holds '.waits.sleep >= 0.09'
 
-# Nothing is left behind.
-for left in /dev/shm/overlap-advise-*; do
-    [ ! -e "$left" ] || [ "$(find "$left" -maxdepth 0 -mmin +5)" = '' ] || fail "left behind: $left"
-done
+# Nothing is left behind; and what one left that was killed, the next one removes.
+folder_of() {
+    find "/proc/$1/fd" -lname '*/overlap-advise-*' -printf '%l\n' | head -n 1
+}
+mkfifo first second
+"$OVERLAP" advise -- sh -c 'echo 1; read line' <second >first 2>err &
+own=$!
+exec 8>second
+read -r _ <first
+folder=$(folder_of "$own")
+[ -d "$folder" ] || fail "while it runs there is no folder: \"$folder\""
+touch -d '1 minute ago' "$folder"
+"$OVERLAP" advise -- true >out 2>err2 </dev/null
+[ -d "$folder" ] || fail 'a folder in use was removed by another'
+exec 8>&-
+wait "$own"
+[ ! -e "$folder" ] || fail "left behind: $folder"
+"$OVERLAP" advise -- sh -c 'echo 1; read line' <second >first 2>err &
+own=$!
+exec 8>second
+read -r _ <first
+folder=$(folder_of "$own")
+kill -KILL "$own"
+wait "$own"
+exec 8>&-
+[ -d "$folder" ] || fail "killed, and there is no folder: \"$folder\""
+touch -d '1 minute ago' "$folder"
+"$OVERLAP" advise -- true >out 2>err </dev/null
+[ ! -e "$folder" ] || fail "left behind by one that was killed, and by the next: $folder"
 finish

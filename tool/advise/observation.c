@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -36,45 +37,15 @@
 
 /* --- the folder --- */
 
+#define FOLDER_NAME   "overlap-advise-"
+#define STALE_SECONDS 10
+
 /* For the files of a few processes. */
 static bool has_room(const char *folder)
 {
     struct statvfs room;
     return statvfs(folder, &room) == 0 &&
            (uint64_t)room.f_bavail * room.f_frsize >= 4 * sizeof(struct record);
-}
-
-int observation_open(struct observation *observed, bool with_folder)
-{
-    *observed = (struct observation){.period_ns = PERIOD_LEAST_NS};
-    int error = tree_init(&observed->tree);
-    if (error)
-        return error;
-    observed->timeline = timeline_new("as it ran");
-    if (!observed->timeline) {
-        tree_release(&observed->tree);
-        return -ENOMEM;
-    }
-    observed->start_ns = ovl_now();
-    if (!with_folder)
-        return 0;
-    const char *temporary = getenv("TMPDIR");
-    const char *places[] = {"/dev/shm", temporary && temporary[0] == '/' ? temporary : "/tmp",
-                            "/tmp"};
-    for (size_t n = 0; n < sizeof places / sizeof *places; n++) {
-        if (n + 1 < sizeof places / sizeof *places && !has_room(places[n]))
-            continue;
-        if (snprintf(observed->folder, sizeof observed->folder, "%s/overlap-advise-XXXXXX",
-                     places[n]) >= (int)sizeof observed->folder)
-            continue;
-        if (mkdtemp(observed->folder))
-            return 0;
-        error = -errno;
-    }
-    observed->folder[0] = '\0';
-    timeline_free(observed->timeline);
-    tree_release(&observed->tree);
-    return error;
 }
 
 static void remove_folder(const char *folder)
@@ -91,6 +62,86 @@ static void remove_folder(const char *folder)
     rmdir(folder);
 }
 
+/* Whoever uses a folder has it locked: until it ends, however it does. Returns the lock, or -1. */
+static int lock_folder(const char *folder)
+{
+    int lock = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0)
+        return lock;
+    if (lock >= 0)
+        close(lock);
+    return -1;
+}
+
+/* A folder of this user's that is not in use, nor about to be. */
+static void remove_stale_folder(const char *folder)
+{
+    struct stat found;
+    int lock = lock_folder(folder);
+    if (lock < 0)
+        return;
+    if (fstat(lock, &found) == 0 && found.st_uid == geteuid() &&
+        time(NULL) - found.st_mtime >= STALE_SECONDS)
+        remove_folder(folder);
+    close(lock);
+}
+
+/* What a command left that was killed: it would be there until the machine starts anew. */
+static void remove_stale_folders(const char *place)
+{
+    char path[512];
+    DIR *entries = opendir(place);
+    if (!entries)
+        return;
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        if (strncmp(entry->d_name, FOLDER_NAME, sizeof FOLDER_NAME - 1) != 0)
+            continue;
+        snprintf(path, sizeof path, "%s/%s", place, entry->d_name);
+        remove_stale_folder(path);
+    }
+    closedir(entries);
+}
+
+/* 0, or a negative errno. */
+static int make_folder(struct observation *observed)
+{
+    const char *temporary = getenv("TMPDIR");
+    const char *places[] = {"/dev/shm", temporary && temporary[0] == '/' ? temporary : "/tmp",
+                            "/tmp"};
+    int error = -ENOSPC;
+    for (size_t n = 0; n < sizeof places / sizeof *places; n++) {
+        remove_stale_folders(places[n]);
+        if (n + 1 < sizeof places / sizeof *places && !has_room(places[n]))
+            continue;
+        if (snprintf(observed->folder, sizeof observed->folder, "%s/" FOLDER_NAME "XXXXXX",
+                     places[n]) >= (int)sizeof observed->folder)
+            continue;
+        if (mkdtemp(observed->folder)) {
+            observed->folder_lock = lock_folder(observed->folder);
+            return 0;
+        }
+        error = -errno;
+    }
+    observed->folder[0] = '\0';
+    return error;
+}
+
+int observation_open(struct observation *observed, bool with_folder)
+{
+    *observed = (struct observation){.period_ns = PERIOD_LEAST_NS, .folder_lock = -1};
+    int error = tree_init(&observed->tree);
+    if (error)
+        return error;
+    observed->timeline = timeline_new("as it ran");
+    error = !observed->timeline ? -ENOMEM : with_folder ? make_folder(observed) : 0;
+    if (error) {
+        timeline_free(observed->timeline);
+        tree_release(&observed->tree);
+    }
+    observed->start_ns = ovl_now();
+    return error;
+}
+
 void observation_close(struct observation *observed)
 {
     for (size_t n = 0; n < observed->process_count; n++)
@@ -98,6 +149,8 @@ void observation_close(struct observation *observed)
     free(observed->processes);
     if (observed->folder[0])
         remove_folder(observed->folder);
+    if (observed->folder_lock >= 0)
+        close(observed->folder_lock);
     timeline_free(observed->timeline);
     tree_release(&observed->tree);
     *observed = (struct observation){.period_ns = 0};

@@ -27,6 +27,7 @@ struct outside_child {
 
 struct observation {
     char folder[160]; /* the agents' files; "": none */
+    int folder_lock;  /* -1: none */
     struct tree tree;
     struct process **processes;
     size_t process_count;
