@@ -9,6 +9,32 @@
 #include <string.h>
 #include <strings.h>
 
+static bool is_low_or_digit(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* Of a name or address. */
+static bool is_of_host(char c)
+{
+    return is_low_or_digit(c) || c == '.' || c == '-';
+}
+
+/* Of a path or a query, where it means the same to everybody. */
+static bool is_of_path(char c)
+{
+    return is_low_or_digit(c) || (c >= 'A' && c <= 'Z') || (c && strchr("/-_.~!$&'()*+,;=:@?%", c));
+}
+
+/* strspn, of a set that is too large for it to be quick. */
+static size_t span(const char *text, bool (*is_of)(char c))
+{
+    size_t size = 0;
+    while (is_of(text[size]))
+        size++;
+    return size;
+}
+
 static bool is_address(const char *text, size_t size)
 {
     char copy[16];
@@ -28,7 +54,7 @@ static bool is_plain(const char *url, size_t *ret_host, size_t *ret_size, const 
     if (!secure && strncmp(url, "http://", 7) != 0)
         return false;
     size_t host = secure ? 8 : 7;
-    size_t size = strspn(url + host, "abcdefghijklmnopqrstuvwxyz0123456789.-");
+    size_t size = span(url + host, is_of_host);
     const char *after = url + host + size;
     *ret_port = secure ? "443" : "80";
     if (*after == ':') {
@@ -48,8 +74,7 @@ static bool is_plain(const char *url, size_t *ret_host, size_t *ret_size, const 
         return false;
     *ret_host = host;
     *ret_size = size;
-    return !after[strspn(after, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "/-_.~!$&'()*+,;=:@?%")];
+    return !after[span(after, is_of_path)];
 }
 
 const char *address_fault(const char *url)

@@ -46,6 +46,11 @@ static bool fail(struct body *body, enum fault fault, int number)
     return false;
 }
 
+bool body_is_noted(const struct body_headers *headers)
+{
+    return headers->length < 0 || (uint64_t)headers->length >= NOTED_BYTES;
+}
+
 bool body_has_marks(const char *etag, const char *modified)
 {
     return (etag && *etag == '"') || (modified && *modified);
@@ -140,8 +145,8 @@ bool body_begin(struct body *body, const struct body_headers *headers)
     }
     if (!open_part(body, offset))
         return false;
-    bool small = headers->length >= 0 && (uint64_t)headers->length < NOTED_BYTES;
-    if (small || !body->order->part || !body_has_marks(headers->etag, headers->modified))
+    if (!body_is_noted(headers) || !body->order->part ||
+        !body_has_marks(headers->etag, headers->modified))
         body->least_noted = UINT64_MAX;
     return true;
 }

@@ -48,6 +48,9 @@ bool body_take(struct body *body, const char *data, size_t size);
 void body_end(struct body *body, bool complete, const struct body_headers *headers,
               struct checksum *ret_checksum);
 
+/* Whether a body may be so long that its part is worth a note: then its marks are asked for. */
+bool body_is_noted(const struct body_headers *headers);
+
 /* Whether a part with these marks could be resumed: a strong ETag, or else a time. */
 bool body_has_marks(const char *etag, const char *modified);
 

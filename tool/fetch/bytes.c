@@ -69,3 +69,22 @@ void block_print(struct block *block, const char *format, ...)
     va_end(arguments);
     block->size += (size_t)size;
 }
+
+char *text_join(const char *first, ...)
+{
+    va_list texts;
+    size_t size = 1;
+    va_start(texts, first);
+    for (const char *text = first; text; text = va_arg(texts, const char *))
+        size += strlen(text);
+    va_end(texts);
+    char *joined = malloc(size);
+    if (!joined)
+        return NULL;
+    char *end = joined;
+    va_start(texts, first);
+    for (const char *text = first; text; text = va_arg(texts, const char *))
+        end = stpcpy(end, text);
+    va_end(texts);
+    return joined;
+}

@@ -36,4 +36,7 @@ static inline const char *block_text(const void *block, uint32_t place)
     return place ? (const char *)block + place : NULL;
 }
 
+/* The texts one after the other, up to a NULL: the caller's to free. NULL: no memory. */
+char *text_join(const char *first, ...) __attribute__((sentinel));
+
 #endif

@@ -160,7 +160,8 @@ struct folder {
     char *path;  /* of the files; "" is the working folder */
     char *parts; /* of the parts */
     int lock;
-    bool fresh; /* it was empty when it was locked */
+    bool fresh; /* the parts' was empty when it was locked */
+    bool alone; /* and it was all there was in the files' */
 };
 
 struct parts {
@@ -219,16 +220,18 @@ static int make_folders(const char *path)
     return error;
 }
 
-static bool is_empty(int fd)
+/* Whether nothing is in a folder but `known`, which is not there where it is "". */
+static bool has_only(const char *path, const char *known)
 {
-    DIR *folder = fdopendir(dup(fd));
+    DIR *folder = opendir(path);
     if (!folder)
         return false;
-    bool empty = true;
-    for (const struct dirent *entry; empty && (entry = readdir(folder));)
-        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    bool only = true;
+    for (const struct dirent *entry; only && (entry = readdir(folder));)
+        only = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+               strcmp(entry->d_name, known) == 0;
     closedir(folder);
-    return empty;
+    return only;
 }
 
 /*
@@ -274,7 +277,8 @@ static int open_folder(struct folder *folder, const char *path, size_t size)
         }
         error = lock_folder(folder->parts, &folder->lock);
         if (!error) {
-            folder->fresh = is_empty(folder->lock);
+            folder->fresh = has_only(folder->parts, "");
+            folder->alone = has_only(*folder->path ? folder->path : ".", FOLDER);
             return 0;
         }
         free(folder->parts);
@@ -285,14 +289,18 @@ static int open_folder(struct folder *folder, const char *path, size_t size)
     return error;
 }
 
+static bool is_folder(const struct folder *folder, const char *path, size_t size)
+{
+    return strlen(folder->path) == size && memcmp(folder->path, path, size) == 0;
+}
+
 static int find_folder(struct parts *parts, const char *path, size_t size, struct folder **ret)
 {
     for (size_t n = 0; n < parts->count; n++) {
         size_t at = (parts->last + n) % parts->count;
-        struct folder *folder = &parts->list[at];
-        if (strlen(folder->path) == size && memcmp(folder->path, path, size) == 0) {
+        if (is_folder(&parts->list[at], path, size)) {
             parts->last = at;
-            *ret = folder;
+            *ret = &parts->list[at];
             return 0;
         }
     }
@@ -308,20 +316,32 @@ static int find_folder(struct parts *parts, const char *path, size_t size, struc
     return 0;
 }
 
+/* How much of a path is its folder. */
+static size_t folder_size(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == path) /* of the root */
+        return 1;
+    return slash ? (size_t)(slash - path) : 0;
+}
+
+bool parts_are_alone(const struct parts *parts, const char *final)
+{
+    return parts->count == 1 && parts->list[0].alone &&
+           is_folder(&parts->list[0], final, folder_size(final));
+}
+
 int parts_path(struct parts *parts, const char *final, char **ret_path, bool *ret_fresh)
 {
     const char *slash = strrchr(final, '/');
-    size_t size = slash ? (size_t)(slash - final) : 0;
-    if (slash == final) /* of the root */
-        size = 1;
+    size_t size = folder_size(final);
     struct folder *folder;
     int error = find_folder(parts, final, size, &folder);
     if (error)
         return error;
-    char *path;
-    if (asprintf(&path, "%s/%s.part", folder->parts, slash ? slash + 1 : final) < 0)
+    *ret_path = text_join(folder->parts, "/", slash ? slash + 1 : final, ".part", NULL);
+    if (!*ret_path)
         return -ENOMEM;
-    *ret_path = path;
     *ret_fresh = folder->fresh;
     return 0;
 }

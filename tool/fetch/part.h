@@ -56,4 +56,8 @@ void parts_free(struct parts *parts);
  */
 int parts_path(struct parts *parts, const char *final, char **ret_path, bool *ret_fresh);
 
+/* Whether the folder of the file at `final` is the only one in use, and held nothing when it was
+ * first used: then no file is there that another run left. */
+bool parts_are_alone(const struct parts *parts, const char *final);
+
 #endif

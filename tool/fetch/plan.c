@@ -127,13 +127,10 @@ static bool check_urls(struct item *item)
 /* "folder/name"; in the working folder, and of a path from its root, the name alone. */
 static char *join(const char *folder, const char *name)
 {
-    char *path;
     bool bare = strcmp(folder, ".") == 0 || !*folder || *name == '/';
     size_t size = strlen(folder);
     bool slash = size > 0 && folder[size - 1] == '/';
-    if (asprintf(&path, "%s%s%s", bare ? "" : folder, bare || slash ? "" : "/", name) < 0)
-        return NULL;
-    return path;
+    return text_join(bare ? "" : folder, bare || slash ? "" : "/", name, NULL);
 }
 
 /* The path that an item would have, were it alone. NULL: it has none, and its error is set, or
@@ -236,7 +233,8 @@ static enum plan_verdict refuse(struct item *item, const char *what, int error)
 static enum plan_verdict meet_existing(const struct plan *plan, struct item *item)
 {
     struct stat file;
-    if (item->recorded || lstat(item->final, &file) < 0)
+    if (item->recorded || parts_are_alone(plan->parts, item->final) ||
+        lstat(item->final, &file) < 0)
         return PLAN_GO;
     if (S_ISDIR(file.st_mode)) {
         item_set_error(item, "'%s' is a folder; give another name with --output", item->final);

@@ -56,10 +56,14 @@ static struct body_headers look_at_headers(const struct session *session)
     return (struct body_headers){
         .status = (int)status,
         .content_range = status == 206 ? header(session, "Content-Range") : NULL,
-        .etag = may_have(session, 'e') ? header(session, "ETag") : NULL,
-        .modified = may_have(session, 'l') ? header(session, "Last-Modified") : NULL,
         .length = length,
     };
+}
+
+static void look_at_marks(const struct session *session, struct body_headers *headers)
+{
+    headers->etag = may_have(session, 'e') ? header(session, "ETag") : NULL;
+    headers->modified = may_have(session, 'l') ? header(session, "Last-Modified") : NULL;
 }
 
 static bool interrupted(const struct session *session)
@@ -72,10 +76,11 @@ static bool interrupted(const struct session *session)
 static void write_note(struct session *session)
 {
     struct body *body = &session->body;
-    struct body_headers headers = look_at_headers(session);
+    struct body_headers headers = {0};
     body->least_noted = UINT64_MAX;
     if (!session->order->note || !session->order->part || session->context->settings->compressed)
         return;
+    look_at_marks(session, &headers);
     struct part_note note = {.url = (char *)block_text(session->order, session->order->url),
                              .etag = (char *)headers.etag,
                              .modified = (char *)headers.modified};
@@ -89,6 +94,8 @@ static size_t take_bytes(char *data, size_t unit, size_t count, void *context)
     size_t size = unit * count;
     if (!body->begun) {
         struct body_headers headers = look_at_headers(session);
+        if (session->order->resume || body_is_noted(&headers))
+            look_at_marks(session, &headers);
         if (!body_begin(body, &headers))
             return 0;
     }
@@ -300,10 +307,8 @@ static void fill_texts(const struct session *session, const struct body_headers 
                        struct block *block)
 {
     struct reply *reply = (struct reply *)(void *)block->data;
-    bool failed = reply->fault != FAULT_NONE;
-    bool marks = session->context->journal || session->order->note || failed;
-    text_at etag = marks ? block_add_text(block, headers->etag) : 0;
-    text_at modified = marks ? block_add_text(block, headers->modified) : 0;
+    text_at etag = block_add_text(block, headers->etag);
+    text_at modified = block_add_text(block, headers->modified);
     const char *disposition =
         session->context->settings->server_names ? header(session, "Content-Disposition") : NULL;
     char *name = disposition ? disposition_name(disposition) : NULL;
@@ -329,10 +334,20 @@ static bool is_kept(const struct session *session, const struct reply *reply,
            body_has_marks(headers->etag, headers->modified);
 }
 
+/* Whether the parent, the journal or the file needs the marks: looking for them takes a while. */
+static bool wants_marks(const struct session *session, CURLcode code)
+{
+    const struct transfer_context *context = session->context;
+    return code != CURLE_OK || context->journal || context->settings->remote_time ||
+           session->order->resume;
+}
+
 static int answer(struct session *session, CURLcode code)
 {
     struct reply reply = {.begun = session->begun, .retry_after = -1};
     struct body_headers headers = look_at_headers(session);
+    if (wants_marks(session, code))
+        look_at_marks(session, &headers);
     if (code == CURLE_OK)
         begin_empty(session, &headers);
     body_end(&session->body, code == CURLE_OK, &headers, &reply.checksum);

@@ -134,11 +134,22 @@ static void set_tls(CURL *handle, const struct settings *settings)
     set_text(handle, CURLOPT_PINNEDPUBLICKEY, settings->pinned_key);
 }
 
+static bool may_have_proxy(const struct settings *settings)
+{
+    static const char *const names[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+                                        "ALL_PROXY"};
+    bool named = settings->proxy;
+    for (size_t n = 0; n < sizeof names / sizeof *names && !named; n++)
+        named = getenv(names[n]);
+    return named;
+}
+
+/* Where there is no proxy, libcurl need not look for one before each transfer. */
 static void set_way(CURL *handle, const struct transfer_context *context)
 {
     const struct settings *settings = context->settings;
     set_text(handle, CURLOPT_PROXY, settings->proxy);
-    set_text(handle, CURLOPT_NOPROXY, settings->no_proxy);
+    set_text(handle, CURLOPT_NOPROXY, may_have_proxy(settings) ? settings->no_proxy : "*");
     set_text(handle, CURLOPT_PROXYUSERPWD, settings->proxy_user);
     set_text(handle, CURLOPT_INTERFACE, settings->interface);
     set_text(handle, CURLOPT_UNIX_SOCKET_PATH, settings->unix_socket);
