@@ -415,7 +415,7 @@ void ovl__future_interrupt(struct ovl_future *future, struct ovl__loop *loop)
     ovl__loop_post(loop, &more->interrupt);
 }
 
-static void run(struct ovl__worker *worker, struct ovl_future *future)
+static void run(struct ovl__worker *worker, struct ovl_future *future, struct ovl__meter *meter)
 {
     struct ovl_task task = {
         .worker = worker,
@@ -425,7 +425,7 @@ static void run(struct ovl__worker *worker, struct ovl_future *future)
         .cancel = &future->cancel,
         .deadline = future->deadline,
         .epoch = future->epoch,
-        .meter = worker->executor->metered && !worker->unmetered ? &future->more->meter : NULL,
+        .meter = meter,
     };
     /* Where the model has told it under its lock, others may be reading it. */
     if (future->outcome.worker != worker->number)
@@ -450,16 +450,46 @@ static void run(struct ovl__worker *worker, struct ovl_future *future)
         ovl__buffer_release(&future->result);
 }
 
+static void record(const struct ovl_future *future, struct ovl__meter *meter)
+{
+    struct ovl_record *record = &meter->record;
+    if (!record->start)
+        return; /* its session could not be opened */
+    /* It has begun at once, or the threads' clocks are a little apart. */
+    if (!record->submitted || record->submitted > record->start)
+        record->submitted = record->start;
+    record->error = future->outcome.error;
+    ovl__ledger_add(future->executor->ledger, meter);
+}
+
+/*
+ * Measured where the worker's stack is warm, and not in the future: its memory is the submitter's,
+ * who has it back at once, on another processor perhaps.
+ */
+static void run_recorded(struct ovl__worker *worker, struct ovl_future *future)
+{
+    const struct ovl_record *known = &future->more->meter.record;
+    struct ovl__meter meter;
+    meter.record.task = known->task;
+    meter.record.submitted = known->submitted;
+    meter.record.worker = worker->number;
+    meter.record.start = 0;
+    run(worker, future, &meter);
+    record(future, &meter);
+}
+
 void ovl__worker_run(struct ovl__worker *worker, struct ovl_future *future)
 {
-    run(worker, future);
-    if (!worker->executor->ledger)
+    const struct ovl_executor *executor = worker->executor;
+    bool records = executor->ledger != NULL;
+    if (records && !executor->ops->judges) {
+        run_recorded(worker, future);
         return;
-    struct ovl_record *record = &future->more->meter.record;
-    /* It has begun at once, or the threads' clocks are a little apart. */
-    if (!record->submitted || (record->start && record->submitted > record->start))
-        record->submitted = record->start;
-    ovl__future_record(future);
+    }
+    bool measures = executor->metered && !worker->unmetered;
+    run(worker, future, measures ? &future->more->meter : NULL);
+    if (records)
+        record(future, &future->more->meter);
 }
 
 /* --- what a task may ask --- */

@@ -154,6 +154,7 @@ struct ovl__model_ops {
     enum ovl_model model;
     unsigned workers_max;
     bool begins_at_once; /* whoever submits runs the task, before the submit returns */
+    bool judges;         /* looks at the meter of a task that has ended, in its future */
     const struct ovl__core *core;
 
     /* Starts what the model needs; executor->workers may be lowered. */

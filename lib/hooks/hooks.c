@@ -1,5 +1,6 @@
 #include "hooks/hooks.h"
 
+#include "base/clock.h"
 #include "hooks/locks.h"
 
 #include "loop/interrupt.h"
@@ -23,7 +24,7 @@ ovl_time ovl__metered_begin(void)
 {
     if (ovl__current->waits)
         tell_waits(ovl__current->waits, true);
-    return ovl__current->meter ? ovl_now() : 0;
+    return ovl__current->meter ? ovl__stamp() : 0;
 }
 
 void ovl__metered_end(ovl_time began, int fd, enum ovl_wait kind)

@@ -11,6 +11,8 @@
 
 #define DEFAULT_LIMIT 65536
 
+__extension__ typedef unsigned __int128 wide;
+
 /* What is kept of a task that did more than compute from its start to its end. */
 struct details {
     ovl_time cpu_ns;
@@ -113,30 +115,24 @@ void ovl_ledger_close(struct ovl_ledger *ledger)
     ovl__ledger_drop(ledger);
 }
 
-/* xorshift64: evenness is all that the sample needs. */
-static uint64_t draw(struct ovl_ledger *ledger)
+/* A number below `end`, by xorshift64: evenness is all that the sample needs. */
+static size_t draw_below(struct ovl_ledger *ledger, size_t end)
 {
     ledger->random ^= ledger->random << 13;
     ledger->random ^= ledger->random >> 7;
     ledger->random ^= ledger->random << 17;
-    return ledger->random;
+    return (size_t)(((wide)ledger->random * end) >> 64);
 }
 
-/* Whether the record says no more than that the task computed from its start to its end. */
+/*
+ * Whether the record says no more than that the task computed from its start to its end. Who
+ * computed all the time has waited for nothing.
+ */
 static bool only_computed(const struct ovl__meter *meter)
 {
     const struct ovl_record *record = &meter->record;
-    ovl_time length = record->end - record->start;
-    if (meter->trail.count > 1 || record->cpu_ns != length || record->bytes_in ||
-        record->bytes_out || record->switches || record->stalls)
-        return false;
-    for (int i = 0; i < OVL_WAIT_COUNT; i++)
-        if (record->wait_ns[i])
-            return false;
-    if (!meter->trail.count)
-        return !length;
-    struct ovl_segment only = ovl__trail_read(&meter->trail, 0);
-    return only.kind == OVL_COMPUTING && only.length_ns == length;
+    return record->cpu_ns == record->end - record->start && meter->trail.count <= 1 &&
+           !(record->bytes_in | record->bytes_out | record->switches | record->stalls);
 }
 
 /* Room for so many segments, in what there is already where that is enough; NULL: no memory. */
@@ -169,11 +165,6 @@ static void fill_in(struct details *details, const struct ovl__meter *meter)
 /* False: there is no memory, and it is as it was. */
 static bool set_details(struct entry *entry, const struct ovl__meter *meter)
 {
-    if (only_computed(meter)) {
-        free(entry->details);
-        entry->details = NULL;
-        return true;
-    }
     struct details *details = make_room(entry->details, meter->trail.count);
     if (!details)
         return false;
@@ -182,66 +173,89 @@ static bool set_details(struct entry *entry, const struct ovl__meter *meter)
     return true;
 }
 
-static void set_entry(struct entry *entry, const struct ovl_record *record)
+/* False: there is no memory, and it is as it was. */
+static bool set_entry(struct entry *entry, const struct ovl__meter *meter, bool computed)
 {
+    const struct ovl_record *record = &meter->record;
+    if (!computed && !set_details(entry, meter))
+        return false;
+    if (computed && entry->details) {
+        free(entry->details);
+        entry->details = NULL;
+    }
     entry->task = record->task;
     entry->submitted = record->submitted;
     entry->start = record->start;
     entry->end = record->end;
     entry->worker = record->worker;
     entry->error = record->error;
+    return true;
 }
 
 static struct entry *append(struct ovl_ledger *ledger)
 {
-    size_t place = count(ledger);
-    if (ovl__buffer_resize(&ledger->entries, ledger->entries.size + sizeof(struct entry)))
+    struct ovl__buffer *entries = &ledger->entries;
+    size_t place = entries->size;
+    if (entries->capacity - place >= sizeof(struct entry))
+        entries->size += sizeof(struct entry);
+    else if (ovl__buffer_resize(entries, place + sizeof(struct entry)))
         return NULL;
-    entry_at(ledger, place)->details = NULL;
-    return entry_at(ledger, place);
+    struct entry *entry = (void *)((char *)entries->data + place);
+    entry->details = NULL;
+    return entry;
 }
 
 /*
  * Reservoir sampling: the n-th task replaces a record with the chance limit / n, so that all tasks
  * so far are equally likely to be among those kept. Where memory runs out, fewer are kept.
  */
-static void keep(struct ovl_ledger *ledger, const struct ovl__meter *meter)
+static void keep(struct ovl_ledger *ledger, const struct ovl__meter *meter, bool computed)
 {
     size_t before = count(ledger);
     if (before < ledger->limit) {
         struct entry *entry = append(ledger);
-        if (entry && set_details(entry, meter)) {
-            set_entry(entry, &meter->record);
+        if (entry && set_entry(entry, meter, computed))
             return;
-        }
         ledger->limit = before;
         ledger->entries.size = before * sizeof(struct entry);
         return;
     }
-    size_t place = draw(ledger) % ledger->sum.tasks;
-    if (place < ledger->limit && set_details(entry_at(ledger, place), meter))
-        set_entry(entry_at(ledger, place), &meter->record);
+    size_t place = draw_below(ledger, ledger->sum.tasks);
+    if (place < ledger->limit)
+        set_entry(entry_at(ledger, place), meter, computed);
 }
 
+static void sum_up_details(struct ovl_ledger_sum *sum, const struct ovl_record *record)
+{
+    for (int i = 0; i < OVL_WAIT_COUNT; i++)
+        sum->wait_ns[i] += record->wait_ns[i];
+    sum->bytes_in += record->bytes_in;
+    sum->bytes_out += record->bytes_out;
+    sum->switches += record->switches;
+    sum->stalls += record->stalls;
+}
+
+static void sum_up(struct ovl_ledger_sum *sum, const struct ovl_record *record, bool computed)
+{
+    if (!sum->tasks || record->start < sum->first_start)
+        sum->first_start = record->start;
+    if (record->end > sum->last_end)
+        sum->last_end = record->end;
+    sum->tasks++;
+    sum->failed += record->error != 0;
+    sum->wall_ns += record->end - record->start;
+    sum->cpu_ns += record->cpu_ns;
+    if (!computed)
+        sum_up_details(sum, record);
+}
+
+/* Most tasks that are so short that this would show have only computed. */
 void ovl__ledger_add(struct ovl_ledger *ledger, const struct ovl__meter *meter)
 {
-    const struct ovl_record *record = &meter->record;
+    bool computed = only_computed(meter);
     pthread_mutex_lock(&ledger->lock);
-    if (!ledger->sum.tasks || record->start < ledger->sum.first_start)
-        ledger->sum.first_start = record->start;
-    if (record->end > ledger->sum.last_end)
-        ledger->sum.last_end = record->end;
-    ledger->sum.tasks++;
-    ledger->sum.failed += record->error != 0;
-    ledger->sum.wall_ns += record->end - record->start;
-    ledger->sum.cpu_ns += record->cpu_ns;
-    for (int i = 0; i < OVL_WAIT_COUNT; i++)
-        ledger->sum.wait_ns[i] += record->wait_ns[i];
-    ledger->sum.bytes_in += record->bytes_in;
-    ledger->sum.bytes_out += record->bytes_out;
-    ledger->sum.switches += record->switches;
-    ledger->sum.stalls += record->stalls;
-    keep(ledger, meter);
+    sum_up(&ledger->sum, &meter->record, computed);
+    keep(ledger, meter, computed);
     pthread_mutex_unlock(&ledger->lock);
 }
 

@@ -93,6 +93,14 @@ static void add_rest(struct ovl__meter *meter, ovl_time rest, struct switches sw
     meter->record.switches += switches.gave + switches.lost;
 }
 
+static void end_long_run(struct ovl__meter *meter, ovl_time length)
+{
+    ovl_time cpu = read_cpu(length);
+    meter->record.cpu_ns += cpu;
+    ovl__trail_add(&meter->trail, OVL_COMPUTING, cpu);
+    add_rest(meter, length - cpu, read_switches());
+}
+
 /* The end of a segment in which the task had its thread. */
 static void end_run(struct ovl__meter *meter, ovl_time now)
 {
@@ -103,16 +111,13 @@ static void end_run(struct ovl__meter *meter, ovl_time now)
         meter->away = 0;
     }
     known.was_long = length >= LONG_NS;
-    if (!known.was_long) {
-        known.accounted += length;
-        meter->record.cpu_ns += length;
-        ovl__trail_add(&meter->trail, OVL_COMPUTING, length);
+    if (known.was_long) {
+        end_long_run(meter, length);
         return;
     }
-    ovl_time cpu = read_cpu(length);
-    meter->record.cpu_ns += cpu;
-    ovl__trail_add(&meter->trail, OVL_COMPUTING, cpu);
-    add_rest(meter, length - cpu, read_switches());
+    known.accounted += length;
+    meter->record.cpu_ns += length;
+    ovl__trail_add(&meter->trail, OVL_COMPUTING, length);
 }
 
 void ovl__meter_start(struct ovl__meter *meter)

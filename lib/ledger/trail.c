@@ -3,19 +3,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define KIND_BITS 4
-#define KIND_MASK ((1u << KIND_BITS) - 1)
-
-/* The kinds begin below zero. */
-#define KIND_FIRST OVL_READY
-
 /* A full trail is thinned out to so many, so that it is not thinned out for each further one. */
 #define THIN (OVL_SEGMENTS_MAX / 2)
 
-static uint64_t pack(int kind, ovl_time length)
-{
-    return (uint64_t)length << KIND_BITS | (unsigned)(kind - KIND_FIRST);
-}
+#define KIND_BITS  OVL__KIND_BITS
+#define KIND_MASK  ((1u << KIND_BITS) - 1)
+#define KIND_FIRST OVL__KIND_FIRST
 
 static unsigned kind_of(uint64_t segment)
 {
@@ -90,10 +83,8 @@ static void thin_out(struct ovl__trail *trail)
     }
 }
 
-void ovl__trail_add(struct ovl__trail *trail, int kind, ovl_time length)
+void ovl__trail_add_another(struct ovl__trail *trail, int kind, ovl_time length)
 {
-    if (length <= 0)
-        return;
     if (trail->count) {
         uint64_t *last = &trail->segments[trail->count - 1];
         if (kind_of(*last) == (unsigned)(kind - KIND_FIRST)) {
@@ -103,7 +94,7 @@ void ovl__trail_add(struct ovl__trail *trail, int kind, ovl_time length)
     }
     if (trail->count == OVL_SEGMENTS_MAX)
         thin_out(trail);
-    trail->segments[trail->count++] = pack(kind, length);
+    trail->segments[trail->count++] = ovl__segment_pack(kind, length);
 }
 
 struct ovl_segment ovl__trail_read(const struct ovl__trail *trail, uint32_t n)

@@ -189,6 +189,7 @@ static void auto_close(struct ovl_executor *executor, bool abandon)
 
 const struct ovl__model_ops ovl__model_auto = {
     .model = OVL_AUTO,
+    .judges = true,
     .core = &ovl__core_queue,
     .workers_max = OVL_COROUTINES_MAX,
     .open = auto_open,
