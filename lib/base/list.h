@@ -33,6 +33,11 @@ static inline void ovl__list_append(struct ovl__link *list, struct ovl__link *li
     list->previous = link;
 }
 
+static inline void ovl__list_prepend(struct ovl__link *list, struct ovl__link *link)
+{
+    ovl__list_append(list->next, link);
+}
+
 /* Takes a link out of its list; it is then an empty list of its own, so that it can be taken again.
  */
 static inline void ovl__list_remove(struct ovl__link *link)

@@ -148,7 +148,7 @@ static int tune_limit(struct ovl_executor *executor)
         .most = executor->workers,
         .start = executor->options.limit,
     };
-    struct ovl_decision *decision = ovl__decisions_add(executor->decisions);
+    struct ovl_decision *decision = &ovl__decisions_add(executor->decisions)->decision;
     decision->time = ovl_now();
     decision->model = OVL_PROCESSES;
     decision->workers = executor->options.limit;

@@ -115,7 +115,7 @@ static void note_decision(struct ovl_executor *executor, unsigned workers)
 {
     struct ovl_tuner_event event = {0};
     ovl_tuner_event(executor->tuner, ovl_tuner_event_count(executor->tuner) - 1, &event);
-    struct ovl_decision *decision = ovl__decisions_add(executor->decisions);
+    struct ovl_decision *decision = &ovl__decisions_add(executor->decisions)->decision;
     decision->time = event.time;
     decision->model = OVL_PROCESSES;
     decision->workers = workers;

@@ -110,7 +110,7 @@ static void give(struct stream_run *run, struct place *place)
     pthread_mutex_unlock(&run->lock);
     ovl_future_free(place->future);
     ovl__list_remove(&place->order);
-    ovl__list_append(&run->free, &place->order);
+    ovl__list_prepend(&run->free, &place->order); /* what was used last is near */
 }
 
 /* Until when the caller waits for a task to end: then `next` is asked again. */

@@ -3,7 +3,6 @@
 
 #include "base/processor.h"
 #include "hooks/hooks.h"
-#include "predict/costs.h"
 
 #include <errno.h>
 #include <overlap/error.h>
@@ -79,8 +78,6 @@ static int auto_open(struct ovl_executor *executor)
     struct ovl__auto *own = auto_new(executor);
     if (!own)
         return -ENOMEM;
-    struct ovl_costs costs;
-    ovl__costs_known(&costs); /* from here on they are at hand */
     executor->own = own;
     ovl__executor_hold(executor);
     ovl__auto_begin(own);
@@ -113,7 +110,10 @@ static bool run_at_once(struct ovl__auto *own, struct ovl_future *future)
     ovl__worker_run(&own->caller, future);
     pthread_mutex_lock(&executor->lock);
     own->caller_busy = false;
-    ovl__auto_judge(own, NULL, future);
+    if (own->caller.unmetered)
+        own->ended++;
+    else
+        ovl__auto_judge(own, NULL, future);
     ovl__future_finish(future);
     return true;
 }

@@ -1,7 +1,6 @@
 /* What the tasks are like, and how many workers of which kind that calls for. */
 #include "executor/auto/auto.h"
 #include "executor/decisions.h"
-#include "predict/costs.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -42,45 +41,32 @@
 
 /* --- decisions --- */
 
-/* What a mean task would make of a model, beside sync, by the predictor. */
-static double predict_gain(const struct ovl__auto *own, enum ovl_model model, unsigned workers)
+static struct ovl__basis basis_now(const struct ovl__auto *own)
 {
     const struct ovl__tally *tally = &own->tally;
     if (tally->count < 1)
-        return 0;
-    struct ovl_costs costs;
-    ovl__costs_known(&costs);
-    struct ovl_part parts[] = {
-        {.kind = OVL_COMPUTING, .length_ns = (ovl_time)(tally->cpu / tally->count)},
-        {.kind = OVL_WAIT_NETWORK, .length_ns = (ovl_time)(tally->waits / tally->count)},
-        {.kind = OVL_UNSEEN, .length_ns = (ovl_time)(tally->unseen / tally->count)},
-        {.kind = OVL_WAIT_DISK, .length_ns = (ovl_time)(tally->disk / tally->count)},
-    };
-    struct ovl_part_list task = {.parts = parts, .count = 4};
-    size_t tasks = own->executor->counts.queued + own->executor->counts.running;
-    struct ovl_work work = {
-        .tasks = &task,
-        .task_count = 1,
-        .total = tasks < 16    ? 16
-                 : tasks > 512 ? 512
-                               : tasks,
+        return (struct ovl__basis){0};
+    return (struct ovl__basis){
+        .computing = (ovl_time)(tally->cpu / tally->count),
+        .waits = (ovl_time)(tally->waits / tally->count),
+        .unseen = (ovl_time)(tally->unseen / tally->count),
+        .disk = (ovl_time)(tally->disk / tally->count),
+        .tasks = own->executor->counts.queued + own->executor->counts.running,
         .cores = own->cores,
     };
-    struct ovl_plan plan = {.model = model, .workers = workers};
-    struct ovl_prediction prediction;
-    return ovl_predict(&work, &plan, &costs, &prediction) ? 0 : prediction.speedup;
 }
 
 __attribute__((format(printf, 4, 5))) static void
 decide(struct ovl__auto *own, enum ovl_model model, unsigned workers, const char *reason, ...)
 {
-    struct ovl_decision *decision = ovl__decisions_add(own->executor->decisions);
+    struct ovl__decided *decided = ovl__decisions_add(own->executor->decisions);
+    decided->basis = basis_now(own);
+    struct ovl_decision *decision = &decided->decision;
     *decision = (struct ovl_decision){
         .time = ovl_now(),
         .model = model,
         .workers = workers,
         .tasks = own->ended,
-        .gain = predict_gain(own, model, workers),
     };
     va_list arguments;
     va_start(arguments, reason);
