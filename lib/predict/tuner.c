@@ -36,6 +36,9 @@
 #define SAMPLE_LEAST 8
 #define SAMPLE_MOST  256
 
+/* And so long it is to last: within less, threads that lose their processor for a moment decide. */
+#define SAMPLE_NS (2 * OVL_MILLISECOND)
+
 /* An unsure comparison is continued until the sample is this much larger. */
 #define EXTENSION 4
 
@@ -64,6 +67,7 @@ struct ovl_tuner {
     ovl_time since;            /* tasks that began earlier began under another number */
     ovl_time from;             /* tasks that ended earlier do not count either */
     struct ovl__sample sample; /* of those that did not */
+    ovl_time sample_start;     /* when the first of them began */
     struct ovl__sample base;   /* what it is held against; empty: nothing yet */
     unsigned base_workers;
     unsigned kept;  /* the number to go back to where a small step brings nothing */
@@ -465,14 +469,27 @@ static bool shows(const struct ovl_tuner *tuner, const struct ovl_completion *co
            completion->end - completion->duration_ns >= tuner->since;
 }
 
+static void add_to_sample(struct ovl_tuner *tuner, const struct ovl_completion *completion)
+{
+    if (!tuner->sample.count)
+        tuner->sample_start = completion->end - completion->duration_ns;
+    ovl__sample_add(&tuner->sample, completion, tuner->workers);
+}
+
+static bool is_large_enough(const struct ovl_tuner *tuner)
+{
+    return tuner->sample.count >= sample_size(tuner) &&
+           tuner->now - tuner->sample_start >= SAMPLE_NS;
+}
+
 unsigned ovl_tuner_add(struct ovl_tuner *tuner, const struct ovl_completion *completion)
 {
     tuner->now = completion->end;
     if (completion->refused)
         back_off(tuner, completion->end - completion->duration_ns);
     else if (shows(tuner, completion))
-        ovl__sample_add(&tuner->sample, completion, tuner->workers);
-    if (tuner->sample.count >= sample_size(tuner) && decide(tuner)) {
+        add_to_sample(tuner, completion);
+    if (is_large_enough(tuner) && decide(tuner)) {
         forget_refusal(tuner);
         begin_sample(tuner);
     }
