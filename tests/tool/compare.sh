@@ -47,6 +47,21 @@ says out '"done": 2,'
 says out '"failed": 2,'
 says err 'item 2: fail: the function returned 42'
 says err 'item 3: crash: .*SIGABRT'
+# One that ends its process ends one model's run, and no more: that is told, and the others run all the same.
+printf 'a\ncrash\nb' >items
+expect 1 compare "$TASKS:sleep_on" -i items --json
+document
+[ "$(grep -c '"crash": "crashed with SIGABRT (Aborted)"' out)" -eq 4 ] || fail "not four crashes: $(cat out)"
+[ "$(grep -c '"crash": null' out)" -eq 1 ] || fail 'processes crashed too'
+for model in sync threads async auto; do
+    says err "$model: .*sleep_on crashed with SIGABRT"
+done
+says err 'processes: item 2: crash: .*SIGABRT'
+printf 'a\nexit\nb' >items
+expect 1 compare "$TASKS:sleep_on" -i items --models threads,sync
+says out '^threads .* crashed '
+says out '^sync .* crashed '
+says err 'sync: .*sleep_on ended its process with exit code 3'
 expect 0 compare "$TASKS:sleep_on" --json </dev/null
 document
 expect 3 compare "$TASKS:no_such" -i items

@@ -45,6 +45,14 @@ for model in sync threads async processes; do
     interrupt TERM group "cpu $model: 0 of" compare cpu --models "$model" --number 1000000000
 done
 
+# A function of the user's own runs in a child, which hears of it too.
+seq 10000 >items
+for whom in alone group; do
+    interrupt INT "$whom" 'command threads: [1-9]' compare "$TASKS:sleep_on" -i items --models async,threads
+    says out '"done": 10000,'
+    says out '"not_started": [1-9]'
+done
+
 # What was done before is kept.
 interrupt INT alone 'io sync: 0 of' compare io --models async,sync --downloads 400 --latency 20ms
 says out '"done": 400,'

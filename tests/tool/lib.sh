@@ -14,6 +14,9 @@ trap clean EXIT
 trap 'exit 1' INT TERM
 cd "$folder" || exit 1
 
+# A child of compare's begins threads, which ThreadSanitizer would not have.
+export TSAN_OPTIONS="${TSAN_OPTIONS:-} die_after_fork=0"
+
 # A proxy of this machine's would stand between the tests and their servers.
 unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY
 

@@ -1,6 +1,7 @@
 /* overlap compare: the I/O-bound and the CPU-bound program, under every model, one after the other.
  */
 #include "command.h"
+#include "compare/apart.h"
 #include "compare/comparison.h"
 #include "compare/cpu.h"
 #include "compare/document.h"
@@ -350,13 +351,31 @@ static int measure(struct comparison *comparison, size_t index)
     return error;
 }
 
+/* Processes of its own are apart already; the ranks of a job know this process alone. */
+static bool is_to_be_apart(const struct comparison *comparison, size_t index)
+{
+    return comparison->program.may_crash && comparison->measures[index].model != OVL_PROCESSES &&
+           !models_have(&all.options.models, OVL_CLUSTER);
+}
+
+/* As `measure`; what may crash goes on in a child, and so do all that come after it. */
+static int measure_safely(struct comparison *comparison, size_t index)
+{
+    struct apart_end end;
+    if (!is_to_be_apart(comparison, index) || apart_begin(&end))
+        return measure(comparison, index);
+    show(progress_end, comparison, index);
+    measure_note_crash(&comparison->measures[index], &comparison->program, end.how, end.after_ns);
+    return 0;
+}
+
 /* Runs everything. EXIT_DONE or EXIT_REFUSED: some model could not run. */
 static int measure_all(void)
 {
     int code = EXIT_DONE;
     for (size_t n = 0; n < all.count; n++)
         for (size_t index = 0; index < all.comparisons[n].count && !watch_interrupted(); index++)
-            if (measure(&all.comparisons[n], index) != 0)
+            if (measure_safely(&all.comparisons[n], index) != 0)
                 code = EXIT_REFUSED;
     for (size_t n = 0; n < all.count && !watch_interrupted(); n++)
         comparison_predict(&all.comparisons[n]);
@@ -398,7 +417,9 @@ static int report(int code)
         report_timelines(all.options.json ? stderr : stdout, views, all.count, &all.terminal);
     if (report_write(&all.files, views, all.count) < 0)
         code = EXIT_REFUSED;
-    return output_finish(code);
+    code = output_finish(code);
+    apart_settle(code);
+    return code;
 }
 
 static void say_interrupted(void)

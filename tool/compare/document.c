@@ -24,14 +24,14 @@ static json_t *make_waits(const struct ovl_ledger_sum *sum)
 
 static json_t *make_measure(const struct measure_view *measure, double speedup)
 {
-    return json_pack("{s:s, s:I, s:f, s:f, s:o, s:o, s:I, s:I, s:I, s:o}", "model",
+    return json_pack("{s:s, s:I, s:f, s:f, s:o, s:o, s:I, s:I, s:I, s:s?, s:o}", "model",
                      ovl_model_name(measure->model), "workers", (json_int_t)measure->workers,
                      "wall_seconds", seconds(measure->wall_ns), "cpu_seconds",
                      seconds(measure->cpu_ns), "speedup", number_or_null(speedup),
                      "predicted_seconds", number_or_null(seconds(measure->predicted_ns)), "done",
                      (json_int_t)measure->done, "failed", (json_int_t)measure->failed,
-                     "not_started", (json_int_t)measure->not_started, "waits",
-                     make_waits(&measure->sum));
+                     "not_started", (json_int_t)measure->not_started, "crash",
+                     measure->crash[0] ? measure->crash : NULL, "waits", make_waits(&measure->sum));
 }
 
 static json_t *make_verdict(const struct comparison_view *view)

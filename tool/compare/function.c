@@ -188,10 +188,12 @@ struct program function_as_program(struct function_program *own)
     return (struct program){
         .name = "command",
         .nouns = "items",
+        .what = own->function,
         .count = own->count,
         .distinct = own->count ? own->count : 1,
         .task = own->task,
         .spreads = true,
+        .may_crash = true,
         .self = own,
         .item = item,
         .check = check,

@@ -186,6 +186,19 @@ int measure_run(struct measure *measure, const struct program *program)
     return error;
 }
 
+void measure_note_crash(struct measure *measure, const struct program *program, const char *how,
+                        ovl_time after_ns)
+{
+    snprintf(measure->crash, sizeof measure->crash, "%s", how);
+    measure->wall_ns = after_ns;
+    measure->failed = 1;
+    measure->state = MEASURE_CUT;
+    console_error(
+        "%s: %s %s, and with it all of its %s; under processes an item crashes alone, and "
+        "is named",
+        ovl_model_name(measure->model), program->what, how, program->nouns);
+}
+
 struct measure_view measure_look(const struct measure *measure, const struct program *program)
 {
     struct measure_view view = {
@@ -195,6 +208,7 @@ struct measure_view measure_look(const struct measure *measure, const struct pro
         .done = measure->done,
         .failed = measure->failed,
         .decision = "",
+        .crash = measure->crash,
     };
     view.not_started = program->count - view.done - view.failed;
     if (view.state == MEASURE_RUNNING)

@@ -34,6 +34,7 @@ struct measure {
     bool wants_picture;
     struct timeline *picture; /* what the workers did; NULL: not wanted */
     char decision[200];       /* of auto: the last one, in words */
+    char crash[64];           /* it ended its process, and how; "": it did not */
 };
 
 /* A measure as it is at one moment. done + failed + not_started is all that was asked for. */
@@ -50,6 +51,7 @@ struct measure_view {
     ovl_time predicted_ns; /* 0: not asked */
     const struct timeline *picture;
     const char *decision; /* of auto; "": none */
+    const char *crash;    /* "crashed with SIGSEGV (Segmentation fault)"; "": it did not */
     bool complete;        /* every task ended well: its time can be held against others' */
 };
 
@@ -61,6 +63,13 @@ struct measure_view {
  * from running to the end, once it has said so.
  */
 int measure_run(struct measure *measure, const struct program *program);
+
+/*
+ * Notes that the program has ended the process that it ran in, and says so. Of its tasks, one is
+ * taken to have failed, and none to have begun beside it: what became of them is not known.
+ */
+void measure_note_crash(struct measure *measure, const struct program *program, const char *how,
+                        ovl_time after_ns);
 
 /* Threads: any. */
 struct measure_view measure_look(const struct measure *measure, const struct program *program);

@@ -12,6 +12,7 @@
 struct program {
     const char *name;  /* "io": its key in JSON and on the command line */
     const char *nouns; /* what its tasks are: "downloads" */
+    const char *what;  /* it itself, where it may crash: "./mytask.so:function" */
     size_t count;      /* of tasks */
     size_t distinct;   /* how many different items there are: the n-th is the (n % distinct)-th */
     ovl_task_fn *task;
@@ -20,6 +21,7 @@ struct program {
     void *session_context;
     bool spreads;        /* more workers than cores are of use: its tasks wait */
     size_t workers_most; /* for more the machine has no descriptors; 0: no such limit */
+    bool may_crash;      /* its tasks are not overlap's own: each model runs them apart */
     void *self;          /* for the functions below */
 
     /* Points *ret_item at the n-th item, which stays until the program ends. */

@@ -50,7 +50,10 @@ static void write_table(FILE *out, const struct comparison_view *view)
         const struct measure_view *measure = &view->measures[n];
         snprintf(text[n][0], CELL_BYTES, "%s", ovl_model_name(measure->model));
         snprintf(text[n][1], CELL_BYTES, "%u", measure->workers);
-        write_number(text[n][2], seconds(measure->wall_ns), 3);
+        if (measure->crash[0])
+            snprintf(text[n][2], CELL_BYTES, "crashed");
+        else
+            write_number(text[n][2], seconds(measure->wall_ns), 3);
         write_number(text[n][3], view->speedups[n], 2);
         write_number(text[n][4], seconds(measure->predicted_ns), 3);
         write_number(text[n][5], seconds(measure->cpu_ns), 3);
@@ -92,9 +95,13 @@ static void write_comparison(FILE *out, const struct comparison_view *view)
     page_verdict(out, line);
     write_table(out, view);
     for (size_t n = 0; n < view->count; n++) {
-        if (!view->measures[n].decision[0])
+        const struct measure_view *measure = &view->measures[n];
+        if (measure->crash[0])
+            snprintf(line, sizeof line, "%s %s", ovl_model_name(measure->model), measure->crash);
+        else if (measure->decision[0])
+            snprintf(line, sizeof line, "auto came to %s", measure->decision);
+        else
             continue;
-        snprintf(line, sizeof line, "auto came to %s", view->measures[n].decision);
         page_text(out, line);
     }
     const struct timeline *pictures[MODELS_MOST];

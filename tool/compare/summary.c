@@ -42,7 +42,7 @@ static struct scale find_scale(const struct comparison_view *view, bool utf8)
     for (size_t n = 0; n < view->count; n++) {
         const struct measure_view *measure = &view->measures[n];
         scale.all_done &= measure->complete;
-        if (measure->wall_ns > scale.longest_ns)
+        if (measure->wall_ns > scale.longest_ns && !measure->crash[0])
             scale.longest_ns = measure->wall_ns;
     }
     scale.digits = scale.longest_ns < 10 * OVL_SECOND ? 3 : 2;
@@ -77,11 +77,16 @@ static struct table_row make_row(const struct comparison_view *view, size_t n,
     const struct measure_view *measure = &view->measures[n];
     struct table_row row = {
         .best = view->decided && view->verdict.model == measure->model,
-        .bar = scale->longest_ns > 0 ? (double)measure->wall_ns / (double)scale->longest_ns : 0,
+        .bar = scale->longest_ns > 0 && !measure->crash[0]
+                   ? (double)measure->wall_ns / (double)scale->longest_ns
+                   : 0,
     };
     snprintf(row.cells[0], TABLE_CELL_BYTES, "%s", ovl_model_name(measure->model));
     write_count(row.cells[1], measure->workers);
-    write_seconds(row.cells[2], measure->wall_ns, scale);
+    if (measure->crash[0])
+        snprintf(row.cells[2], TABLE_CELL_BYTES, "crashed");
+    else
+        write_seconds(row.cells[2], measure->wall_ns, scale);
     write_speedup(row.cells[3], view->speedups[n], scale);
     write_seconds(row.cells[4], measure->predicted_ns, scale);
     write_seconds(row.cells[5], measure->cpu_ns, scale);

@@ -7,7 +7,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,9 +33,14 @@ static struct {
     atomic_bool interrupted;
     atomic_bool finished; /* who sets it has the last word */
 
+    pthread_mutex_t ticking; /* held while a tick is told */
+
     pthread_mutex_t lock; /* never taken by tasks */
     struct ovl_executor *executor;
-} watch = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    bool waits;  /* for a child, which has the signals: */
+    pid_t child; /* 0: it is about to be one */
+    int missed;  /* a signal that came before it could be handed on */
+} watch = {.ticking = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void cancel(void)
 {
@@ -58,11 +66,25 @@ static void set_alarm(void)
     setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {.tv_usec = ALARM_US}}, NULL);
 }
 
-/* Waits for a signal for so long. True when one came. */
+/* What a terminal sends, it sends to the child as well. Whether there is one. */
+static bool hand_on(const siginfo_t *signal)
+{
+    pthread_mutex_lock(&watch.lock);
+    bool waits = watch.waits;
+    if (waits && !watch.child)
+        watch.missed = signal->si_signo;
+    else if (waits && signal->si_code <= 0)
+        kill(watch.child, signal->si_signo);
+    pthread_mutex_unlock(&watch.lock);
+    return waits;
+}
+
+/* Waits for a signal for so long. True when one came that is meant for this process. */
 static bool wait_signal(ovl_time ns)
 {
     struct timespec timeout = {.tv_nsec = ns};
-    return sigtimedwait(&watch.signals, NULL, &timeout) > 0;
+    siginfo_t signal;
+    return sigtimedwait(&watch.signals, &signal, &timeout) > 0 && !hand_on(&signal);
 }
 
 /* Stops what runs; a second Ctrl-C ends the patience. */
@@ -83,22 +105,81 @@ static void interrupt(void)
 
 static void *run(void *unused)
 {
-    while (!wait_signal(TICK_NS))
+    while (!wait_signal(TICK_NS)) {
+        pthread_mutex_lock(&watch.ticking);
         watch.calls.tick(watch.calls.context);
+        pthread_mutex_unlock(&watch.ticking);
+    }
     interrupt();
     return unused;
 }
 
-int watch_start(const struct watch_calls *calls)
+static int start_thread(void)
 {
     pthread_t thread;
-    watch.calls = *calls;
-    watch.signals = signals_block();
     int error = pthread_create(&thread, NULL, run, NULL);
     if (error)
         return -error;
     pthread_detach(thread);
     return 0;
+}
+
+int watch_start(const struct watch_calls *calls)
+{
+    watch.calls = *calls;
+    watch.signals = signals_block();
+    return start_thread();
+}
+
+/* --- in a child --- */
+
+static void begin_in_child(pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(EXIT_INTERRUPTED);
+    watch.waits = false;
+    watch.missed = 0;
+    start_thread(); /* without one a signal waits until the end */
+}
+
+static void set_child(bool waits, pid_t child)
+{
+    pthread_mutex_lock(&watch.lock);
+    watch.waits = waits;
+    watch.child = child;
+    if (child && watch.missed)
+        kill(child, watch.missed);
+    watch.missed = 0;
+    pthread_mutex_unlock(&watch.lock);
+}
+
+pid_t watch_fork(void)
+{
+    pid_t parent = getpid();
+    fflush(stdout);
+    set_child(true, 0);
+    pthread_mutex_lock(&watch.ticking);
+    pthread_mutex_lock(&watch.lock);
+    pid_t child = fork();
+    pthread_mutex_unlock(&watch.lock);
+    pthread_mutex_unlock(&watch.ticking);
+    if (child == 0)
+        begin_in_child(parent);
+    else
+        set_child(child > 0, child > 0 ? child : 0);
+    return child;
+}
+
+int watch_join(pid_t child)
+{
+    siginfo_t end;
+    while (waitid(P_PID, (id_t)child, &end, WEXITED | WNOWAIT) < 0 && errno == EINTR)
+        continue;
+    set_child(false, 0); /* its number may be another's as soon as it is waited for */
+    int status = 0;
+    waitpid(child, &status, 0);
+    return status;
 }
 
 bool watch_interrupted(void)

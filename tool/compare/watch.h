@@ -7,6 +7,7 @@
 
 #include <overlap/executor.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct watch_calls {
     void (*tick)(void *context); /* ten times a second */
@@ -22,6 +23,14 @@ struct watch_calls {
  * Errors: -EAGAIN: there is no thread to be had.
  */
 int watch_start(const struct watch_calls *calls);
+
+/*
+ * fork(2), with a watch in the child too. The parent's hands the signals on until watch_join, which
+ * waits for the child and returns its status. The child does not outlive its parent. -1: there can
+ * be none. Threads: the main one, and no other but the watch's.
+ */
+pid_t watch_fork(void);
+int watch_join(pid_t child);
 
 /* Whether a signal came that ends the command. Threads: any. */
 bool watch_interrupted(void);
