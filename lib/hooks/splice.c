@@ -8,6 +8,12 @@
 
 OVL__HOOK_FILE(splice);
 
+/* What goes from one descriptor to another is read, and written. */
+static ssize_t moved(ssize_t size)
+{
+    return ovl__gave(ovl__took(size));
+}
+
 /* --- sendfile --- */
 
 /* What is read and written at a time. */
@@ -24,26 +30,26 @@ static ssize_t copy_out(int to_fd, int from_fd, off_t *at, size_t count)
         errno = ENOMEM;
         return -1;
     }
-    size_t moved = 0;
+    size_t copied = 0;
     int before = errno;
     bool failed = false;
-    while (moved < count && !failed) {
-        size_t wanted = count - moved < CHUNK_BYTES ? count - moved : CHUNK_BYTES;
+    while (copied < count && !failed) {
+        size_t wanted = count - copied < CHUNK_BYTES ? count - copied : CHUNK_BYTES;
         ssize_t size = pread(from_fd, chunk, wanted, *at);
         ssize_t sent = size > 0 ? write(to_fd, chunk, (size_t)size) : 0;
         failed = size < 0 || sent < 0;
         if (sent > 0) {
             *at += sent;
-            moved += (size_t)sent;
+            copied += (size_t)sent;
         }
         if (!size || sent < size)
             break;
     }
     free(chunk);
-    if (failed && !moved)
+    if (failed && !copied)
         return -1;
     errno = before;
-    return (ssize_t)moved;
+    return (ssize_t)copied;
 }
 
 static ssize_t yielding_sendfile(int to_fd, int from_fd, off_t *offset, size_t count)
@@ -53,10 +59,10 @@ static ssize_t yielding_sendfile(int to_fd, int from_fd, off_t *offset, size_t c
     off_t at = lseek(from_fd, 0, SEEK_CUR);
     if (at < 0)
         return -1;
-    ssize_t moved = copy_out(to_fd, from_fd, &at, count);
-    if (moved > 0)
+    ssize_t copied = copy_out(to_fd, from_fd, &at, count);
+    if (copied > 0)
         lseek(from_fd, at, SEEK_SET);
-    return moved;
+    return copied;
 }
 
 /* What the real call refuses, it refuses itself. */
@@ -72,8 +78,8 @@ OVL__HOOK ssize_t sendfile(int to_fd, int from_fd, off_t *offset, size_t count)
     if (!ovl__in_task())
         return ovl__sys.sendfile(to_fd, from_fd, offset, count);
     if (!ovl__current->coroutine || !may_sendfile(from_fd, offset, count))
-        return ovl__gave(ovl__took(
-            OVL__METERED(ssize_t, to_fd, 0, ovl__sys.sendfile(to_fd, from_fd, offset, count))));
+        return moved(
+            OVL__METERED(ssize_t, to_fd, 0, ovl__sys.sendfile(to_fd, from_fd, offset, count)));
     return yielding_sendfile(to_fd, from_fd, offset, count);
 }
 OVL__HOOK_ALIAS(sendfile, sendfile64)
@@ -120,9 +126,9 @@ static size_t room_of(int fd, size_t size)
     for (;;) {                                                                                     \
         if (!await_both((from_fd), (to_fd)))                                                       \
             return -1;                                                                             \
-        ssize_t moved = (call);                                                                    \
-        if (moved >= 0 || errno != EAGAIN)                                                         \
-            return moved;                                                                          \
+        ssize_t size_ = (call);                                                                    \
+        if (size_ >= 0 || errno != EAGAIN)                                                         \
+            return size_;                                                                          \
         if (ovl__is_nonblocking(from_fd) || ovl__is_nonblocking(to_fd))                            \
             return -1;                                                                             \
     }
@@ -157,9 +163,10 @@ OVL__HOOK ssize_t splice(int from_fd, off_t *from_offset, int to_fd, off_t *to_o
         return ovl__sys.splice(from_fd, from_offset, to_fd, to_offset, size, flags);
     if (!ovl__current->coroutine || flags & SPLICE_F_NONBLOCK || !size ||
         !may_splice(from_fd, from_offset, to_fd, to_offset))
-        return OVL__METERED(ssize_t, from_fd, 0,
-                            ovl__sys.splice(from_fd, from_offset, to_fd, to_offset, size, flags));
-    return yielding_splice(from_fd, from_offset, to_fd, to_offset, size, flags);
+        return moved(
+            OVL__METERED(ssize_t, from_fd, 0,
+                         ovl__sys.splice(from_fd, from_offset, to_fd, to_offset, size, flags)));
+    return moved(yielding_splice(from_fd, from_offset, to_fd, to_offset, size, flags));
 }
 
 static ssize_t yielding_tee(int from_fd, int to_fd, size_t size, unsigned flags){
@@ -171,20 +178,23 @@ OVL__HOOK ssize_t tee(int from_fd, int to_fd, size_t size, unsigned flags)
         return ovl__sys.tee(from_fd, to_fd, size, flags);
     bool refused = !size || !is_pipe_end(from_fd) || !is_pipe_end(to_fd);
     if (!ovl__current->coroutine || flags & SPLICE_F_NONBLOCK || refused)
-        return OVL__METERED(ssize_t, from_fd, 0, ovl__sys.tee(from_fd, to_fd, size, flags));
-    return yielding_tee(from_fd, to_fd, size, flags);
+        return moved(OVL__METERED(ssize_t, from_fd, 0, ovl__sys.tee(from_fd, to_fd, size, flags)));
+    return moved(yielding_tee(from_fd, to_fd, size, flags));
 }
 
 /* One end is memory: the pipe is written, or read, as it was opened. */
+static bool is_to_be_read(int fd)
+{
+    return (ovl__sys.fcntl(fd, F_GETFL, NULL) & O_ACCMODE) == O_RDONLY;
+}
+
 static ssize_t yielding_vmsplice(int fd, const struct iovec *parts, size_t count, unsigned flags)
 {
-    struct ovl__blocked blocked = {.fd = fd, .events = POLLOUT};
-    if ((ovl__sys.fcntl(fd, F_GETFL, NULL) & O_ACCMODE) == O_RDONLY)
-        blocked.events = POLLIN;
+    struct ovl__blocked blocked = {.fd = fd, .events = is_to_be_read(fd) ? POLLIN : POLLOUT};
     for (;;) {
-        ssize_t moved = ovl__sys.vmsplice(fd, parts, count, flags | SPLICE_F_NONBLOCK);
-        if (moved >= 0 || errno != EAGAIN || !ovl__block(&blocked))
-            return moved;
+        ssize_t size = ovl__sys.vmsplice(fd, parts, count, flags | SPLICE_F_NONBLOCK);
+        if (size >= 0 || errno != EAGAIN || !ovl__block(&blocked))
+            return size;
     }
 }
 
@@ -192,9 +202,12 @@ OVL__HOOK ssize_t vmsplice(int fd, const struct iovec *parts, size_t count, unsi
 {
     if (!ovl__in_task())
         return ovl__sys.vmsplice(fd, parts, count, flags);
+    ssize_t size;
     if (!ovl__current->coroutine || flags & SPLICE_F_NONBLOCK || !is_pipe_end(fd))
-        return OVL__METERED(ssize_t, fd, 0, ovl__sys.vmsplice(fd, parts, count, flags));
-    return yielding_vmsplice(fd, parts, count, flags);
+        size = OVL__METERED(ssize_t, fd, 0, ovl__sys.vmsplice(fd, parts, count, flags));
+    else
+        size = yielding_vmsplice(fd, parts, count, flags);
+    return size > 0 && is_to_be_read(fd) ? ovl__took(size) : ovl__gave(size);
 }
 
 /* --- between files --- */
@@ -224,9 +237,9 @@ OVL__HOOK ssize_t copy_file_range(int from_fd, off_t *from_offset, int to_fd, of
     if (!ovl__in_task())
         return ovl__sys.copy_file_range(from_fd, from_offset, to_fd, to_offset, size, flags);
     if (!ovl__current->coroutine)
-        return OVL__METERED(
+        return moved(OVL__METERED(
             ssize_t, from_fd, 0,
-            ovl__sys.copy_file_range(from_fd, from_offset, to_fd, to_offset, size, flags));
+            ovl__sys.copy_file_range(from_fd, from_offset, to_fd, to_offset, size, flags)));
     struct copy_call call = {.from_fd = from_fd,
                              .from_offset = from_offset,
                              .to_fd = to_fd,
@@ -236,5 +249,5 @@ OVL__HOOK ssize_t copy_file_range(int from_fd, off_t *from_offset, int to_fd, of
     int before = errno;
     ovl__hook_call_in_thread(call_copy, &call, OVL_WAIT_DISK);
     errno = call.result < 0 ? call.error : before;
-    return call.result;
+    return moved(call.result);
 }
