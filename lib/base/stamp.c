@@ -3,6 +3,7 @@
  * once in a while, and counts on from there: so what the two differ by never adds up.
  */
 #include "base/clock.h"
+#include "base/system.h"
 
 #if defined(__x86_64__)
 
@@ -54,8 +55,9 @@ static bool kernel_uses_counter(void)
     static const char path[] = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
     int errno_before = errno;
     char name[4] = "";
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool same = fd >= 0 && read(fd, name, sizeof name) == sizeof name && !memcmp(name, "tsc\n", 4);
+    int fd = ovl__sys.open(path, O_RDONLY | O_CLOEXEC, 0);
+    bool same =
+        fd >= 0 && ovl__sys.read(fd, name, sizeof name) == sizeof name && !memcmp(name, "tsc\n", 4);
     if (fd >= 0)
         close(fd);
     errno = errno_before;
