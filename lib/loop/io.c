@@ -1,6 +1,10 @@
 /*
  * Streams. A socket is put into the loop's epoll once, edge-triggered, and stays there: a wait
  * costs no system call, and what epoll has said is remembered until a call has used it up.
+ *
+ * Who waits to read leaves its buffer with the stream, and the loop reads into it as soon as epoll
+ * tells of something, for all that it tells of, one after the other, before it lets any of them go
+ * on: the kernel's code for that stays in the caches meanwhile.
  */
 #include "base/fetch.h"
 #include "base/memory.h"
@@ -25,10 +29,16 @@ struct ovl_io {
     bool is_registered; /* with epoll, of `loop` */
     bool is_closed;
     bool has_ended;         /* epoll has told of the end: reading will not block any more */
+    bool has_read;          /* the loop has, for the reader that waits */
     bool may[2];            /* by side: the next call may go through */
     unsigned users;         /* calls that hold a pointer to it */
     struct ovl__loop *loop; /* where it first waited */
     struct ovl__coroutine *waiter[2]; /* by side */
+    void *buffer; /* the reader's, while it waits and nothing was read: NULL otherwise */
+    union {
+        size_t room;   /* bytes of the buffer */
+        ssize_t count; /* once has_read: what was read, or the error */
+    };
 };
 
 int ovl_io_open(int fd, struct ovl_io **ret_stream)
@@ -74,6 +84,22 @@ void ovl_io_close(struct ovl_io *stream)
     drop(stream);
 }
 
+static bool is_blocked(ssize_t count)
+{
+    return count < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+static ssize_t try_read(struct ovl_io *stream, void *data, size_t size)
+{
+    if (!stream->is_socket)
+        return ovl__sys.read(stream->fd, data, size);
+    ssize_t count = ovl__sys.recv(stream->fd, data, size, MSG_DONTWAIT);
+    /* Less than was asked for: there is no more now, and epoll will tell of more. */
+    if (count > 0 && (size_t)count < size && stream->is_registered && !stream->has_ended)
+        stream->may[READ] = false;
+    return count;
+}
+
 /* --- waiting --- */
 
 static struct ovl_io *stream_of(const struct epoll_event *event)
@@ -92,6 +118,22 @@ void ovl__stream_fetch_waiters(const struct epoll_event *event)
     for (int side = READ; side <= WRITE; side++)
         if (stream->waiter[side])
             ovl__fetch(stream->waiter[side], OVL__LINE_BYTES + 1);
+    if (stream->buffer)
+        ovl__fetch(stream->buffer, 1);
+}
+
+/* Reads for the one that waits to. False: there was nothing, and it goes on waiting. */
+static bool read_for_waiter(struct ovl_io *stream)
+{
+    ssize_t count = try_read(stream, stream->buffer, stream->room);
+    if (is_blocked(count)) {
+        stream->may[READ] = errno != EAGAIN;
+        return stream->may[READ];
+    }
+    stream->count = count < 0 ? -errno : count;
+    stream->has_read = true;
+    stream->buffer = NULL;
+    return true;
 }
 
 void ovl__stream_happened(const struct epoll_event *event)
@@ -105,6 +147,8 @@ void ovl__stream_happened(const struct epoll_event *event)
             !(side == READ && stream->has_ended))
             continue;
         stream->may[side] = true;
+        if (side == READ && stream->buffer && !read_for_waiter(stream))
+            continue;
         if (stream->waiter[side])
             ovl__resume(stream->waiter[side]);
     }
@@ -124,24 +168,48 @@ static int enter_epoll(struct ovl_io *stream, struct ovl__loop *loop)
     return 0;
 }
 
-static int suspend_for(struct ovl_io *stream, enum side side, ovl_time deadline)
+/* What a call reads into; that of a writer is empty. */
+struct buffer {
+    void *data;
+    size_t size;
+};
+
+/* What a wait returns where the loop has read meanwhile; otherwise 0 or an error. */
+#define HAS_READ 1
+
+static bool is_over(const struct ovl_io *stream, enum side side)
+{
+    return stream->may[side] || stream->is_closed || (side == READ && stream->has_read);
+}
+
+static int suspend_for(struct ovl_io *stream, enum side side, struct buffer buffer,
+                       ovl_time deadline)
 {
     if (stream->waiter[side])
         return -EBUSY;
     stream->waiter[side] = ovl__current->coroutine;
+    if (side == READ) {
+        stream->has_read = false;
+        stream->buffer = buffer.data;
+        stream->room = buffer.size;
+    }
     int error = 0;
-    while (!stream->may[side] && !error && !stream->is_closed) {
+    while (!is_over(stream, side) && !error) {
         ovl__waits_for(side == READ ? "read" : "write", stream->fd);
         error = ovl__suspend(deadline);
     }
     stream->waiter[side] = NULL;
+    if (side == READ)
+        stream->buffer = NULL;
     if (stream->is_closed)
         return -EBADF;
+    if (side == READ && stream->has_read)
+        return HAS_READ;
     return stream->may[side] ? 0 : error;
 }
 
-/* Gives way until the next call in this direction may go through. */
-static int wait_for(struct ovl_io *stream, enum side side, ovl_time deadline)
+/* Gives way until the next call in this direction may go through, or, HAS_READ, has for it. */
+static int wait_for(struct ovl_io *stream, enum side side, struct buffer buffer, ovl_time deadline)
 {
     struct ovl__coroutine *self = ovl__self();
     struct ovl__loop *loop = ovl__here;
@@ -153,7 +221,7 @@ static int wait_for(struct ovl_io *stream, enum side side, ovl_time deadline)
         if (error)
             return error;
     }
-    return suspend_for(stream, side, deadline);
+    return suspend_for(stream, side, buffer, deadline);
 }
 
 /*
@@ -173,17 +241,6 @@ static int check_in(void)
 }
 
 /* --- reading and writing --- */
-
-static ssize_t try_read(struct ovl_io *stream, void *data, size_t size)
-{
-    if (!stream->is_socket)
-        return ovl__sys.read(stream->fd, data, size);
-    ssize_t count = ovl__sys.recv(stream->fd, data, size, MSG_DONTWAIT);
-    /* Less than was asked for: there is no more now, and epoll will tell of more. */
-    if (count > 0 && (size_t)count < size && stream->is_registered && !stream->has_ended)
-        stream->may[READ] = false;
-    return count;
-}
 
 /* Writes to a pipe: as much as is sure not to block where it is writable, without a signal. */
 static ssize_t write_pipe(int fd, const void *data, size_t size)
@@ -210,16 +267,12 @@ static ssize_t try_write(struct ovl_io *stream, const void *data, size_t size)
 }
 
 /* Waits where it is known, or was found, that a call would block; 0: try, or try again. */
-static int wait_first(struct ovl_io *stream, enum side side, bool found, ovl_time deadline)
+static int wait_first(struct ovl_io *stream, enum side side, struct buffer buffer, bool found,
+                      ovl_time deadline)
 {
     if (found && stream->is_registered)
         stream->may[side] = false;
-    return stream->may[side] && !found ? 0 : wait_for(stream, side, deadline);
-}
-
-static bool is_blocked(ssize_t count)
-{
-    return count < 0 && (errno == EAGAIN || errno == EINTR);
+    return stream->may[side] && !found ? 0 : wait_for(stream, side, buffer, deadline);
 }
 
 static ssize_t read_some(struct ovl_io *stream, void *data, size_t size, ovl_time deadline)
@@ -227,11 +280,13 @@ static ssize_t read_some(struct ovl_io *stream, void *data, size_t size, ovl_tim
     ssize_t count = -1;
     int error = check_in();
     for (bool found = false; !error; found = errno == EAGAIN) {
-        error = stream->is_closed ? -EBADF : wait_first(stream, READ, found, deadline);
+        error = stream->is_closed
+                    ? -EBADF
+                    : wait_first(stream, READ, (struct buffer){data, size}, found, deadline);
         if (!error && !is_blocked(count = try_read(stream, data, size)))
             return count < 0 ? -errno : count;
     }
-    return error;
+    return error == HAS_READ ? stream->count : error;
 }
 
 ssize_t ovl_io_read(struct ovl_io *stream, void *data, size_t size, ovl_time deadline)
@@ -257,7 +312,8 @@ static int write_all(struct ovl_io *stream, const char *data, size_t size, ovl_t
     int error = check_in();
     bool found = false;
     while (size && !error) {
-        error = stream->is_closed ? -EBADF : wait_first(stream, WRITE, found, deadline);
+        error = stream->is_closed ? -EBADF
+                                  : wait_first(stream, WRITE, (struct buffer){0}, found, deadline);
         if (error)
             break;
         ssize_t count = try_write(stream, data, size);

@@ -233,6 +233,121 @@ static void closing_wakes_who_waits(void)
     in_loop(close_under);
 }
 
+/* --- what was read for one that no longer waits --- */
+
+/* Keeps the loop until `time`, so that all that happens meanwhile is seen in one look. */
+static void keep_loop_until(ovl_time time)
+{
+    while (ovl_now() < time)
+        ;
+}
+
+/* Returns the byte, or the error. */
+static int read_soon(void *argument)
+{
+    char byte;
+    ssize_t count = ovl_io_read(argument, &byte, 1, ovl_after(10 * MS));
+    return count == 1 ? byte : (int)count;
+}
+
+static int arrive_in_time(void *argument)
+{
+    (void)argument;
+    struct ovl_io *pair[2];
+    make_pair(pair);
+    struct ovl_coroutine *reader;
+    assert_int_equal(ovl_go(read_soon, pair[0], &reader), 0);
+    ovl_yield();
+    assert_int_equal(ovl_io_write(pair[1], "s", 1, GUARD), 0);
+    keep_loop_until(ovl_after(20 * MS));
+    assert_int_equal(ovl_join(reader), 's');
+    close_pair(pair);
+    return 0;
+}
+
+static void data_and_deadline_at_once_are_data(void)
+{
+    in_loop(arrive_in_time);
+}
+
+struct canceller {
+    struct ovl_io *sign;
+    struct ovl_coroutine *reader;
+    struct ovl_io *closes;
+};
+
+/* Waits for a sign; when it comes, what the reader waits for has come too, right after it. */
+static int cancel_at_sign(void *argument)
+{
+    struct canceller *self = argument;
+    char byte;
+    assert_int_equal(ovl_io_read(self->sign, &byte, 1, GUARD), 1);
+    if (self->closes)
+        ovl_io_close(self->closes);
+    else
+        ovl_coroutine_cancel(self->reader);
+    return 0;
+}
+
+/* Returns the byte where data came first, and the next call told of the cancellation. */
+static int read_then_fail(void *argument)
+{
+    char byte;
+    ssize_t count = ovl_io_read(argument, &byte, 1, GUARD);
+    if (count < 0)
+        return (int)count;
+    char next;
+    assert_int_equal(ovl_io_read(argument, &next, 1, GUARD), OVL_ECANCELED);
+    return byte;
+}
+
+/* The loop has read for the reader when it is called off, or its stream closed, by one that runs
+ * first. */
+static int overtake(bool closes)
+{
+    struct ovl_io *signs[2], *pair[2];
+    make_pair(signs);
+    make_pair(pair);
+    struct canceller canceller = {.sign = signs[0], .closes = closes ? pair[0] : NULL};
+    struct ovl_coroutine *one;
+    assert_int_equal(ovl_go(cancel_at_sign, &canceller, &one), 0);
+    assert_int_equal(ovl_go(read_then_fail, pair[0], &canceller.reader), 0);
+    ovl_yield();
+    assert_int_equal(ovl_io_write(signs[1], "!", 1, GUARD), 0);
+    assert_int_equal(ovl_io_write(pair[1], "d", 1, GUARD), 0);
+    int result = ovl_join(canceller.reader);
+    assert_int_equal(ovl_join(one), 0);
+    close_pair(signs);
+    if (!closes)
+        ovl_io_close(pair[0]);
+    ovl_io_close(pair[1]);
+    return result;
+}
+
+static int cancel_who_has_read(void *argument)
+{
+    (void)argument;
+    assert_int_equal(overtake(false), 'd');
+    return 0;
+}
+
+static void nothing_read_is_lost_to_a_cancellation(void)
+{
+    in_loop(cancel_who_has_read);
+}
+
+static int close_under_who_has_read(void *argument)
+{
+    (void)argument;
+    assert_int_equal(overtake(true), -EBADF);
+    return 0;
+}
+
+static void who_has_read_from_a_closed_stream_is_told(void)
+{
+    in_loop(close_under_who_has_read);
+}
+
 /* The number of a closed stream's descriptor is taken at once: nothing of the old one reaches the
  * new. */
 static int reuse_numbers(void *argument)
@@ -477,6 +592,9 @@ int main(int argc, char *argv[])
         TEST_CASE(cancelling_ends_a_read),
         TEST_CASE(cancelled_scopes_read_nothing),
         TEST_CASE(closing_wakes_who_waits),
+        TEST_CASE(data_and_deadline_at_once_are_data),
+        TEST_CASE(nothing_read_is_lost_to_a_cancellation),
+        TEST_CASE(who_has_read_from_a_closed_stream_is_told),
         TEST_CASE(numbers_used_again_get_no_old_events),
         TEST_CASE(readers_that_never_wait_give_way),
         TEST_CASE(pipes_are_streams_too),
