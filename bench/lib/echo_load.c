@@ -1,15 +1,18 @@
 /*
- * Loads an echo server: 100 connections, each sending 64 bytes as soon as it has the last ones
- * back. The server is bound to one processor, the load to another. Prints messages a second, and
- * the server's CPU time a message.
+ * Loads echo servers: 100 connections, each sending 64 bytes as soon as it has the last ones back.
+ * The servers are bound to one processor, the load to another. All run at once and are loaded in
+ * turn, a slice of time each, so that what the machine does meanwhile falls on all of them alike.
+ * Prints of each its name, and the medians of its slices: nanoseconds, and nanoseconds of its CPU,
+ * a message.
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -17,7 +20,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONNECTIONS = 100, BYTES = 64 };
+enum { CONNECTIONS = 100, BYTES = 64, SLICE_MS = 40 };
+
+struct server {
+    const char *path;
+    pid_t pid;
+    int epoll_fd; /* of its connections */
+    int fds[CONNECTIONS];
+    double *wall; /* by slice: nanoseconds a message */
+    double *cpu;
+};
 
 static double now(void)
 {
@@ -34,24 +46,28 @@ static void bind_to(int processor)
     sched_setaffinity(0, sizeof set, &set);
 }
 
-static pid_t start(char *command[], unsigned *ret_port)
+/* Returns its port. */
+static unsigned start(struct server *self)
 {
     int ends[2];
+    unsigned port;
     if (pipe(ends))
         exit(3);
-    pid_t pid = fork();
-    if (pid == 0) {
+    self->pid = fork();
+    if (self->pid == 0) {
         bind_to(0);
         dup2(ends[1], STDOUT_FILENO);
-        execv(command[0], command);
+        close(ends[0]);
+        close(ends[1]);
+        execl(self->path, self->path, (char *)NULL);
         _exit(127);
     }
     close(ends[1]);
     FILE *file = fdopen(ends[0], "r");
-    if (pid < 0 || !file || fscanf(file, "%u", ret_port) != 1)
+    if (self->pid < 0 || !file || fscanf(file, "%u", &port) != 1)
         exit(3);
     fclose(file);
-    return pid;
+    return port;
 }
 
 static int connect_to(unsigned port)
@@ -61,7 +77,7 @@ static int connect_to(unsigned port)
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
         .sin_port = htons((uint16_t)port),
     };
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address))
         exit(3);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
@@ -77,51 +93,105 @@ static double server_cpu(pid_t pid)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* Returns how many messages came back until `end`. */
-static long exchange(int epoll_fd, double end)
+static void open_server(struct server *self, size_t slices)
+{
+    unsigned port = start(self);
+    self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    self->wall = calloc(slices, sizeof *self->wall);
+    self->cpu = calloc(slices, sizeof *self->cpu);
+    if (self->epoll_fd < 0 || !self->wall || !self->cpu)
+        exit(3);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        self->fds[i] = connect_to(port);
+        struct epoll_event event = {.events = EPOLLIN, .data.fd = self->fds[i]};
+        if (epoll_ctl(self->epoll_fd, EPOLL_CTL_ADD, event.data.fd, &event))
+            exit(3);
+    }
+}
+
+static void send_one(int fd)
 {
     static const char message[BYTES];
+    if (send(fd, message, BYTES, MSG_NOSIGNAL) != BYTES)
+        exit(3);
+}
+
+/* Returns how many messages came back: until `end` each is followed by another, then all are
+ * awaited. */
+static long exchange(const struct server *self, double end)
+{
     char data[BYTES];
     long count = 0;
-    while (now() < end) {
+    for (int i = 0; i < CONNECTIONS; i++)
+        send_one(self->fds[i]);
+    for (int under_way = CONNECTIONS; under_way;) {
         struct epoll_event events[CONNECTIONS];
-        int ready = epoll_wait(epoll_fd, events, CONNECTIONS, 100);
+        int ready = epoll_wait(self->epoll_fd, events, CONNECTIONS, -1);
+        bool goes_on = now() < end;
         for (int i = 0; i < ready; i++) {
-            if (recv(events[i].data.fd, data, BYTES, MSG_WAITALL) != BYTES ||
-                send(events[i].data.fd, message, BYTES, MSG_NOSIGNAL) != BYTES)
+            if (recv(events[i].data.fd, data, BYTES, MSG_WAITALL) != BYTES)
                 exit(3);
             count++;
+            if (goes_on)
+                send_one(events[i].data.fd);
+            else
+                under_way--;
         }
     }
     return count;
 }
 
+static void load(struct server *self, size_t slice)
+{
+    double cpu = server_cpu(self->pid);
+    double begin = now();
+    long count = exchange(self, begin + SLICE_MS / 1e3);
+    self->wall[slice] = (now() - begin) * 1e9 / (double)count;
+    self->cpu[slice] = (server_cpu(self->pid) - cpu) * 1e9 / (double)count;
+}
+
+static int compare(const void *one, const void *other)
+{
+    double a = *(const double *)one;
+    double b = *(const double *)other;
+    return (a > b) - (a < b);
+}
+
+static double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, compare);
+    return values[count / 2];
+}
+
+static void close_server(struct server *self, size_t slices)
+{
+    kill(self->pid, SIGTERM);
+    waitpid(self->pid, NULL, 0);
+    const char *slash = strrchr(self->path, '/');
+    printf("%s %.1f %.1f\n", slash ? slash + 1 : self->path, median(self->wall, slices),
+           median(self->cpu, slices));
+}
+
 int main(int argc, char *argv[])
 {
-    if (argc < 3)
+    int count = argc - 2;
+    if (count < 1) {
+        fputs("usage: echo_load SECONDS-EACH SERVER...\n", stderr);
         return 2;
-    double seconds = atof(argv[1]);
-    unsigned port;
-    pid_t pid = start(argv + 2, &port);
-    bind_to(1);
-    int epoll_fd = epoll_create1(0);
-    for (int i = 0; i < CONNECTIONS; i++) {
-        struct epoll_event event = {.events = EPOLLIN, .data.fd = connect_to(port)};
-        if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, event.data.fd, &event) ||
-            send(event.data.fd, (char[BYTES]){0}, BYTES, 0) != BYTES)
-            return 3;
     }
-    exchange(epoll_fd, now() + 0.2);
-    double begin = now();
-    double cpu = server_cpu(pid);
-    long count = exchange(epoll_fd, begin + seconds);
-    cpu = server_cpu(pid) - cpu;
-    double wall = now() - begin;
-    kill(pid, SIGTERM);
-    waitpid(pid, NULL, 0);
-    printf("%.0f messages/s, %.1f ns of CPU a message\n", (double)count / wall,
-           cpu * 1e9 / (double)count);
-    /* As every bench tells it: the time of a million. */
-    printf("Duration %.9f seconds\n", wall * 1e6 / (double)count);
+    size_t slices = (size_t)(atof(argv[1]) * 1e3 / SLICE_MS) + 1;
+    struct server *servers = calloc((size_t)count, sizeof *servers);
+    if (!servers)
+        return 3;
+    for (int i = 0; i < count; i++) {
+        servers[i].path = argv[i + 2];
+        open_server(&servers[i], slices);
+    }
+    bind_to(1);
+    for (size_t slice = 0; slice < slices; slice++)
+        for (int i = 0; i < count; i++) /* there and back, so that nobody always follows the same */
+            load(&servers[slice % 2 ? count - 1 - i : i], slice);
+    for (int i = 0; i < count; i++)
+        close_server(&servers[i], slices);
     return 0;
 }
