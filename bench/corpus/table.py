@@ -20,7 +20,9 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = "/usr/bin/python3"
 NOT_PROGRAMS = {"table.py", "drive.py", "client.py", "flood.py"}
-BOUND_OF = {"io": "io", "cpu": "cpu", "mixed": "mixed", "neither": "neither"}
+
+STEADY = 0.1  # between the shortest and the longest run of a program
+PAIRS_MOST = 7
 
 
 class Origin:
@@ -69,15 +71,27 @@ class Database:
 
 
 class Program:
-    def __init__(self, name):
-        self.name = name
-        self.path = os.path.join(HERE, name + ".py")
-        with open(self.path, encoding="utf-8") as file:
-            self.lines = file.readlines()
-        self.model, self.bound = re.match(r"# expect: (\w+) (\w+)", self.lines[0]).groups()
-        self.hot = [n + 1 for n, line in enumerate(self.lines) if line.rstrip().endswith("# hot")][0]
-        text = "".join(self.lines)
-        self.needs_database = "psycopg2" in text
+    """One of this folder's: how it is run as it is, and in its concurrent form."""
+
+    def __init__(self, file, folder):
+        self.name, kind = os.path.splitext(file)
+        self.file = file
+        path = os.path.join(HERE, file)
+        with open(path, encoding="utf-8") as source:
+            lines = source.readlines()
+        self.model, self.bound = re.match(r"(?:#|//) expect: (\w+) (\w+)", lines[0]).groups()
+        self.hot = [n + 1 for n, line in enumerate(lines) if re.search(r"(#|//) hot$", line)][0]
+        self.needs_database = "psycopg2" in "".join(lines)
+        self.command = [PYTHON, path]
+        self.python = kind == ".py"
+        if not self.python:
+            self.command = [os.path.join(folder, self.name)]
+            subprocess.run(["cc", "-O2", "-g", "-pthread", path, "-o", self.command[0]], check=True)
+
+    def concurrent(self, model, workers, arguments):
+        if self.python:
+            return [PYTHON, "drive.py", model, str(workers), self.name] + arguments
+        return self.command + [str(workers)]
 
 
 def timed(command):
@@ -90,8 +104,33 @@ def timed(command):
 
 def advise(overlap, program, arguments):
     with tempfile.NamedTemporaryFile("r", suffix=".json") as output:
-        seconds = timed([overlap, "advise", "--output", output.name, "--", PYTHON, program.path] + arguments)
-        return json.load(open(output.name, encoding="utf-8")), seconds
+        timed([overlap, "advise", "--output", output.name, "--"] + program.command + arguments)
+        return json.load(open(output.name, encoding="utf-8"))
+
+
+def spread(times):
+    return max(times) / min(times) - 1
+
+
+class Pairs:
+    """The program as it is and as it is made concurrent, in turn: each pair gives what that gained."""
+
+    def __init__(self, program, arguments, model, workers):
+        self.plain = []
+        self.gains = []
+        self.commands = program.command + arguments, program.concurrent(model, workers, arguments)
+
+    def add(self):
+        self.plain.append(timed(self.commands[0]))
+        self.gains.append(self.plain[-1] / timed(self.commands[1]))
+
+    def go_on(self):
+        """Where the machine itself is now faster and now slower, few pairs say little."""
+        while len(self.plain) < PAIRS_MOST and spread(self.plain) > STEADY:
+            self.add()
+
+    def gain(self):
+        return statistics.median(self.gains)
 
 
 def predicted(document, model, workers):
@@ -105,11 +144,12 @@ def gains_of(program, arguments, advised):
     """What is right depends on the disk: what each model gains is measured. None: that is known of the program."""
     if program.model != "measured":
         return None
-    plain = min(timed([PYTHON, program.path] + arguments) for _ in range(2))
     gains = {}
     for model in ("threads", "processes"):
-        workers = str(advised["workers"]) if advised["model"] == model else "2"
-        gains[model] = plain / min(timed([PYTHON, "drive.py", model, workers, program.name] + arguments) for _ in range(2))
+        pairs = Pairs(program, arguments, model, advised["workers"] if advised["model"] == model else 2)
+        for _ in range(3):
+            pairs.add()
+        gains[model] = pairs.gain()
     return gains
 
 
@@ -123,12 +163,12 @@ def is_right(program, document, gains):
 
 def is_hot(program, document):
     top = document["where"][0] if document["where"] else {"line": 0, "file": ""}
-    return top["line"] == program.hot and os.path.basename(top["file"]) == program.name + ".py"
+    return top["line"] == program.hot and os.path.basename(top["file"]) == program.file
 
 
 def look(overlap, program, arguments, rounds, quick):
     """One row: what was said, and what came. Right is what was right in each round."""
-    document, _ = advise(overlap, program, arguments)
+    document = advise(overlap, program, arguments)
     advised = document["recommendation"]
     model = advised["model"]
     gains = gains_of(program, arguments, advised)
@@ -140,18 +180,25 @@ def look(overlap, program, arguments, rounds, quick):
     }
     if quick:
         return row
-    row.update(plain=[], under=[], said=[], concurrent=[])
+    pairs = Pairs(program, arguments, model, advised["workers"])
+    row.update(under=[], said=[], times_more=[])
     for number in range(rounds):
-        row["plain"].append(timed([PYTHON, program.path] + arguments))
         if number:
-            document, _ = advise(overlap, program, arguments)
-            advised = document["recommendation"]
+            document = advise(overlap, program, arguments)
             row["verdict_right"] &= is_right(program, document, gains)
             row["line_right"] &= is_hot(program, document)
         row["under"].append(document["wall_seconds"])
-        if model != "sync" and advised["model"] == model:
-            row["said"].append(predicted(document, model, advised["workers"]))
-            row["concurrent"].append(timed([PYTHON, "drive.py", model, str(advised["workers"]), program.name] + arguments))
+        if model == "sync":
+            pairs.plain.append(timed(program.command + arguments))
+        else:
+            pairs.add()
+        row["times_more"].append(row["under"][-1] / pairs.plain[-1])
+        if document["recommendation"]["model"] == model:
+            row["said"].append(predicted(document, model, document["recommendation"]["workers"]))
+    if model != "sync":
+        pairs.go_on()
+        row["gains"] = pairs.gains
+    row["plain"] = pairs.plain
     return row
 
 
@@ -159,10 +206,10 @@ def work_out(row):
     """The figures of a row, from its samples: medians."""
     if row.get("plain"):
         row["seconds"] = statistics.median(row["plain"])
-        row["overhead"] = statistics.median(row["under"]) / row["seconds"] - 1
-    if row.get("concurrent") and None not in row["said"]:
+        row["overhead"] = statistics.median(row["times_more"]) - 1
+    if row.get("gains") and None not in row["said"]:
         row["predicted"] = statistics.median(row["said"])
-        row["came"] = row["seconds"] / statistics.median(row["concurrent"])
+        row["came"] = statistics.median(row["gains"])
         row["off"] = row["predicted"] / row["came"] - 1
     return row
 
@@ -217,9 +264,11 @@ def main():
     parser.add_argument("--json")
     options = parser.parse_args()
     title = "program             advised      w bound    right  line right     said    came     off   time   cost"
-    names = options.only.split(",") if options.only else sorted(
-        file[:-3] for file in os.listdir(HERE) if file.endswith(".py") and file not in NOT_PROGRAMS)
-    programs = [Program(name) for name in names]
+    only = set(options.only.split(",")) if options.only else None
+    files = sorted(file for file in os.listdir(HERE) if re.search(r"\.(py|c)$", file) and file not in NOT_PROGRAMS
+                   and (not only or os.path.splitext(file)[0] in only))
+    folder = tempfile.mkdtemp()
+    programs = [Program(file, folder) for file in files]
     overlap = os.path.abspath(options.overlap)
     origin = Origin(overlap)
     database = Database() if any(program.needs_database for program in programs) else None
@@ -230,12 +279,13 @@ def main():
             if program.needs_database and not database.where:
                 print(f"{program.name:19s} left out: no PostgreSQL here")
                 continue
-            arguments = [origin.url] + ([database.where] if database else [])
+            arguments = [origin.url] + ([database.where] if database else []) if program.python else []
             row = look(overlap, program, arguments, options.rounds, options.quick)
             rows.append(row)
             show(work_out(dict(row)))
     finally:
         origin.close()
+        shutil.rmtree(folder, ignore_errors=True)
         if database:
             database.close()
     summary([work_out(dict(row)) for row in rows])

@@ -46,6 +46,25 @@ says err 'no such process'
 program=
 expect 2 advise -p 1 -- true
 
+# A shell that becomes the program, as launchers do, while it is looked at.
+mkfifo go
+sh -c "echo on; read line; exec $python long.py" <go >ready 2>/dev/null &
+program=$!
+exec 8>go
+exec 9<ready
+read -r _ <&9
+"$OVERLAP" advise -p "$program" --seconds 3 --output document >out 2>err &
+looks=$!
+until [ -n "$(find "/proc/$looks/fd" -lname "/proc/$program/*" 2>/dev/null)" ] || ! kill -0 "$looks"; do sleep 0.02; done
+echo on >&8
+exec 8>&-
+wait "$looks" || fail "one that becomes another program: exit code $?: $(cat err)"
+holds '.unit.function == "task" and .where[0].line == 4 and .where[0].kind == "sleep"'
+kill -KILL "$program"
+wait "$program" 2>/dev/null
+exec 9<&-
+program=
+
 # One that is not Python's: the lines where it waits and where it computes, and the function that does both.
 "$WAITS" forever >ready 2>/dev/null </dev/null &
 program=$!

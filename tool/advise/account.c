@@ -247,6 +247,10 @@ void account_waited(struct observation *observed, struct process *process,
     thread->work_ns += end_ns - start_ns;
     thread->wait_ns[kind] += end_ns - start_ns;
     spent.wait_ns[kind] = length_ns;
+    if (kind == RECORD_DISK && wait->flags & RECORD_SYNC) {
+        spent.sync_ns = length_ns;
+        observed->sync_device = wait->object;
+    }
     spent.waits = 1;
     tree_see(&observed->tree, &thread->path, levels, count, end_ns, &spent);
     if (kind == RECORD_NETWORK)

@@ -156,6 +156,7 @@ static bool looks_from_outside(const struct observation *observed)
     return false;
 }
 
+#define SYNC_SHARE 10  /* of the unit's time, this part at least is worth a look at the disk */
 #define LOST_SHARE 0.3 /* of the time: then it is to be said */
 
 /* Ready to go on, and without a processor. */
@@ -228,6 +229,9 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
     sequential_libraries(advice, &setting);
     if (advice->python && advice->unit.node)
         costs_of_python(interpreter_of(observed), &setting.costs);
+    if (advice->present.model == OVL_SYNC &&
+        advice->unit.spent.sync_ns * SYNC_SHARE > spent_all(&advice->unit.spent))
+        disk_measure(observed->sync_device, &setting.disk);
     bool known = forecast_init(&forecast, advice->tree, &advice->unit, &setting) == 0;
     if (known)
         predict_all(advice, &forecast);

@@ -1,10 +1,14 @@
 #include "advise/forecast.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* The parts of a task: compute, wait for each kind, compute without the GIL, compute. */
-#define PARTS (RECORD_KIND_COUNT + 4)
+/* The parts of a task: compute, wait for each kind, and for syncs, compute without the GIL,
+ * compute. */
+#define PARTS (RECORD_KIND_COUNT + 5)
 
 /* What is more than this was no processor lost. */
 #define STRETCH_MOST 4.0
@@ -27,13 +31,18 @@
 /* Of what was not counted. */
 #define MANY_PARTS 64
 
+/* As the library's predictor has it: fewer workers are preferred where they are nearly as good. */
+#define NEARLY       1.03
+#define NUMBERS_MOST 32
+
 /* The work's resources, by number. */
 #define RESOURCE_GIL  1
 #define RESOURCE_DISK 2
 #define RESOURCE_CORES                                                                             \
-    3 /* of children that compute: whoever waits for them waits for processors                     \
-       */
-#define RESOURCES 3
+    3                   /* of children that compute: whoever waits for them waits for processors   \
+                         */
+#define RESOURCE_SYNC 4 /* what several may do at once, each by so much slower */
+#define RESOURCES     4
 
 static enum ovl_wait wait_of(int kind)
 {
@@ -86,8 +95,12 @@ static size_t make_parts(const struct instance *instance, double scale,
     size_t count = add_part(parts, 0, held_ns / 2, OVL_COMPUTING, gil);
     for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
         if (kind != RECORD_GIL && kind != RECORD_LOCK)
-            count = add_part(parts, count, scale * (double)spent->wait_ns[kind], wait_of(kind),
-                             kind == RECORD_DISK ? RESOURCE_DISK : 0);
+            count = add_part(
+                parts, count,
+                scale * (double)(spent->wait_ns[kind] - (kind == RECORD_DISK ? spent->sync_ns : 0)),
+                wait_of(kind), kind == RECORD_DISK ? RESOURCE_DISK : 0);
+    count = add_part(parts, count, scale * (double)spent->sync_ns, OVL_WAIT_DISK,
+                     setting->disk.known ? RESOURCE_SYNC : RESOURCE_DISK);
     count = add_part(parts, count, scale * (double)spent->child_ns, OVL_WAIT_CHILD, RESOURCE_CORES);
     count = add_part(parts, count, scale * stretch * (double)(spent->free_ns - spent->child_ns),
                      OVL_COMPUTING, 0);
@@ -109,7 +122,8 @@ static int make_tasks(struct forecast *forecast, const struct node *node)
 {
     forecast->tasks = calloc(node->instance_count, sizeof *forecast->tasks);
     forecast->parts = calloc(node->instance_count * PARTS, sizeof *forecast->parts);
-    if (!forecast->tasks || !forecast->parts)
+    forecast->alone = calloc(node->instance_count * PARTS, sizeof *forecast->alone);
+    if (!forecast->tasks || !forecast->parts || !forecast->alone)
         return -ENOMEM;
     double scale = scale_of(node);
     for (size_t n = 0; n < node->instance_count; n++) {
@@ -119,6 +133,7 @@ static int make_tasks(struct forecast *forecast, const struct node *node)
             forecast->tasks[forecast->count++] =
                 (struct ovl_part_list){.parts = parts, .count = count};
     }
+    memcpy(forecast->alone, forecast->parts, forecast->count * PARTS * sizeof *forecast->parts);
     return forecast->count ? 0 : -ENODATA;
 }
 
@@ -151,6 +166,9 @@ int forecast_init(struct forecast *forecast, const struct tree *tree, const stru
     forecast->resources[RESOURCE_DISK - 1] =
         (struct ovl_resource){.capacity = disk_capacity(&unit->spent)};
     forecast->resources[RESOURCE_CORES - 1] = (struct ovl_resource){.capacity = setting->cores};
+    forecast->resources[RESOURCE_SYNC - 1] = (struct ovl_resource){.capacity = UINT_MAX};
+    forecast->sync_share =
+        setting->disk.known ? (double)unit->spent.sync_ns / (double)spent_all(&unit->spent) : 0;
     forecast->work = (struct ovl_work){
         .tasks = forecast->tasks,
         .task_count = forecast->count,
@@ -194,6 +212,7 @@ void forecast_release(struct forecast *forecast)
 {
     free(forecast->tasks);
     free(forecast->parts);
+    free(forecast->alone);
     *forecast = (struct forecast){.count = 0};
 }
 
@@ -225,20 +244,59 @@ static void make_whole(const struct forecast *forecast, struct ovl_prediction *p
     prediction->speedup_most = was / (double)prediction->least_ns;
 }
 
+/* A sync takes what it takes beside those of the others. Only processes and threads have any. */
+static void stretch_syncs(const struct forecast *forecast, enum ovl_model model, unsigned workers)
+{
+    if (!forecast->setting.disk.known)
+        return;
+    unsigned busy = model == OVL_THREADS || model == OVL_PROCESSES ? workers : 1;
+    double at_once = 1 + (busy - 1) * forecast->sync_share;
+    double stretch = disk_stretch(&forecast->setting.disk, at_once);
+    for (size_t n = 0; n < forecast->count * PARTS; n++)
+        if (forecast->alone[n].resource == RESOURCE_SYNC)
+            forecast->parts[n].length_ns =
+                (ovl_time)(stretch * (double)forecast->alone[n].length_ns);
+}
+
 int forecast_predict(const struct forecast *forecast, enum ovl_model model, unsigned workers,
                      struct ovl_prediction *ret)
 {
     struct ovl_plan plan = plan_of(forecast, model, workers);
+    stretch_syncs(forecast, model, workers);
     int error = ovl_predict(&forecast->work, &plan, &forecast->costs, ret);
     if (!error)
         make_whole(forecast, ret);
     return error;
 }
 
+/* Where a task takes longer the more of them there are, each number is another question. */
+static int best_of_each(const struct forecast *forecast, enum ovl_model model, unsigned most,
+                        struct ovl_prediction *ret)
+{
+    struct ovl_prediction tried[NUMBERS_MOST];
+    size_t count = 0;
+    double least = INFINITY;
+    if (most > forecast->work.total)
+        most = (unsigned)forecast->work.total;
+    for (unsigned workers = 1; workers <= most && count < NUMBERS_MOST;
+         workers += workers < 4 ? 1 : workers / 2) {
+        int error = forecast_predict(forecast, model, workers, &tried[count]);
+        if (error)
+            return error;
+        least = fmin(least, (double)tried[count++].wall_ns);
+    }
+    while (count-- > 0)
+        if ((double)tried[count].wall_ns <= NEARLY * least)
+            *ret = tried[count];
+    return 0;
+}
+
 int forecast_best(const struct forecast *forecast, enum ovl_model model, unsigned most,
                   struct ovl_prediction *ret)
 {
     struct ovl_plan plan = plan_of(forecast, model, 0);
+    if (forecast->sync_share > 0)
+        return best_of_each(forecast, model, most, ret);
     int error = ovl_predict_best(&forecast->work, &plan, most, &forecast->costs, ret);
     if (!error)
         make_whole(forecast, ret);

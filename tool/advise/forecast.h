@@ -5,6 +5,7 @@
 #ifndef TOOL_ADVISE_FORECAST_H
 #define TOOL_ADVISE_FORECAST_H
 
+#include "advise/disk.h"
 #include "advise/tree.h"
 #include "advise/unit.h"
 
@@ -20,14 +21,17 @@ struct forecast_setting {
     bool drops_library;     /* and one that is large as well is no longer imported */
     enum ovl_model present; /* what it has already: OVL_SYNC, none */
     bool large_library;     /* it imports a large one already */
+    struct disk disk;       /* that it syncs to */
 };
 
 struct forecast {
     struct ovl_part_list *tasks;
     struct ovl_part *parts;
+    struct ovl_part *alone; /* the same, as they are where nothing else goes on */
     size_t count;
     struct ovl_work work;
-    struct ovl_resource resources[3];
+    struct ovl_resource resources[4];
+    double sync_share; /* of a task, the part in which it waits for the disk to have something */
     double waits_each; /* of a task, on average */
     struct ovl_costs costs;
     struct forecast_setting setting;

@@ -41,6 +41,7 @@ struct observation {
     ovl_time delay_ns; /* ready, and without a processor */
     ovl_time short_ns[RECORD_KIND_COUNT];
     uint64_t waits_lost;
+    uint64_t sync_device;        /* that what must be on a disk was last waited for; 0: none */
     struct thread_times threads; /* of processes that have ended */
 
     ovl_time start_ns;

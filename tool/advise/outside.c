@@ -16,6 +16,8 @@
 
 #define STATES_MAX 512
 
+#define STACK_FIELD 28 /* of /proc/PID/stat: where the stack begins */
+
 /* Between two looks at most: what lies further apart was not seen. */
 #define GAP_MOST_NS OVL_SECOND
 
@@ -26,6 +28,26 @@
 #define CHILDREN_NS (50 * OVL_MILLISECOND)
 
 /* --- which processes --- */
+
+/* Another number for each program that a process runs: of its file, and of where its stack begins.
+ */
+static uint64_t image_of(pid_t pid)
+{
+    char text[1024];
+    struct stat program;
+    snprintf(text, sizeof text, "/proc/%d/exe", (int)pid);
+    uint64_t image = stat(text, &program) == 0 ? (uint64_t)program.st_ino : 0;
+    snprintf(text, sizeof text, "/proc/%d/stat", (int)pid);
+    int file = open(text, O_RDONLY | O_CLOEXEC);
+    ssize_t size = file >= 0 ? read(file, text, sizeof text - 1) : 0;
+    if (file >= 0)
+        close(file);
+    text[size > 0 ? size : 0] = '\0';
+    const char *at = strrchr(text, ')'); /* the end of field 2 */
+    for (int field = 2; at && field < STACK_FIELD; field++)
+        at = strchr(at + 1, ' ');
+    return at ? image ^ (strtoull(at, NULL, 10) << 20) : image;
+}
 
 /* `parent`: NULL where that is this command itself, or nobody who is looked at. */
 static int add(struct observation *observed, pid_t pid, const struct process *parent)
@@ -43,6 +65,7 @@ static int add(struct observation *observed, pid_t pid, const struct process *pa
     process->was_python = python;
     process->command = parent && !python && (parent->was_python || parent->command);
     process->start_ns = ovl_now();
+    process->image = image_of(pid);
     observed->python_unknown |= python && !found.layout;
     return 0;
 }
@@ -163,6 +186,25 @@ static void look_at_children(struct observation *observed, const struct process 
         look_at_child(observed, (pid_t)child, parent, now_ns);
 }
 
+static const struct process *find(const struct observation *observed, pid_t pid)
+{
+    for (size_t n = observed->process_count; n-- > 0;)
+        if (observed->processes[n]->pid == pid)
+            return observed->processes[n];
+    return NULL;
+}
+
+/* A process that runs another program by now, as a shell does that ends with one, is another. */
+static void follow_exec(struct observation *observed, struct process *process)
+{
+    if (process->record || process->image == image_of(process->pid) || kill(process->pid, 0) != 0)
+        return;
+    pid_t pid = process->pid;
+    const struct process *parent = process->parent ? find(observed, process->parent) : NULL;
+    observation_end(observed, process);
+    add(observed, pid, parent);
+}
+
 void outside_find(struct observation *observed)
 {
     ovl_time now_ns = ovl_now();
@@ -173,7 +215,9 @@ void outside_find(struct observation *observed)
     look_at_children(observed, NULL, now_ns);
     bool launched = observed->folder[0] != '\0';
     for (size_t n = 0, count = observed->process_count; n < count; n++) {
-        const struct process *process = observed->processes[n];
+        struct process *process = observed->processes[n];
+        if (!process->retired)
+            follow_exec(observed, process);
         /* Of a program in Python that was started here, what it runs is in what that waits for. */
         if (!process->retired && !(launched && (process->was_python || process->command)))
             look_at_children(observed, process, now_ns);

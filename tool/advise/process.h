@@ -65,6 +65,7 @@ struct process {
     bool child;                   /* of this command itself */
     bool worker;                  /* of Python's multiprocessing */
     bool outside;                 /* it has no record */
+    uint64_t image;               /* then: which program it runs */
     unsigned refused;             /* how often a thread could not be stopped */
     bool retired;                 /* it has ended, and only the few numbers here are kept */
     bool was_python;

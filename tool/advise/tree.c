@@ -19,6 +19,7 @@ void spent_add(struct spent *sum, const struct spent *more)
     sum->free_ns += more->free_ns;
     sum->child_ns += more->child_ns;
     sum->unseen_ns += more->unseen_ns;
+    sum->sync_ns += more->sync_ns;
     sum->waits += more->waits;
     for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
         sum->wait_ns[kind] += more->wait_ns[kind];

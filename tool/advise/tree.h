@@ -39,7 +39,8 @@ struct spent {
     ovl_time child_ns;  /* of these, in children that were waited for */
     ovl_time unseen_ns; /* of these, between two waits with no look in between */
     ovl_time wait_ns[RECORD_KIND_COUNT];
-    uint64_t waits; /* how many, of those that were long enough to be seen one by one */
+    ovl_time sync_ns; /* of the waits for the disk, those for what must be on it */
+    uint64_t waits;   /* how many, of those that were long enough to be seen one by one */
 };
 
 /*

@@ -164,7 +164,7 @@ static void find_kind(struct agent_wait *wait)
     if (wait->kind == RECORD_OTHER)
         wait->kind = kind_of_file(&file);
     if (!wait->object)
-        wait->object = file.st_ino;
+        wait->object = wait->kind == RECORD_DISK ? file.st_dev : file.st_ino;
 }
 
 /* Puts a wait into the ring, where there is room. The caller has the lock. */

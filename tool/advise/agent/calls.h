@@ -30,10 +30,14 @@
 
 /* As TIMED_DESCRIPTOR, for a call that copies `size` bytes: of many, copying is most of the time.
  */
-#define COPIES_MUCH 32768
-#define TIMED_COPY(type, descriptor, size, call)                                                   \
+#define COPIES_MUCH                              32768
+#define TIMED_COPY(type, descriptor, size, call) TIMED_FLAGS(type, descriptor, size, 0, call)
+
+/* With a wait's flags. */
+#define TIMED_FLAGS(type, descriptor, size, added, call)                                           \
     do {                                                                                           \
         struct agent_wait wait = agent_wait_descriptor(descriptor, CALLER);                        \
+        wait.flags |= (added);                                                                     \
         if ((size) >= COPIES_MUCH)                                                                 \
             agent_wait_measure_cpu(&wait);                                                         \
         type result = call;                                                                        \

@@ -85,12 +85,12 @@ EXPORT ssize_t __pread64_chk(int fd, void *buffer, size_t size, off64_t offset, 
 
 EXPORT int fsync(int fd)
 {
-    TIMED_COPY(int, fd, COPIES_MUCH, REAL(fsync)(fd));
+    TIMED_FLAGS(int, fd, COPIES_MUCH, RECORD_SYNC, REAL(fsync)(fd));
 }
 
 EXPORT int fdatasync(int fd)
 {
-    TIMED_COPY(int, fd, COPIES_MUCH, REAL(fdatasync)(fd));
+    TIMED_FLAGS(int, fd, COPIES_MUCH, RECORD_SYNC, REAL(fdatasync)(fd));
 }
 
 /* The mode is read only where there is one. */

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define RECORD_MAGIC   0x6f76616476697365u
-#define RECORD_VERSION 2u
+#define RECORD_VERSION 3u
 
 /* The environment by which the agent finds the folder that its file goes to. */
 #define RECORD_FOLDER_VARIABLE "OVERLAP_ADVISE_FOLDER"
@@ -111,7 +111,7 @@ struct record_wait {
     uint64_t start_ns;
     uint64_t end_ns;
     uint64_t cpu_ns; /* the thread's, at the end */
-    uint64_t object; /* of a lock; the child's pid; a socket's inode */
+    uint64_t object; /* of a lock; the child's pid; a socket's inode; of a file, its device */
     uint64_t caller; /* the address that the call came from */
 };
 
@@ -119,6 +119,7 @@ struct record_wait {
 #define RECORD_GIL_HELD 2u /* the thread held the GIL while it waited */
 #define RECORD_IDLE     4u /* waits for other's work: a join */
 #define RECORD_POLL     8u
+#define RECORD_SYNC     16u /* for what must be on the disk */
 
 struct record {
     uint64_t magic;

@@ -1,0 +1,63 @@
+/* How a disk takes several writes at once: between what was measured, and beyond; and a real one.
+ */
+#include "advise/disk.h"
+#include "support/cases.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+static const struct disk steps = {.known = true, .each_ns = {1000, 1200, 1600, 2400, 4800}};
+
+static bool near(double value, double wanted)
+{
+    return fabs(value - wanted) < 1e-9;
+}
+
+static void a_stretch_lies_between_what_was_measured(void)
+{
+    assert_true(near(disk_stretch(&steps, 0.5), 1.0));
+    assert_true(near(disk_stretch(&steps, 1), 1.0));
+    assert_true(near(disk_stretch(&steps, 2), 1.2));
+    assert_true(near(disk_stretch(&steps, 8), 2.4));
+    double three = disk_stretch(&steps, 3);
+    assert_true(three > 1.2 && three < 1.6);
+}
+
+static void more_than_were_tried_get_no_more_out_of_it(void)
+{
+    assert_true(near(disk_stretch(&steps, 16), 4.8));
+    assert_true(near(disk_stretch(&steps, 32), 9.6));
+}
+
+/* Not where it takes no files without a name, or is too slow to say. */
+static void a_disk_is_measured(void)
+{
+    struct stat here;
+    struct disk disk;
+    assert_int_equal(stat(".", &here), 0);
+    disk_measure(here.st_dev, &disk);
+    for (int n = 0; disk.known && n < DISK_STEPS; n++) {
+        assert_true(disk.each_ns[n] > 0);
+        assert_true(n == 0 || disk.each_ns[n] <= 2 * disk.each_ns[n - 1]);
+    }
+}
+
+static void a_disk_that_is_nowhere_is_not_known(void)
+{
+    struct disk disk = {.known = true};
+    disk_measure(UINT64_MAX, &disk);
+    assert_false(disk.known);
+}
+
+static const struct test_case cases[] = {
+    TEST_CASE(a_stretch_lies_between_what_was_measured),
+    TEST_CASE(more_than_were_tried_get_no_more_out_of_it),
+    TEST_CASE(a_disk_is_measured),
+    TEST_CASE(a_disk_that_is_nowhere_is_not_known),
+};
+
+int main(void)
+{
+    return run_cases("disk", cases, COUNT_OF(cases), NULL) ? EXIT_FAILURE : EXIT_SUCCESS;
+}

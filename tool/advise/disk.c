@@ -1,0 +1,105 @@
+#include "advise/disk.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <overlap/time.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STEP_NS     (30 * OVL_MILLISECOND)
+#define WRITTEN     4096
+#define ONCE_MOST   (1 << (DISK_STEPS - 1))
+#define COUNT_LEAST 4 /* writes of a step, for it to say something */
+
+/* Of a step: what its threads share. */
+struct step {
+    const char *folder;
+    ovl_time end_ns;
+    atomic_long count;
+    atomic_llong time_ns; /* all of them */
+};
+
+static void *write_on(void *argument)
+{
+    static const char text[WRITTEN];
+    struct step *step = argument;
+    int file = open(step->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (file < 0)
+        return NULL;
+    ovl_time start_ns = ovl_now();
+    ovl_time now_ns = start_ns;
+    long count = 0;
+    while (now_ns < step->end_ns) {
+        if (write(file, text, sizeof text) != (ssize_t)sizeof text || fsync(file) != 0)
+            break;
+        count++;
+        now_ns = ovl_now();
+    }
+    close(file);
+    atomic_fetch_add(&step->count, count);
+    atomic_fetch_add(&step->time_ns, now_ns - start_ns);
+    return NULL;
+}
+
+/* One write's time while `threads` of them are under way; 0: it cannot be told. */
+static double measure_step(const char *folder, unsigned threads)
+{
+    pthread_t running[ONCE_MOST];
+    struct step step = {.folder = folder, .end_ns = ovl_after(STEP_NS)};
+    unsigned count = 0;
+    while (count < threads && pthread_create(&running[count], NULL, write_on, &step) == 0)
+        count++;
+    for (unsigned n = 0; n < count; n++)
+        pthread_join(running[n], NULL);
+    long writes = atomic_load(&step.count);
+    return count == threads && writes >= COUNT_LEAST
+               ? (double)atomic_load(&step.time_ns) / (double)writes
+               : 0;
+}
+
+static const char *folder_on(uint64_t device)
+{
+    const char *const folders[] = {".", getenv("TMPDIR"), "/tmp", "/var/tmp", getenv("HOME")};
+    for (size_t n = 0; n < sizeof folders / sizeof *folders; n++) {
+        struct stat found;
+        if (folders[n] && stat(folders[n], &found) == 0 && found.st_dev == device &&
+            access(folders[n], W_OK) == 0)
+            return folders[n];
+    }
+    return NULL;
+}
+
+void disk_measure(uint64_t device, struct disk *ret)
+{
+    *ret = (struct disk){.known = false};
+    const char *folder = folder_on(device);
+    if (!folder)
+        return;
+    for (unsigned n = 0; n < DISK_STEPS; n++) {
+        ret->each_ns[n] = measure_step(folder, 1u << n);
+        if (ret->each_ns[n] <= 0)
+            return;
+        /* Worse than one after the other would be somebody else's doing. */
+        if (n > 0 && ret->each_ns[n] > 2 * ret->each_ns[n - 1])
+            ret->each_ns[n] = 2 * ret->each_ns[n - 1];
+    }
+    ret->known = true;
+}
+
+double disk_stretch(const struct disk *disk, double at_once)
+{
+    if (at_once <= 1)
+        return 1;
+    double step = log2(at_once);
+    unsigned below = (unsigned)step;
+    /* More than were tried do not get more out of it. */
+    if (below >= DISK_STEPS - 1)
+        return disk->each_ns[DISK_STEPS - 1] / disk->each_ns[0] * at_once / ONCE_MOST;
+    double part = step - below;
+    double each_ns = (1 - part) * disk->each_ns[below] + part * disk->each_ns[below + 1];
+    return each_ns / disk->each_ns[0];
+}
