@@ -42,6 +42,26 @@ END
 advise -- "$python" blocked.py
 holds '.recommendation.model == "async" and (.recommendation.reason | contains("line 6 of blocked.py"))'
 
+# One that many short pieces of computing hold up, in a loop of the function itself.
+cat >pieces.py <<'END'
+import asyncio
+
+async def task(n):
+    await asyncio.sleep(0.001)
+    total = 0
+    for i in range(9000):
+        total += i * i
+    return total
+
+async def main():
+    for _ in range(30):
+        await asyncio.gather(*[task(n) for n in range(30)])
+
+asyncio.run(main())
+END
+advise -- "$python" pieces.py
+holds '.recommendation.model == "async" and (.recommendation.reason | test("held up .* by task\\(\\) at line [67] of pieces.py, which computes"))'
+
 # Threads that compute in Python stand in each other's way.
 cat >gil.py <<'END'
 from concurrent.futures import ThreadPoolExecutor

@@ -200,6 +200,45 @@ static void note_what_was_not_seen(struct advice *advice, const struct observati
             (unsigned long long)observed->waits_lost);
 }
 
+/* What the program needs, by the rules for what it is. `forecast`: NULL: there is none. */
+static void recommend(struct advice *advice, const struct observation *observed,
+                      const struct forecast *forecast)
+{
+    bool concurrent = advice->present.model != OVL_SYNC;
+    if (computing_is(advice, observed->process_count > 0))
+        computing_advise(advice, &observed->hot);
+    else if (concurrent_is_plumbing(advice))
+        concurrent_advise_plumbing(advice);
+    else if (advice->present.model == OVL_ASYNC)
+        concurrent_advise_loop(advice);
+    else if (concurrent && forecast)
+        concurrent_advise_pool(advice, forecast);
+    else if (concurrent)
+        concurrent_advise_unknown(advice);
+    else if (!forecast)
+        rules_stay(advice, "Nothing is done over and over that could overlap.");
+    else
+        sequential_advise(advice, forecast);
+    if (advice->wall_ns < RULES_SHORT_NS && advice->model != OVL_SYNC && !concurrent)
+        rules_stay(advice, "Not worth it: the program is over in less than 0.2 s.");
+}
+
+/* What the forecast needs to know beside the unit: measured, as far as it matters. */
+static struct forecast_setting setting_of(struct advice *advice, const struct observation *observed)
+{
+    struct forecast_setting setting = {.wall_ns = advice->wall_ns,
+                                       .cores = advice->cores,
+                                       .python = advice->python,
+                                       .present = advice->present.model};
+    const struct spent *spent = &advice->unit.spent;
+    sequential_libraries(advice, &setting);
+    if (advice->python && advice->unit.node)
+        costs_of_python(interpreter_of(observed), &setting.costs);
+    if (setting.present == OVL_SYNC && spent->sync_ns * SYNC_SHARE > spent_all(spent))
+        disk_measure(observed->sync_device, &setting.disk);
+    return setting;
+}
+
 void advice_make(struct advice *advice, const struct observation *observed, ovl_time wall_ns,
                  ovl_time cpu_ns)
 {
@@ -222,38 +261,13 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
                     : advice->present.model != OVL_SYNC ? rules_bound_of(&advice->spent)
                                                         : OVL_NEITHER_BOUND;
     struct forecast forecast;
-    struct forecast_setting setting = {.wall_ns = wall_ns,
-                                       .cores = advice->cores,
-                                       .python = advice->python,
-                                       .present = advice->present.model};
-    sequential_libraries(advice, &setting);
-    if (advice->python && advice->unit.node)
-        costs_of_python(interpreter_of(observed), &setting.costs);
-    if (advice->present.model == OVL_SYNC &&
-        advice->unit.spent.sync_ns * SYNC_SHARE > spent_all(&advice->unit.spent))
-        disk_measure(observed->sync_device, &setting.disk);
+    const struct forecast_setting setting = setting_of(advice, observed);
     bool known = forecast_init(&forecast, advice->tree, &advice->unit, &setting) == 0;
     if (known)
         predict_all(advice, &forecast);
-    if (computing_is(advice, observed->process_count > 0)) {
-        computing_advise(advice, &observed->hot);
-    } else if (concurrent_is_plumbing(advice)) {
-        concurrent_advise_plumbing(advice);
-    } else if (advice->present.model == OVL_ASYNC) {
-        concurrent_advise_loop(advice);
-    } else if (known && advice->present.model != OVL_SYNC) {
-        concurrent_advise_pool(advice, &forecast);
-    } else if (advice->present.model != OVL_SYNC) {
-        concurrent_advise_unknown(advice);
-    } else if (!known) {
-        rules_stay(advice, "Nothing is done over and over that could overlap.");
-    } else {
-        sequential_advise(advice, &forecast);
-    }
+    recommend(advice, observed, known ? &forecast : NULL);
     if (known)
         forecast_release(&forecast);
-    if (wall_ns < RULES_SHORT_NS && advice->model != OVL_SYNC && advice->present.model == OVL_SYNC)
-        rules_stay(advice, "Not worth it: the program is over in less than 0.2 s.");
     note_what_was_not_seen(advice, observed);
     note_lost_time(advice);
 }

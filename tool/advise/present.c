@@ -21,19 +21,26 @@ static bool is_in_loop(const struct tree *tree, uint32_t number)
     return false;
 }
 
-/* What a call did itself, and not those that it called. */
+/* Takes from `own` what the user's functions did that are called from here, or from a loop here. */
+static void take_called(const struct tree *tree, uint32_t number, struct spent *own)
+{
+    for (uint32_t n = tree->nodes[number].first_child; n; n = tree->nodes[n].next_sibling) {
+        const struct node *child = &tree->nodes[n];
+        if (child->kind == NODE_LOOP)
+            take_called(tree, n, own);
+        if (child->kind == NODE_LOOP || !tree->places[child->place].own)
+            continue; /* a library's function is called for what its caller does */
+        own->cpu_ns -= child->spent.cpu_ns;
+        for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
+            own->wait_ns[kind] -= child->spent.wait_ns[kind];
+    }
+}
+
+/* What a call did itself, its loops included, and not those that it called. */
 static struct spent own_part(const struct tree *tree, uint32_t number)
 {
     struct spent own = tree->nodes[number].spent;
-    for (uint32_t n = tree->nodes[number].first_child; n; n = tree->nodes[n].next_sibling) {
-        const struct node *child = &tree->nodes[n];
-        const struct place *place = &tree->places[child->place];
-        if (!place->own && child->kind == NODE_CALL)
-            continue; /* what it calls of a library is its own doing */
-        own.cpu_ns -= child->spent.cpu_ns;
-        for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
-            own.wait_ns[kind] -= child->spent.wait_ns[kind];
-    }
+    take_called(tree, number, &own);
     return own;
 }
 
