@@ -80,8 +80,12 @@ class Program:
         with open(path, encoding="utf-8") as source:
             lines = source.readlines()
         self.model, self.bound = re.match(r"(?:#|//) expect: (\w+) (\w+)", lines[0]).groups()
-        self.hot = [n + 1 for n, line in enumerate(lines) if re.search(r"(#|//) hot$", line)][0]
-        self.needs_database = "psycopg2" in "".join(lines)
+        because = re.match("# because: (.*)", lines[1])
+        self.because = because[1] if because else None  # of one that is concurrent already
+        self.hot = next((n + 1 for n, line in enumerate(lines) if re.search(r"(#|//) hot$", line)), None)
+        text = "".join(lines)
+        self.takes_workers = "WORKERS" in text
+        self.needs_database = "psycopg2" in text
         self.command = [PYTHON, path]
         self.python = kind == ".py"
         if not self.python:
@@ -89,6 +93,11 @@ class Program:
             subprocess.run(["cc", "-O2", "-g", "-pthread", path, "-o", self.command[0]], check=True)
 
     def concurrent(self, model, workers, arguments):
+        """None: what was advised is no number of workers."""
+        if model == "sync" or (self.because and not self.takes_workers):
+            return None
+        if self.because:
+            return self.command + arguments + [str(workers)]
         if self.python:
             return [PYTHON, "drive.py", model, str(workers), self.name] + arguments
         return self.command + [str(workers)]
@@ -122,11 +131,12 @@ class Pairs:
 
     def add(self):
         self.plain.append(timed(self.commands[0]))
-        self.gains.append(self.plain[-1] / timed(self.commands[1]))
+        if self.commands[1]:
+            self.gains.append(self.plain[-1] / timed(self.commands[1]))
 
     def go_on(self):
         """Where the machine itself is now faster and now slower, few pairs say little."""
-        while len(self.plain) < PAIRS_MOST and spread(self.plain) > STEADY:
+        while self.gains and len(self.plain) < PAIRS_MOST and spread(self.plain) > STEADY:
             self.add()
 
     def gain(self):
@@ -158,10 +168,14 @@ def is_right(program, document, gains):
     model = document["recommendation"]["model"]
     if gains is not None:
         return max(gains.values()) < 1.4 if model == "sync" else gains.get(model, 0) >= 1.2
+    if program.because and not re.search(program.because, document["recommendation"]["reason"]):
+        return False
     return model == program.model and program.bound in ("any", document["bound"])
 
 
 def is_hot(program, document):
+    if not program.hot:
+        return True
     top = document["where"][0] if document["where"] else {"line": 0, "file": ""}
     return top["line"] == program.hot and os.path.basename(top["file"]) == program.file
 
@@ -188,16 +202,12 @@ def look(overlap, program, arguments, rounds, quick):
             row["verdict_right"] &= is_right(program, document, gains)
             row["line_right"] &= is_hot(program, document)
         row["under"].append(document["wall_seconds"])
-        if model == "sync":
-            pairs.plain.append(timed(program.command + arguments))
-        else:
-            pairs.add()
+        pairs.add()
         row["times_more"].append(row["under"][-1] / pairs.plain[-1])
         if document["recommendation"]["model"] == model:
             row["said"].append(predicted(document, model, document["recommendation"]["workers"]))
-    if model != "sync":
-        pairs.go_on()
-        row["gains"] = pairs.gains
+    pairs.go_on()
+    row["gains"] = pairs.gains
     row["plain"] = pairs.plain
     return row
 
@@ -279,7 +289,9 @@ def main():
             if program.needs_database and not database.where:
                 print(f"{program.name:19s} left out: no PostgreSQL here")
                 continue
-            arguments = [origin.url] + ([database.where] if database else []) if program.python else []
+            arguments = [origin.url] if program.python else []
+            if program.needs_database:
+                arguments.append(database.where)
             row = look(overlap, program, arguments, options.rounds, options.quick)
             rows.append(row)
             show(work_out(dict(row)))
