@@ -5,6 +5,7 @@
  */
 #include "base/memory.h"
 #include "hooks/file.h"
+#include "hooks/sanitizer.h"
 
 #include "loop/offload.h"
 
@@ -116,7 +117,8 @@ static int yielding_open(int folder, const char *path, int flags, mode_t mode)
     if (!(flags & O_PATH))
         finding = look_at(folder, path, flags, !(flags & O_NONBLOCK));
     errno = before;
-    if (finding == MAY_WAIT || (finding == AT_ONCE && changes_disk(flags)))
+    bool waits = finding == MAY_WAIT || (finding == AT_ONCE && changes_disk(flags));
+    if (waits && !ovl__sanitizer_calls())
         return open_in_thread(folder, path, flags, mode);
     return ovl__sys.openat(folder, path, flags, mode);
 }
@@ -195,12 +197,12 @@ static int yielding_stat(struct stat_call call)
 {
     int before = errno;
     int follow = call.flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0;
-    bool at_once = look_at(call.folder, call.path, follow, false) != MAY_WAIT;
+    bool waits = look_at(call.folder, call.path, follow, false) == MAY_WAIT;
     errno = before;
-    if (at_once)
-        call_stat(&call);
-    else
+    if (waits && !ovl__sanitizer_calls())
         ovl__hook_call_in_thread(call_stat, &call, OVL_WAIT_DISK);
+    else
+        call_stat(&call);
     errno = call.result < 0 ? call.error : before;
     return call.result;
 }
