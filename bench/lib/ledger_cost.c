@@ -15,8 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TURNS 5
-
 static int be_empty(struct ovl_task *task, struct ovl_bytes item)
 {
     (void)task;
@@ -79,13 +77,14 @@ struct job {
     ovl_task_fn *fn;
     size_t count;
     unsigned workers; /* 0: the model's */
+    unsigned turns;   /* more where two threads hand over: how they meet is chance */
     bool has_session;
 };
 
 static const struct job jobs[] = {
-    {.name = "empty", .fn = be_empty, .count = 100000, .workers = 2},
-    {.name = "calls", .fn = call, .count = 4000, .workers = 2, .has_session = true},
-    {.name = "waits", .fn = wait, .count = 6400, .workers = 64},
+    {.name = "empty", .fn = be_empty, .count = 100000, .workers = 2, .turns = 15},
+    {.name = "calls", .fn = call, .count = 4000, .workers = 2, .turns = 5, .has_session = true},
+    {.name = "waits", .fn = wait, .count = 6400, .workers = 64, .turns = 5},
 };
 
 static int next_item(void *context, struct ovl_bytes *ret_item)
@@ -140,7 +139,7 @@ static void hold_beside(const struct job *job, enum ovl_model model)
 {
     double without = 1e18;
     double with = 1e18;
-    for (int i = 0; i < TURNS; i++) {
+    for (unsigned i = 0; i < job->turns; i++) {
         struct ovl_ledger *ledger = open_ledger(0);
         without = lesser(without, run(job, model, NULL));
         with = lesser(with, run(job, model, ledger));
