@@ -36,6 +36,9 @@ struct ovl_tuner_options {
     unsigned start; /* with how many to begin; 0: 2 */
     unsigned cores; /* processors that the tasks may compute on; 0: those that this process may use.
                        1 under async, or where an interpreter's lock lets one compute at a time */
+    ovl_time short_ns; /* of tasks that take less, on average, it is counted how many end, instead
+                          of looking at how long each took: more than what passes between two tasks,
+                          and than the clocks' noise; 0: 2 ms */
 };
 
 /* The number of CPU nanoseconds, where nobody knows. */

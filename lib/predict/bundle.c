@@ -1,10 +1,6 @@
-#include "bundle.h"
+#include "predict/bundle.h"
 
-/* Tasks that take longer, on average, speak for themselves. */
-#define SHORT_NS (20 * OVL_MILLISECOND)
-
-/* For how long ends are counted, and how many there are to be. */
-#define LENGTH_NS   (10 * OVL_MILLISECOND)
+/* So many ends there are to be, at least. */
 #define COUNT_LEAST 4
 
 /* A bundle counts as so many measures, at most. */
@@ -13,12 +9,12 @@
 /* The average is over about so many. */
 #define AVERAGED 16
 
-void bundle_forget(struct bundle *bundle)
+void ovl__bundle_forget(struct ovl__bundle *bundle)
 {
-    *bundle = (struct bundle){.mean_ns = bundle->mean_ns};
+    *bundle = (struct ovl__bundle){.short_ns = bundle->short_ns, .mean_ns = bundle->mean_ns};
 }
 
-static struct ovl_completion as_one(const struct bundle *bundle, ovl_time end)
+static struct ovl_completion as_one(const struct ovl__bundle *bundle, ovl_time end)
 {
     ovl_time took = end - bundle->from;
     return (struct ovl_completion){
@@ -41,7 +37,7 @@ static unsigned weight(const struct ovl_completion *bundle, uint64_t count)
 }
 
 /* The first end is where counting begins: it is not counted itself. */
-static unsigned count_in(struct bundle *bundle, const struct ovl_completion *end,
+static unsigned count_in(struct ovl__bundle *bundle, const struct ovl_completion *end,
                          struct ovl_completion *ret)
 {
     if (!bundle->from) {
@@ -53,32 +49,32 @@ static unsigned count_in(struct bundle *bundle, const struct ovl_completion *end
     bundle->bytes += end->bytes;
     bundle->cpu_ns += end->cpu_ns;
     bundle->queued_ns += end->queued_ns;
-    if (bundle->count < COUNT_LEAST || end->end - bundle->from < LENGTH_NS)
+    if (bundle->count < COUNT_LEAST || end->end - bundle->from < bundle->short_ns / 2)
         return 0;
     uint64_t count = bundle->count;
     ovl_time now = end->end;
     *ret = as_one(bundle, now);
-    bundle_forget(bundle);
+    ovl__bundle_forget(bundle);
     bundle->from = now;
     return weight(ret, count);
 }
 
-static bool is_short(struct bundle *bundle, ovl_time duration_ns)
+static bool is_short(struct ovl__bundle *bundle, ovl_time duration_ns)
 {
     if (bundle->mean_ns)
         bundle->mean_ns += (duration_ns - bundle->mean_ns) / AVERAGED;
     else
         bundle->mean_ns = duration_ns;
-    return bundle->mean_ns < SHORT_NS;
+    return bundle->mean_ns < bundle->short_ns;
 }
 
-unsigned bundle_add(struct bundle *bundle, const struct ovl_completion *end,
-                    struct ovl_completion *ret)
+unsigned ovl__bundle_add(struct ovl__bundle *bundle, const struct ovl_completion *end,
+                         struct ovl_completion *ret)
 {
     bool counts = !end->failed && !end->refused;
     if (counts && is_short(bundle, end->duration_ns))
         return count_in(bundle, end, ret);
-    bundle_forget(bundle);
+    ovl__bundle_forget(bundle);
     *ret = *end;
     return 1;
 }

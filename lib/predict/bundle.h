@@ -6,13 +6,15 @@
  * is in neither. How many end in a while is known all the better. A bundle stands for so many tasks
  * as one whose length is the one that goes with that number, by Little's law.
  */
-#ifndef TOOL_BUNDLE_H
-#define TOOL_BUNDLE_H
+#ifndef OVL_PREDICT_BUNDLE_H
+#define OVL_PREDICT_BUNDLE_H
 
 #include <overlap/tuner.h>
 
-struct bundle {
-    ovl_time from; /* ends are counted since; 0: none was seen */
+struct ovl__bundle {
+    ovl_time short_ns; /* tasks that take longer, on average, speak for themselves; of others ends
+                          are counted for half as long */
+    ovl_time from;     /* ends are counted since; 0: none was seen */
     uint64_t count;
     uint64_t running; /* sums, from here on */
     uint64_t bytes;
@@ -26,10 +28,10 @@ struct bundle {
  * as long as the number of workers stays: 0, nothing yet; a long task's end is told once, as it is.
  * `ret` may be `end`.
  */
-unsigned bundle_add(struct bundle *bundle, const struct ovl_completion *end,
-                    struct ovl_completion *ret);
+unsigned ovl__bundle_add(struct ovl__bundle *bundle, const struct ovl_completion *end,
+                         struct ovl_completion *ret);
 
 /* Forgets what was taken: from now on there is another number of workers. */
-void bundle_forget(struct bundle *bundle);
+void ovl__bundle_forget(struct ovl__bundle *bundle);
 
 #endif

@@ -1,5 +1,6 @@
 #include "base/memory.h"
 #include "base/processor.h"
+#include "predict/bundle.h"
 #include "predict/sample.h"
 
 #include <errno.h>
@@ -10,6 +11,9 @@
 
 #define DEFAULT_MOST  256
 #define DEFAULT_START 2
+
+/* Shorter tasks are counted: whoever loses its processor loses it for longer than they take. */
+#define DEFAULT_SHORT_NS (2 * OVL_MILLISECOND)
 
 /* What twice as many workers must bring, and what a small step must. */
 #define DOUBLING_PAYS 0.25
@@ -36,9 +40,6 @@
 #define SAMPLE_LEAST 8
 #define SAMPLE_MOST  256
 
-/* And so long it is to last: within less, threads that lose their processor for a moment decide. */
-#define SAMPLE_NS (2 * OVL_MILLISECOND)
-
 /* An unsure comparison is continued until the sample is this much larger. */
 #define EXTENSION 4
 
@@ -63,11 +64,11 @@ struct ovl_tuner {
     struct ovl_tuner_options options; /* the defaults filled in */
     unsigned workers;
     enum phase phase;
+    struct ovl__bundle bundle; /* short tasks that have ended, and were not looked at yet */
     bool computing;            /* the number is that of the processors */
     ovl_time since;            /* tasks that began earlier began under another number */
     ovl_time from;             /* tasks that ended earlier do not count either */
     struct ovl__sample sample; /* of those that did not */
-    ovl_time sample_start;     /* when the first of them began */
     struct ovl__sample base;   /* what it is held against; empty: nothing yet */
     unsigned base_workers;
     unsigned kept;  /* the number to go back to where a small step brings nothing */
@@ -89,6 +90,7 @@ int ovl_tuner_open(const struct ovl_tuner_options *options, struct ovl_tuner **r
     filled.most = filled.most ? filled.most : DEFAULT_MOST;
     filled.start = filled.start ? filled.start : DEFAULT_START;
     filled.cores = filled.cores ? filled.cores : ovl__processors();
+    filled.short_ns = filled.short_ns ? filled.short_ns : DEFAULT_SHORT_NS;
     if (filled.least > filled.most)
         return -EINVAL;
     struct ovl_tuner *tuner = ovl__zalloc(sizeof *tuner);
@@ -98,6 +100,7 @@ int ovl_tuner_open(const struct ovl_tuner_options *options, struct ovl_tuner **r
     tuner->workers = filled.start < filled.least  ? filled.least
                      : filled.start > filled.most ? filled.most
                                                   : filled.start;
+    tuner->bundle.short_ns = filled.short_ns;
     tuner->since = INT64_MIN;
     tuner->from = INT64_MIN;
     tuner->patience = PATIENCE;
@@ -140,6 +143,7 @@ __attribute__((format(printf, 3, 4))) static void change(struct ovl_tuner *tuner
     va_end(arguments);
     tuner->workers = workers;
     tuner->since = tuner->now;
+    ovl__bundle_forget(&tuner->bundle);
 }
 
 static void begin_sample(struct ovl_tuner *tuner)
@@ -469,30 +473,26 @@ static bool shows(const struct ovl_tuner *tuner, const struct ovl_completion *co
            completion->end - completion->duration_ns >= tuner->since;
 }
 
-static void add_to_sample(struct ovl_tuner *tuner, const struct ovl_completion *completion)
-{
-    if (!tuner->sample.count)
-        tuner->sample_start = completion->end - completion->duration_ns;
-    ovl__sample_add(&tuner->sample, completion, tuner->workers);
-}
-
-static bool is_large_enough(const struct ovl_tuner *tuner)
-{
-    return tuner->sample.count >= sample_size(tuner) &&
-           tuner->now - tuner->sample_start >= SAMPLE_NS;
-}
-
-unsigned ovl_tuner_add(struct ovl_tuner *tuner, const struct ovl_completion *completion)
+static void add(struct ovl_tuner *tuner, const struct ovl_completion *completion)
 {
     tuner->now = completion->end;
     if (completion->refused)
         back_off(tuner, completion->end - completion->duration_ns);
     else if (shows(tuner, completion))
-        add_to_sample(tuner, completion);
-    if (is_large_enough(tuner) && decide(tuner)) {
+        ovl__sample_add(&tuner->sample, completion, tuner->workers);
+    if (tuner->sample.count >= sample_size(tuner) && decide(tuner)) {
         forget_refusal(tuner);
         begin_sample(tuner);
     }
+}
+
+unsigned ovl_tuner_add(struct ovl_tuner *tuner, const struct ovl_completion *completion)
+{
+    struct ovl_completion told;
+    unsigned before = tuner->workers;
+    unsigned times = ovl__bundle_add(&tuner->bundle, completion, &told);
+    for (; times && tuner->workers == before; times--)
+        add(tuner, &told);
     return tuner->workers;
 }
 

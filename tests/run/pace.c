@@ -1,5 +1,4 @@
-/* What the pace goes by: jobs that wait long, and what real jobs are seen to do; short jobs. */
-#include "bundle.h"
+/* What the pace goes by: jobs that wait long, and what real jobs are seen to do. */
 #include "run/growth.h"
 #include "support/cases.h"
 
@@ -139,69 +138,9 @@ static void jobs_are_seen_with_their_children(void)
     guard_close(guard);
 }
 
-/* An end every so often, whatever each job says of itself. Returns how many were told. */
-static unsigned tell_ends(struct bundle *bundle, ovl_time *now, unsigned count, ovl_time every_ns,
-                          ovl_time job_ns, struct ovl_completion *ret_last)
-{
-    unsigned told = 0;
-    for (unsigned n = 0; n < count; n++) {
-        *now += every_ns;
-        const struct ovl_completion end = {.end = *now,
-                                           .duration_ns = job_ns,
-                                           .cpu_ns = every_ns / 2,
-                                           .bytes = 7,
-                                           .running = 3 + n % 3};
-        told += bundle_add(bundle, &end, ret_last) > 0;
-    }
-    return told;
-}
-
-static void short_jobs_are_told_by_their_number(void)
-{
-    struct bundle bundle = {0};
-    struct ovl_completion last;
-    ovl_time now = OVL_SECOND;
-    /* 2000 a second: one to begin with, and bundles of 20, of which 4 ran on average */
-    assert_int_equal(tell_ends(&bundle, &now, 20, 500 * OVL_MICROSECOND, 1, &last), 0);
-    assert_int_equal(tell_ends(&bundle, &now, 1, 500 * OVL_MICROSECOND, 1, &last), 1);
-    assert_int_equal(last.running, 4);
-    assert_int_equal(last.end, now);
-    assert_true(last.duration_ns > 1900 * OVL_MICROSECOND);
-    assert_true(last.duration_ns < 2100 * OVL_MICROSECOND);
-    assert_int_equal(last.cpu_ns, 250 * OVL_MICROSECOND);
-    assert_int_equal(last.bytes, 7);
-    assert_int_equal(tell_ends(&bundle, &now, 200, 500 * OVL_MICROSECOND, 1, &last), 10);
-    /* 100 a second: 4 take longer */
-    assert_int_equal(tell_ends(&bundle, &now, 40, 10 * OVL_MILLISECOND, 1, &last), 10);
-    /* another number of workers: what ended before is nothing to it */
-    tell_ends(&bundle, &now, 3, 10 * OVL_MILLISECOND, 1, &last);
-    bundle_forget(&bundle);
-    assert_int_equal(tell_ends(&bundle, &now, 4, 10 * OVL_MILLISECOND, 1, &last), 0);
-    assert_int_equal(tell_ends(&bundle, &now, 1, 10 * OVL_MILLISECOND, 1, &last), 1);
-}
-
-static void long_jobs_are_told_as_they_are(void)
-{
-    struct bundle bundle = {0};
-    struct ovl_completion last;
-    ovl_time now = OVL_SECOND;
-    assert_int_equal(tell_ends(&bundle, &now, 9, OVL_MILLISECOND, OVL_SECOND, &last), 9);
-    assert_int_equal(last.duration_ns, OVL_SECOND);
-    /* short ones among them too, until there were long ones no more for a while */
-    assert_int_equal(tell_ends(&bundle, &now, 50, OVL_MILLISECOND, 1, &last), 50);
-    assert_int_equal(last.duration_ns, 1);
-    assert_true(tell_ends(&bundle, &now, 1000, OVL_MILLISECOND, 1, &last) < 150);
-    /* and one that failed, whose time says nothing */
-    const struct ovl_completion failed = {.end = now, .duration_ns = 1, .failed = true};
-    assert_int_equal(bundle_add(&bundle, &failed, &last), 1);
-    assert_true(last.failed);
-}
-
 static const struct test_case cases[] = {
     TEST_CASE(jobs_that_wait_get_company),
     TEST_CASE(jobs_are_seen_with_their_children),
-    TEST_CASE(short_jobs_are_told_by_their_number),
-    TEST_CASE(long_jobs_are_told_as_they_are),
 };
 
 int main(int argc, char **argv)

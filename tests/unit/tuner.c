@@ -3,6 +3,7 @@
  * of known shape, whose best number is known.
  */
 #include "../support/cases.h"
+#include "predict/bundle.h"
 #include <errno.h>
 #include <overlap.h>
 #include <stdio.h>
@@ -447,6 +448,64 @@ static void nonsense_is_refused(void)
     ovl_tuner_close(NULL);
 }
 
+/* An end every so often, whatever each task says of itself. Returns how many were told. */
+static unsigned tell_ends(struct ovl__bundle *bundle, ovl_time *now, unsigned count,
+                          ovl_time every_ns, ovl_time task_ns, struct ovl_completion *ret_last)
+{
+    unsigned told = 0;
+    for (unsigned n = 0; n < count; n++) {
+        *now += every_ns;
+        const struct ovl_completion end = {.end = *now,
+                                           .duration_ns = task_ns,
+                                           .cpu_ns = every_ns / 2,
+                                           .bytes = 7,
+                                           .running = 3 + n % 3};
+        told += ovl__bundle_add(bundle, &end, ret_last) > 0;
+    }
+    return told;
+}
+
+static void short_tasks_are_told_by_their_number(void)
+{
+    struct ovl__bundle bundle = {.short_ns = 20 * OVL_MILLISECOND};
+    struct ovl_completion last;
+    ovl_time now = OVL_SECOND;
+    /* 2000 a second: one to begin with, and bundles of 20, of which 4 ran on average */
+    assert_int_equal(tell_ends(&bundle, &now, 20, 500 * OVL_MICROSECOND, 1, &last), 0);
+    assert_int_equal(tell_ends(&bundle, &now, 1, 500 * OVL_MICROSECOND, 1, &last), 1);
+    assert_int_equal(last.running, 4);
+    assert_int_equal(last.end, now);
+    assert_true(last.duration_ns > 1900 * OVL_MICROSECOND);
+    assert_true(last.duration_ns < 2100 * OVL_MICROSECOND);
+    assert_int_equal(last.cpu_ns, 250 * OVL_MICROSECOND);
+    assert_int_equal(last.bytes, 7);
+    assert_int_equal(tell_ends(&bundle, &now, 200, 500 * OVL_MICROSECOND, 1, &last), 10);
+    /* 100 a second: 4 take longer */
+    assert_int_equal(tell_ends(&bundle, &now, 40, 10 * OVL_MILLISECOND, 1, &last), 10);
+    /* another number of workers: what ended before is nothing to it */
+    tell_ends(&bundle, &now, 3, 10 * OVL_MILLISECOND, 1, &last);
+    ovl__bundle_forget(&bundle);
+    assert_int_equal(tell_ends(&bundle, &now, 4, 10 * OVL_MILLISECOND, 1, &last), 0);
+    assert_int_equal(tell_ends(&bundle, &now, 1, 10 * OVL_MILLISECOND, 1, &last), 1);
+}
+
+static void long_tasks_are_told_as_they_are(void)
+{
+    struct ovl__bundle bundle = {.short_ns = 20 * OVL_MILLISECOND};
+    struct ovl_completion last;
+    ovl_time now = OVL_SECOND;
+    assert_int_equal(tell_ends(&bundle, &now, 9, OVL_MILLISECOND, OVL_SECOND, &last), 9);
+    assert_int_equal(last.duration_ns, OVL_SECOND);
+    /* short ones among them too, until there were long ones no more for a while */
+    assert_int_equal(tell_ends(&bundle, &now, 50, OVL_MILLISECOND, 1, &last), 50);
+    assert_int_equal(last.duration_ns, 1);
+    assert_true(tell_ends(&bundle, &now, 1000, OVL_MILLISECOND, 1, &last) < 150);
+    /* and one that failed, whose time says nothing */
+    const struct ovl_completion failed = {.end = now, .duration_ns = 1, .failed = true};
+    assert_int_equal(ovl__bundle_add(&bundle, &failed, &last), 1);
+    assert_true(last.failed);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -462,6 +521,8 @@ int main(int argc, char **argv)
         TEST_CASE(a_raise_is_measured_anew),
         TEST_CASE(queueing_is_no_wait),
         TEST_CASE(queueing_keeps_no_processor_busy),
+        TEST_CASE(short_tasks_are_told_by_their_number),
+        TEST_CASE(long_tasks_are_told_as_they_are),
         TEST_CASE(nonsense_is_refused),
     };
     return run_cases("tuner", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) ? 1 : 0;

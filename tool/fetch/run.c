@@ -131,6 +131,7 @@ static int open_tuner(struct run *run)
         .most = run->most,
         .start = run->most < 16 ? run->most : 16,
         .cores = run->context.model == OVL_ASYNC ? 1 : 0,
+        .short_ns = 20 * OVL_MILLISECOND,
     };
     if (tuning_open(&run->tuning, &options) < 0) {
         console_error("there is no memory to begin with");

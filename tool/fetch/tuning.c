@@ -51,13 +51,9 @@ unsigned tuning_add(struct tuning *tuning, const struct reply *reply, unsigned r
     bool says = says_something(tuning, reply->transfers > 0);
     if (!says && !completion.refused)
         return limit;
-    unsigned next = limit;
-    unsigned times = bundle_add(&tuning->bundle, &completion, &completion);
-    for (; times && next == limit; times--)
-        next = ovl_tuner_add(tuning->tuner, &completion);
+    unsigned next = ovl_tuner_add(tuning->tuner, &completion);
     if (next == limit)
         return limit;
-    bundle_forget(&tuning->bundle);
     tuning->missing = next > limit ? next - limit : 0;
     tuning->patience = PATIENCE * next;
     return next;

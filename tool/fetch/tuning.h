@@ -8,7 +8,6 @@
 #ifndef TOOL_FETCH_TUNING_H
 #define TOOL_FETCH_TUNING_H
 
-#include "bundle.h"
 #include "fetch/attempt.h"
 
 #include <overlap/tuner.h>
@@ -16,8 +15,7 @@
 /* All zero: the number is fixed. */
 struct tuning {
     struct ovl_tuner *tuner;
-    struct bundle bundle; /* what it is not told yet */
-    uint64_t fresh;       /* transfers that made a connection, and that did not */
+    uint64_t fresh; /* transfers that made a connection, and that did not */
     uint64_t reused;
     unsigned missing;  /* connections that new workers have still to make */
     unsigned patience; /* ends for which they are waited for, at most */

@@ -1,6 +1,5 @@
 #include "run/pace.h"
 
-#include "bundle.h"
 #include "report/console.h"
 #include "run/growth.h"
 #include "run/machine.h"
@@ -31,6 +30,9 @@
 #define THREADS_MOST 64
 #define THREADS_MORE 16
 
+/* Jobs that take less are counted: what passes between two of them is no small part of it. */
+#define SHORT_NS (20 * OVL_MILLISECOND)
+
 struct pace {
     bool verbose;
     bool automatic;
@@ -46,7 +48,6 @@ struct pace {
     struct machine_usage usage; /* at the last tick */
     double load_before;         /* processors that others had before the jobs began */
     struct growth growth;
-    struct bundle bundle;
     ovl_time own_cpu_ns; /* of this process, when the last job ended */
 };
 
@@ -151,7 +152,11 @@ struct pace *pace_new(const struct pace_plan *plan, bool verbose)
         snprintf(pace->plan_reason, sizeof pace->plan_reason, "%s", plan->reason);
         pthread_mutex_init(&pace->lock, NULL);
     }
-    const struct ovl_tuner_options options = {.most = plan->most, .start = plan->start};
+    const struct ovl_tuner_options options = {
+        .most = plan->most,
+        .start = plan->start,
+        .short_ns = SHORT_NS,
+    };
     if (!pace || (plan->automatic && ovl_tuner_open(&options, &pace->tuner))) {
         console_error("out of memory");
         pace_free(pace);
@@ -198,7 +203,6 @@ static void set(struct pace *pace, unsigned workers)
 {
     if (workers != pace->workers) {
         pace->workers = workers;
-        bundle_forget(&pace->bundle);
         apply(pace);
     }
     tell(pace);
@@ -220,10 +224,7 @@ void pace_ended(struct pace *pace, const struct job *job)
     if (pace->tuner) {
         pace->ended = true;
         completion.cpu_ns += own_cpu(pace);
-        unsigned before = pace->workers;
-        unsigned times = bundle_add(&pace->bundle, &completion, &completion);
-        for (; times && pace->workers == before; times--)
-            set(pace, ovl_tuner_add(pace->tuner, &completion));
+        set(pace, ovl_tuner_add(pace->tuner, &completion));
     }
     pthread_mutex_unlock(&pace->lock);
 }

@@ -18,6 +18,10 @@
 
 #define OVL__LOOPS_MAX 64
 
+/* With so many threads it begins where tasks wait as no coroutine can: as many as share what a disk
+ * does for one, and few enough to be begun in vain. */
+#define OVL__THREADS_FIRST 16
+
 struct ovl__auto;
 
 struct ovl__place {

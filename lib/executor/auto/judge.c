@@ -187,7 +187,7 @@ static void become(struct ovl__auto *own, enum ovl__kind_of_work kind)
         be_computing(own);
         break;
     case OVL__UNSEEN_WORK:
-        be_unseen(own, 2 * own->cores);
+        be_unseen(own, OVL__THREADS_FIRST);
         break;
     case OVL__TINY_WORK:
         be_tiny(own);

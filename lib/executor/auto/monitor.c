@@ -30,8 +30,7 @@
 #define STUCK_NS (100 * OVL_MILLISECOND)
 
 /* Threads that are tried at once, at most, before any of their tasks has ended. */
-#define THREADS_FIRST 4
-#define THREADS_MOST  64
+#define THREADS_MOST 64
 
 struct look {
     ovl_time at;
@@ -147,7 +146,7 @@ static void answer_blocked(struct ovl__auto *own, const struct look *look)
                 !own->executor->at_once;
     if (!more)
         return;
-    unsigned threads = own->threads.limit ? 2 * own->threads.limit : THREADS_FIRST;
+    unsigned threads = own->threads.limit ? 2 * own->threads.limit : OVL__THREADS_FIRST;
     if (threads <= THREADS_MOST && threads < 2 * own->executor->workers)
         ovl__auto_unseen(own, threads);
 }
