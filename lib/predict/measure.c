@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@
 #define NAPS        8
 #define NAP_NS      (200 * OVL_MICROSECOND)
 #define LONG_NAPS   2
+#define WAKES       7
 #define SPIN_NS     (3 * OVL_MILLISECOND)
 
 /* With so many workers it shows what one more costs. */
@@ -224,26 +226,39 @@ static int open_listener(struct sockaddr_in *ret_address)
     return fd;
 }
 
-/* How much more an exchange computes after a long sleep than right after another; 0: unknown. */
+/* How much more an exchange computes after a long sleep than right after another. */
+static bool more_once(int listener, const struct sockaddr_in *address, double *ret)
+{
+    ovl_sleep(ovl_after(OVL_WAKE_AFTER));
+    ovl_time begin = thread_cpu();
+    bool fine = exchange(listener, address);
+    ovl_time between = thread_cpu();
+    fine = exchange(listener, address) && fine;
+    *ret = (double)(2 * between - begin - thread_cpu());
+    return fine;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double first = *(const double *)a;
+    double second = *(const double *)b;
+    return (first > second) - (first < second);
+}
+
+/* It is taken off means, so that the least would be too little: the median. 0: unknown. */
 static double more_after_sleep(void)
 {
     struct sockaddr_in address;
     int listener = open_listener(&address);
     if (listener < 0)
         return 0;
-    double more = INFINITY;
-    for (int i = 0; i < ROUNDS; i++) {
-        ovl_sleep(ovl_after(OVL_WAKE_AFTER));
-        ovl_time begin = thread_cpu();
-        bool fine = exchange(listener, &address);
-        ovl_time between = thread_cpu();
-        fine = exchange(listener, &address) && fine;
-        ovl_time warm = thread_cpu() - between;
-        if (fine)
-            more = fmin(more, (double)(between - begin - warm));
-    }
+    double more[WAKES];
+    size_t count = 0;
+    for (int i = 0; i < WAKES; i++)
+        count += more_once(listener, &address, &more[count]);
     close(listener);
-    return isfinite(more) ? at_least(more, 0) : 0;
+    qsort(more, count, sizeof *more, compare_doubles);
+    return count ? at_least(more[count / 2], 0) : 0;
 }
 
 /* One task after the other, each of which leaves its processor idle for long. */
