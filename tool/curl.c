@@ -136,6 +136,41 @@ time_t curl_getdate(const char *text, const time_t *unused)
     return REAL(curl_getdate)(text, unused);
 }
 
+CURLM *curl_multi_init(void)
+{
+    return REAL(curl_multi_init)();
+}
+
+CURLMcode curl_multi_cleanup(CURLM *multi)
+{
+    return REAL(curl_multi_cleanup)(multi);
+}
+
+CURLMcode curl_multi_setopt(CURLM *multi, CURLMoption option, ...)
+{
+    PASS_ARGUMENT(curl_multi_setopt, multi, option);
+}
+
+CURLMcode curl_multi_add_handle(CURLM *multi, CURL *handle)
+{
+    return REAL(curl_multi_add_handle)(multi, handle);
+}
+
+CURLMcode curl_multi_remove_handle(CURLM *multi, CURL *handle)
+{
+    return REAL(curl_multi_remove_handle)(multi, handle);
+}
+
+CURLMcode curl_multi_socket_action(CURLM *multi, curl_socket_t fd, int events, int *running)
+{
+    return REAL(curl_multi_socket_action)(multi, fd, events, running);
+}
+
+CURLMsg *curl_multi_info_read(CURLM *multi, int *left)
+{
+    return REAL(curl_multi_info_read)(multi, left);
+}
+
 CURLSH *curl_share_init(void)
 {
     return REAL(curl_share_init)();

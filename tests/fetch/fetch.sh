@@ -146,6 +146,15 @@ expect 1 fetch "$site/500/99/a" -i list -d early --retry 0 --fail-early -w 1 --j
 fetch_document
 [ "$(json not_started)" -gt 0 ] || fail '--fail-early went on'
 
+# A host's first answer may take long: its other pages do not wait for that.
+{
+    echo "$site/stall-before/99/x"
+    for n in 1 2 3; do echo "$site/good/first/$n"; done
+} >slow
+expect 1 fetch -i slow -d first -w 4 --speed-time 2 --retry 0 --json-lines
+[ "$(grep -c '"error": *null' out)" -eq 3 ] || fail "not three of four: $(cat out)"
+! head -3 out | grep -q stall-before || fail "others waited for the first answer: $(cat out)"
+
 # A journal: what equals 'done' is not done again, and unchanged pages are not fetched again.
 expect 1 fetch -i list "$site/500/2/late" -d kept --journal kept.db --retry 0 --json
 equals 'done' 40

@@ -166,6 +166,15 @@ ask 'protocol=HTTP/1.0' -0 "$http/echo"
 ask 'protocol=HTTP/2.0' --cacert "$ca" "$https/echo"
 ask 'protocol=HTTP/1.1' --http1.1 --cacert "$ca" "$https/echo"
 
+# Over HTTP/2 all transfers go over one connection, however many are under way.
+for n in 1 2 3 4 5 6 7 8; do
+    printf '%s/echo?%s\n%s/echo?again%s\n' "$https" $n "$https" $n
+done >many
+expect 0 fetch -o - --cacert "$ca" -w 16 -i many
+connections=$(sed -n 's/^connection=//p' out | sort -u | wc -l)
+[ "$connections" -eq 1 ] || fail "16 transfers over HTTP/2 took $connections connections"
+[ "$(grep -c '^protocol=HTTP/2.0$' out)" -eq 16 ] || fail "not all went over HTTP/2: $(cat out)"
+
 # TLS: who the server is; who we are.
 lacks "$https/echo"
 says err 'certificate'

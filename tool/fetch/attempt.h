@@ -25,6 +25,7 @@ struct order {
     bool note;        /* keep a note beside the part, so that another run can resume it */
     bool publish;     /* give the complete part its name in the task */
     bool replace;     /* also where a file has it */
+    bool patient;     /* may wait for the host's first connection, which may be one for all */
     int64_t journal_id; /* of the entry that this replaces; 0: none */
     unsigned attempts;  /* this one included */
     ovl_time before_ns; /* what the earlier ones took */

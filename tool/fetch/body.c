@@ -155,7 +155,7 @@ bool body_begin(struct body *body, const struct body_headers *headers)
  * take longer. */
 static ssize_t write_some(const struct body *body, const char *data, size_t size)
 {
-    if (body->received < SMALL_BYTES)
+    if (body->held_up || body->received < SMALL_BYTES)
         return syscall(SYS_write, body->fd, data, size);
     return write(body->fd, data, size);
 }

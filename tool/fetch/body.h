@@ -13,6 +13,7 @@ struct body {
     struct slot *slot;
     int fd; /* of the part; -1: it is not open */
     bool begun;
+    bool held_up; /* other transfers wait while bytes are taken: that is not to give way */
     bool discard; /* the answer is no success: what it says is of no interest */
     uint64_t discarded;
     uint64_t offset;   /* where in the part the answer begins */

@@ -106,6 +106,7 @@ static bool make_order(struct run *run, struct item *item)
     const struct order_extras extras = {
         .slot = run->slots[run->free_slots - 1],
         .publish = !finish_publishes(run),
+        .patient = schedule_is_well(item),
         .note = !run->settings->to_stdout,
     };
     item->attempts++;

@@ -9,6 +9,7 @@
 struct order_extras {
     uint32_t slot;
     bool publish; /* in the task */
+    bool patient;
     bool note;
 };
 

@@ -365,6 +365,11 @@ bool schedule_has_answered(const struct item *item)
     return item->host && item->host->proven;
 }
 
+bool schedule_is_well(const struct item *item)
+{
+    return item->host && item->host->failures == 0;
+}
+
 const char *schedule_host(const struct item *item)
 {
     return item->host ? item->host->name : "";

@@ -68,6 +68,9 @@ bool schedule_gave_up(const struct item *item);
 /* Whether the item's host has ever answered. */
 bool schedule_has_answered(const struct item *item);
 
+/* Whether the host did not fail to answer the last time. */
+bool schedule_is_well(const struct item *item);
+
 /* The host's name and port, for messages. */
 const char *schedule_host(const struct item *item);
 

@@ -1,6 +1,7 @@
 #include "fetch/transfer.h"
 
 #include "fetch/body.h"
+#include "fetch/carrier.h"
 #include "fetch/disposition.h"
 #include "fetch/part.h"
 #include "fetch/server.h"
@@ -17,15 +18,24 @@
 #define LARGE_BODY   (UINT64_C(1) << 20)
 #define LARGE_BUFFER (256 * 1024)
 
-struct session {
-    CURL *handle;
-    struct transfer_context *context;
-    char message[CURL_ERROR_SIZE];
+/* A handle, and what its last request left. */
+struct client {
+    CURL *handle; /* NULL: it was not needed yet */
     size_t buffer_bytes;
-    bool special;               /* the last request left options that the next must take back */
+    bool special;               /* there are options that the next request must take back */
     struct curl_slist *headers; /* of the request, where they are its own */
+};
+
+struct session {
+    struct transfer_context *context;
+    struct client alone;
+    struct client together; /* for the carrier: a handle that goes both ways loses connections */
+    struct ride ride;       /* of `together` */
+    char message[CURL_ERROR_SIZE];
 
     /* Of the transfer: */
+    struct client *client;
+    CURL *handle; /* the client's */
     struct ovl_task *task;
     const struct order *order;
     struct body body;
@@ -124,18 +134,16 @@ static int look_interrupted(void *context, curl_off_t total, curl_off_t now, cur
     return interrupted(context);
 }
 
-int transfer_session_open(void *context, void **ret_session)
+static bool make_handle(struct session *session, struct client *client)
 {
-    struct session *session = calloc(1, sizeof *session);
-    if (!session)
-        return -ENOMEM;
-    session->context = context;
-    session->handle = curl_easy_init();
-    if (!session->handle) {
-        free(session);
-        return -ENOMEM;
+    CURL *handle = curl_easy_init();
+    if (!handle)
+        return false;
+    if (client == &session->together &&
+        carrier_seat(session->context->carrier, handle, &session->ride) < 0) {
+        curl_easy_cleanup(handle);
+        return false;
     }
-    CURL *handle = session->handle;
     wire_set_all(handle, session->context);
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, session->message);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_bytes);
@@ -145,17 +153,34 @@ int transfer_session_open(void *context, void **ret_session)
     curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, look_interrupted);
     curl_easy_setopt(handle, CURLOPT_XFERINFODATA, session);
-    session->buffer_bytes = session->context->buffer_bytes;
+    client->handle = handle;
+    client->buffer_bytes = session->context->buffer_bytes;
+    return true;
+}
+
+int transfer_session_open(void *context, void **ret_session)
+{
+    struct session *session = calloc(1, sizeof *session);
+    if (!session)
+        return -ENOMEM;
+    session->context = context;
     *ret_session = session;
     return 0;
+}
+
+static void release_client(struct client *client)
+{
+    curl_easy_cleanup(client->handle);
+    curl_slist_free_all(client->headers);
 }
 
 void transfer_session_close(void *context, void *opened)
 {
     struct session *session = opened;
     (void)context;
-    curl_easy_cleanup(session->handle);
-    curl_slist_free_all(session->headers);
+    release_client(&session->alone);
+    release_client(&session->together);
+    carrier_release(&session->ride);
     free(session);
 }
 
@@ -176,14 +201,30 @@ static void begin(struct session *session, struct ovl_task *task, const struct o
     atomic_store_explicit(&slot->item, order->index + 1, memory_order_relaxed);
 }
 
+/*
+ * Who may have HTTP/2 goes with others, on connections that they share. What is there of a part may
+ * have to be read for its checksum, which takes a while: such a transfer goes by itself.
+ */
+static bool choose_client(struct session *session)
+{
+    const struct order *order = session->order;
+    bool shares = !order->resume && wire_shares(session->context, block_text(order, order->url));
+    session->client = shares ? &session->together : &session->alone;
+    session->body.held_up = shares;
+    bool there = session->client->handle || make_handle(session, session->client);
+    session->handle = session->client->handle;
+    return there;
+}
+
 static bool set_request(struct session *session)
 {
     const struct order *order = session->order;
-    if (wire_is_special(order) || session->special) {
-        curl_slist_free_all(session->headers);
-        session->headers = NULL;
-        session->special = wire_is_special(order);
-        if (!wire_set_request(session->handle, session->context, order, &session->headers))
+    struct client *client = session->client;
+    if (wire_is_special(order) || client->special) {
+        curl_slist_free_all(client->headers);
+        client->headers = NULL;
+        client->special = wire_is_special(order);
+        if (!wire_set_request(client->handle, session->context, order, &client->headers))
             return false;
     }
     return curl_easy_setopt(session->handle, CURLOPT_URL, block_text(order, order->url)) ==
@@ -365,8 +406,8 @@ static int answer(struct session *session, CURLcode code)
         server_look(session->handle, reply.status, &reply);
     publish(session, &headers, &reply);
     reply.ended = ovl_now();
-    if (reply.size > LARGE_BODY && session->buffer_bytes < LARGE_BUFFER) {
-        session->buffer_bytes = LARGE_BUFFER;
+    if (reply.size > LARGE_BODY && session->client->buffer_bytes < LARGE_BUFFER) {
+        session->client->buffer_bytes = LARGE_BUFFER;
         curl_easy_setopt(session->handle, CURLOPT_BUFFERSIZE, (long)LARGE_BUFFER);
     }
 
@@ -379,15 +420,22 @@ static int answer(struct session *session, CURLcode code)
     return error;
 }
 
+static CURLcode perform(struct session *session)
+{
+    if (!choose_client(session) || !set_request(session))
+        return CURLE_OUT_OF_MEMORY;
+    if (interrupted(session))
+        return CURLE_ABORTED_BY_CALLBACK;
+    if (session->client == &session->together)
+        return carrier_perform(session->context->carrier, &session->ride, session->order->patient);
+    return curl_easy_perform(session->handle);
+}
+
 int transfer(struct ovl_task *task, struct ovl_bytes item)
 {
     struct session *session = ovl_task_session(task);
     begin(session, task, item.data);
-    CURLcode code = CURLE_OUT_OF_MEMORY;
-    if (interrupted(session))
-        code = CURLE_ABORTED_BY_CALLBACK;
-    else if (set_request(session))
-        code = curl_easy_perform(session->handle);
+    CURLcode code = perform(session);
     int error = answer(session, code);
     atomic_store_explicit(&session->body.slot->item, 0, memory_order_relaxed);
     return error;

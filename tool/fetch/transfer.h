@@ -6,6 +6,7 @@
 #include "fetch/board.h"
 #include "fetch/settings.h"
 
+struct carrier;
 struct journal;
 
 /* What all transfers have in common: the context of their sessions. */
@@ -13,6 +14,7 @@ struct transfer_context {
     const struct settings *settings;
     struct board *board;
     enum ovl_model model;
+    struct carrier *carrier; /* of transfers that may go over HTTP/2; NULL: each goes by itself */
     struct journal *journal; /* in which tasks publish; NULL: without one */
     size_t buffer_bytes;     /* for what comes at once */
     void *share;             /* CURLSH: what libcurl's handles share; NULL: nothing */

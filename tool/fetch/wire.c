@@ -1,12 +1,14 @@
 #include "fetch/wire.h"
 
 #include "fetch/body.h"
+#include "fetch/carrier.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* A name that was looked up is good for so long: a list is soon worked off. */
 #define NAMES_SECONDS 3600L
@@ -66,6 +68,20 @@ static bool wants_cookies(const struct settings *settings)
     return settings->cookie_jar || settings->cookies.count > 0;
 }
 
+/* Transfers of one thread go together, unless a limit of the rate makes some of them wait. */
+static bool may_share(const struct transfer_context *context)
+{
+    const struct settings *settings = context->settings;
+    return context->model == OVL_ASYNC && !settings->rate_each && !settings->rate_total &&
+           settings->http >= CURL_HTTP_VERSION_2_0;
+}
+
+bool wire_shares(const struct transfer_context *context, const char *url)
+{
+    bool known = context->settings->http == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+    return context->carrier && (known || strncasecmp(url, "https:", 6) == 0);
+}
+
 int transfer_context_init(struct transfer_context *context)
 {
     const struct settings *settings = context->settings;
@@ -80,11 +96,14 @@ int transfer_context_init(struct transfer_context *context)
     curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     if (wants_cookies(settings))
         curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE);
-    return context->model == OVL_THREADS ? share_locks(context, share) : 0;
+    if (context->model == OVL_THREADS)
+        return share_locks(context, share);
+    return may_share(context) ? carrier_new(&context->carrier) : 0;
 }
 
 void transfer_context_release(struct transfer_context *context)
 {
+    carrier_free(context->carrier);
     if (context->share)
         curl_share_cleanup(context->share);
     curl_slist_free_all(context->headers);

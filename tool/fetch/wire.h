@@ -10,6 +10,10 @@
 /* Sets what all transfers of a handle have in common. */
 void wire_set_all(CURL *handle, const struct transfer_context *context);
 
+/* Whether a URL's transfer is to go with others: by TLS what the server speaks is known once a
+ * connection stands, and until then nothing can be lost by waiting for it. */
+bool wire_shares(const struct transfer_context *context, const char *url);
+
 /* Whether a request needs more than its URL. */
 bool wire_is_special(const struct order *order);
 
