@@ -31,7 +31,7 @@ struct ovl_io {
     bool has_ended;         /* epoll has told of the end: reading will not block any more */
     bool has_read;          /* the loop has, for the reader that waits */
     bool may[2];            /* by side: the next call may go through */
-    unsigned users;         /* calls that hold a pointer to it */
+    unsigned users;         /* calls that wait, and look at it afterwards */
     struct ovl__loop *loop; /* where it first waited */
     struct ovl__coroutine *waiter[2]; /* by side */
     void *buffer; /* the reader's, while it waits and nothing was read: NULL otherwise */
@@ -142,15 +142,15 @@ void ovl__stream_happened(const struct epoll_event *event)
     bool broken = event->events & (EPOLLHUP | EPOLLERR);
     if (broken || event->events & EPOLLRDHUP)
         stream->has_ended = true;
-    for (int side = READ; side <= WRITE; side++) {
-        if (!broken && !(event->events & (uint32_t)SIDE_EVENTS(side)) &&
-            !(side == READ && stream->has_ended))
-            continue;
-        stream->may[side] = true;
-        if (side == READ && stream->buffer && !read_for_waiter(stream))
-            continue;
-        if (stream->waiter[side])
-            ovl__resume(stream->waiter[side]);
+    if (event->events & EPOLLIN || stream->has_ended) {
+        stream->may[READ] = true;
+        if (stream->waiter[READ] && (!stream->buffer || read_for_waiter(stream)))
+            ovl__resume(stream->waiter[READ]);
+    }
+    if (event->events & EPOLLOUT || broken) {
+        stream->may[WRITE] = true;
+        if (stream->waiter[WRITE])
+            ovl__resume(stream->waiter[WRITE]);
     }
 }
 
@@ -177,13 +177,16 @@ struct buffer {
 /* What a wait returns where the loop has read meanwhile; otherwise 0 or an error. */
 #define HAS_READ 1
 
-static bool is_over(const struct ovl_io *stream, enum side side)
+/* Waits are written once, and compiled for each side by itself: a message passes through them. */
+#define FOR_EACH_SIDE static inline __attribute__((always_inline))
+
+FOR_EACH_SIDE bool is_over(const struct ovl_io *stream, enum side side)
 {
     return stream->may[side] || stream->is_closed || (side == READ && stream->has_read);
 }
 
-static int suspend_for(struct ovl_io *stream, enum side side, struct buffer buffer,
-                       ovl_time deadline)
+FOR_EACH_SIDE int suspend_for(struct ovl_io *stream, enum side side, struct buffer buffer,
+                              ovl_time deadline)
 {
     if (stream->waiter[side])
         return -EBUSY;
@@ -201,19 +204,16 @@ static int suspend_for(struct ovl_io *stream, enum side side, struct buffer buff
     stream->waiter[side] = NULL;
     if (side == READ)
         stream->buffer = NULL;
-    if (stream->is_closed)
-        return -EBADF;
     if (side == READ && stream->has_read)
         return HAS_READ;
     return stream->may[side] ? 0 : error;
 }
 
-/* Gives way until the next call in this direction may go through, or, HAS_READ, has for it. */
-static int wait_for(struct ovl_io *stream, enum side side, struct buffer buffer, ovl_time deadline)
+FOR_EACH_SIDE int wait_held(struct ovl_io *stream, enum side side, struct buffer buffer,
+                            ovl_time deadline)
 {
-    struct ovl__coroutine *self = ovl__self();
     struct ovl__loop *loop = ovl__here;
-    if (!self || !stream->is_socket || (stream->loop && stream->loop != loop))
+    if (!ovl__self() || !stream->is_socket || (stream->loop && stream->loop != loop))
         return ovl_wait_fd(stream->fd, SIDE_EVENTS(side), deadline);
     if (!stream->is_registered) {
         stream->may[side] = false;
@@ -225,17 +225,42 @@ static int wait_for(struct ovl_io *stream, enum side side, struct buffer buffer,
 }
 
 /*
- * Before each call: fails in a cancelled scope, and lets others run now and then, so that who never
- * has to wait leaves room for them too.
+ * Gives way until the next call in this direction may go through, or, HAS_READ, has for it. Where
+ * it fails, the stream may be gone.
  */
-static int check_in(void)
+FOR_EACH_SIDE int wait_for(struct ovl_io *stream, enum side side, struct buffer buffer,
+                           ovl_time deadline)
+{
+    stream->users++;
+    int error = wait_held(stream, side, buffer, deadline);
+    if (stream->is_closed)
+        error = -EBADF;
+    drop(stream);
+    return error;
+}
+
+static __attribute__((noinline)) int yield_held(struct ovl_io *stream)
+{
+    stream->users++;
+    int error = ovl_yield();
+    if (stream->is_closed)
+        error = -EBADF;
+    drop(stream);
+    return error;
+}
+
+/*
+ * Before each call: fails in a cancelled scope, and lets others run now and then, so that who never
+ * has to wait leaves room for them too. Where it fails, the stream may be gone.
+ */
+static inline int check_in(struct ovl_io *stream)
 {
     struct ovl__coroutine *self = ovl__self();
     if (!self)
         return 0;
     struct ovl__loop *loop = self->loop;
     if (ovl__loop_turn(loop) >= loop->look_at)
-        return ovl_yield();
+        return yield_held(stream);
     loop->look_at--;
     return ovl__scope_reason(self->scope) ? OVL_ECANCELED : 0;
 }
@@ -267,70 +292,51 @@ static ssize_t try_write(struct ovl_io *stream, const void *data, size_t size)
 }
 
 /* Waits where it is known, or was found, that a call would block; 0: try, or try again. */
-static int wait_first(struct ovl_io *stream, enum side side, struct buffer buffer, bool found,
-                      ovl_time deadline)
+FOR_EACH_SIDE int wait_first(struct ovl_io *stream, enum side side, struct buffer buffer,
+                             bool found, ovl_time deadline)
 {
     if (found && stream->is_registered)
         stream->may[side] = false;
     return stream->may[side] && !found ? 0 : wait_for(stream, side, buffer, deadline);
 }
 
-static ssize_t read_some(struct ovl_io *stream, void *data, size_t size, ovl_time deadline)
+ssize_t ovl_io_read(struct ovl_io *stream, void *data, size_t size, ovl_time deadline)
 {
-    ssize_t count = -1;
-    int error = check_in();
+    int error = check_in(stream);
     for (bool found = false; !error; found = errno == EAGAIN) {
-        error = stream->is_closed
-                    ? -EBADF
-                    : wait_first(stream, READ, (struct buffer){data, size}, found, deadline);
-        if (!error && !is_blocked(count = try_read(stream, data, size)))
+        error = wait_first(stream, READ, (struct buffer){data, size}, found, deadline);
+        if (error)
+            break;
+        ssize_t count = try_read(stream, data, size);
+        if (!is_blocked(count))
             return count < 0 ? -errno : count;
     }
     return error == HAS_READ ? stream->count : error;
 }
 
-ssize_t ovl_io_read(struct ovl_io *stream, void *data, size_t size, ovl_time deadline)
-{
-    stream->users++;
-    ssize_t count = read_some(stream, data, size, deadline);
-    drop(stream);
-    return count;
-}
-
 int ovl_io_read_all(struct ovl_io *stream, void *data, size_t size, ovl_time deadline)
 {
-    stream->users++;
     ssize_t count = 1;
     for (size_t done = 0; done < size && count > 0; done += (size_t)count)
-        count = read_some(stream, (char *)data + done, size - done, deadline);
-    drop(stream);
+        count = ovl_io_read(stream, (char *)data + done, size - done, deadline);
     return count > 0 ? 0 : count ? (int)count : OVL_EENDED;
 }
 
-static int write_all(struct ovl_io *stream, const char *data, size_t size, ovl_time deadline)
+int ovl_io_write(struct ovl_io *stream, const void *data, size_t size, ovl_time deadline)
 {
-    int error = check_in();
+    int error = check_in(stream);
     bool found = false;
     while (size && !error) {
-        error = stream->is_closed ? -EBADF
-                                  : wait_first(stream, WRITE, (struct buffer){0}, found, deadline);
+        error = wait_first(stream, WRITE, (struct buffer){0}, found, deadline);
         if (error)
             break;
         ssize_t count = try_write(stream, data, size);
         found = count < 0 && errno == EAGAIN;
         if (count < 0 && !is_blocked(count))
             return -errno;
-        data += count < 0 ? 0 : count;
+        data = (const char *)data + (count < 0 ? 0 : count);
         size -= count < 0 ? 0 : (size_t)count;
     }
-    return error;
-}
-
-int ovl_io_write(struct ovl_io *stream, const void *data, size_t size, ovl_time deadline)
-{
-    stream->users++;
-    int error = write_all(stream, data, size, deadline);
-    drop(stream);
     return error;
 }
 
