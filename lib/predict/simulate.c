@@ -351,6 +351,13 @@ static void *zeroed(size_t count, size_t size)
     return ovl__zalloc((count ? count : 1) * size);
 }
 
+/* How many compute at once, whoever submits among them: the loop is one, and that is another. */
+static double processors_of(const struct simulation *sim)
+{
+    unsigned cores = sim->run->work->cores;
+    return sim->one_loop && cores > 2 ? 2 : cores;
+}
+
 int ovl__simulate(const struct ovl__run *run, struct ovl__run_time *ret)
 {
     unsigned count = run->plan->workers < run->total ? run->plan->workers : (unsigned)run->total;
@@ -370,8 +377,7 @@ int ovl__simulate(const struct ovl__run *run, struct ovl__run_time *ret)
         start(&sim);
         while (step(&sim))
             ;
-        double cores = sim.one_loop ? 1 : run->work->cores;
-        double least = run->plan->model == OVL_SYNC ? 0 : sim.cpu / cores;
+        double least = run->plan->model == OVL_SYNC ? 0 : sim.cpu / processors_of(&sim);
         ret->wall = fmax(sim.now, least) + sim.cost.open_ns / 2;
         ret->cpu = sim.cpu;
     }
