@@ -43,6 +43,17 @@ OVL_BEGIN_DECLS
 OVL_EXPORT int ovl_cluster_join(void);
 
 /*
+ * Which rank this process is, from 0, and how many there are: for a program whose ranks are to do
+ * different things before they open the cluster. It begins Open MPI where that was not done.
+ *
+ * Every rank but 0 then opens the cluster or joins it: rank 0 waits for that when it exits. One
+ * that cannot exits with another code than 0, and mpirun ends the job.
+ *
+ * Threads: the main one. Errors: OVL_EPLUGIN, OVL_EALONE, -ENOMEM; what is returned is untouched.
+ */
+OVL_EXPORT int ovl_cluster_rank(unsigned *ret_rank, unsigned *ret_count);
+
+/*
  * Why OVL_EPLUGIN or OVL_EALONE came, in words, with what is to be done; "" where neither did.
  *
  * Ownership: a constant string. Threads: any, after the call that failed. Errors: none.

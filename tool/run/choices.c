@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* "auto", and the models that run commands, in the order of struct choices' `model`. */
-static const char *const models[] = {"auto", "sync", "threads", "async", NULL};
+static const char *const models[] = {"auto", "sync", "threads", "async", "cluster", NULL};
 
 /* --- values of their own kinds --- */
 
@@ -316,7 +316,7 @@ static int parse_options(struct choices *c, int argc, char **argv, int *ret_rest
          .choices = models,
          .target = &c->model,
          .help = "how overlap waits for jobs: auto, async, threads or\nsync (one job after the "
-                 "other)"},
+                 "other); cluster, where mpirun\nhas started it: on its ranks, a job each"},
         {.name = "memory-free",
          .kind = OPTION_SIZE,
          .value = "N",
@@ -533,6 +533,25 @@ static int complain(const char *text)
     return EXIT_USAGE;
 }
 
+/* What holds on one machine: a rank knows of its own job alone, and sends what it wrote at its end.
+ */
+static int check_cluster(const struct choices *choices)
+{
+    if (choices->model != MODEL_CLUSTER)
+        return OPTIONS_GO;
+    if (choices->line_buffer)
+        return complain("--line-buffer: under --model cluster a job's output comes when it has "
+                        "ended; leave one of them out, or give --ungroup");
+    if (choices->header && !choices->pipe)
+        return complain(
+            "--header: under --model cluster fields go by number; leave it out, and the "
+            "first record (tail -n +2)");
+    if (choices->delay || choices->load || choices->memory_free)
+        return complain("--delay, --load and --memory-free look at one machine; leave them out "
+                        "under --model cluster");
+    return OPTIONS_GO;
+}
+
 static int check(struct choices *choices)
 {
     if (!choices->word_count) {
@@ -559,7 +578,7 @@ static int check(struct choices *choices)
         return complain("--header takes ':', for the first item of each input");
     if (choices->pipe && choices->source_count > 1)
         return complain("--pipe reads one input; give one -i FILE, or none for standard input");
-    return OPTIONS_GO;
+    return check_cluster(choices);
 }
 
 static void set_defaults(struct choices *choices)

@@ -5,6 +5,7 @@
 #include "report/progress.h"
 #include "run/halt.h"
 
+#include <overlap/model.h>
 #include <overlap/time.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,8 +38,9 @@ struct source_choice {
     size_t count;
 };
 
-/* `model`: 0 is auto, then as enum ovl_model, plus one. */
-#define MODEL_AUTO 0
+/* `model`: 0 is auto, then as enum ovl_model, plus one, and then the cluster. */
+#define MODEL_AUTO    0
+#define MODEL_CLUSTER (OVL_ASYNC + 2)
 
 struct choices {
     /* Items. */

@@ -16,6 +16,9 @@
 /* How often jobs that are to be killed are. */
 #define KILL_NS (100 * OVL_MILLISECOND)
 
+/* How often the jobs are looked at where there is no pace to say it. */
+#define TICK_NS (100 * OVL_MILLISECOND)
+
 /* From asking jobs to end until they are killed. */
 #define GRACE_NS (5 * OVL_SECOND)
 
@@ -26,7 +29,9 @@ struct control {
     struct control_options options;
     pthread_t thread;
     sigset_t signals;
-    int ended; /* an eventfd */
+    pthread_mutex_t lock;
+    struct ovl_executor *reach; /* under the lock */
+    int ended;                  /* an eventfd */
     atomic_bool stopping;
     atomic_bool interrupted;
     _Atomic(ovl_time) kill_at; /* OVL_FOREVER: never; 0: jobs are to be ended now */
@@ -55,6 +60,23 @@ void control_end(struct control *control)
         return; /* it is ready already */
 }
 
+static void cancel(struct control *control)
+{
+    pthread_mutex_lock(&control->lock);
+    if (control->reach)
+        ovl_executor_cancel(control->reach);
+    pthread_mutex_unlock(&control->lock);
+}
+
+void control_reach(struct control *control, struct ovl_executor *executor)
+{
+    pthread_mutex_lock(&control->lock);
+    control->reach = executor;
+    pthread_mutex_unlock(&control->lock);
+    if (executor && atomic_load(&control->options.shared->cut))
+        cancel(control);
+}
+
 void control_cut(struct control *control)
 {
     if (atomic_exchange(&control->options.shared->cut, true))
@@ -63,6 +85,7 @@ void control_cut(struct control *control)
     atomic_store(&control->kill_at, ovl_after(GRACE_NS));
     guard_signal(control->options.shared->guard, SIGTERM);
     guard_signal(control->options.shared->guard, SIGCONT); /* a stopped job hears nothing */
+    cancel(control);
 }
 
 static void interrupt(struct control *control, int number)
@@ -82,7 +105,10 @@ static void interrupt(struct control *control, int number)
 
 static void take_signal(struct control *control, int number)
 {
-    if (number == SIGUSR1 || number == SIGUSR2)
+    bool for_pace = number == SIGUSR1 || number == SIGUSR2;
+    if (!control->options.pace && (for_pace || number == SIGINT))
+        return;
+    if (for_pace)
         pace_change(control->options.pace, number == SIGUSR1 ? 1 : -1);
     else
         interrupt(control, number);
@@ -125,7 +151,8 @@ static void *run_control(void *argument)
             take_signal(control, number);
         look_at_machine(control);
         look_at_time(control);
-        tick = pace_tick(control->options.pace, control->options.shared);
+        tick = control->options.pace ? pace_tick(control->options.pace, control->options.shared)
+                                     : TICK_NS;
     }
     return NULL;
 }
@@ -138,6 +165,7 @@ struct control *control_start(const struct control_options *options)
         return NULL;
     }
     control->options = *options;
+    pthread_mutex_init(&control->lock, NULL);
     control->signals = signals_block();
     sigaddset(&control->signals, SIGUSR1);
     sigaddset(&control->signals, SIGUSR2);
@@ -166,6 +194,7 @@ void control_stop(struct control *control)
     pthread_kill(control->thread, WAKE);
     pthread_join(control->thread, NULL);
     close(control->ended);
+    pthread_mutex_destroy(&control->lock);
     free(control);
 }
 

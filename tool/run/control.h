@@ -12,7 +12,7 @@ struct control;
 
 struct control_options {
     struct job_shared *shared;
-    struct pace *pace;
+    struct pace *pace;    /* NULL: a rank's of a cluster, where SIGINT is for the first rank */
     uint64_t memory_free; /* bytes; 0: any will do */
     double load;          /* 0: any will do */
 };
@@ -34,6 +34,9 @@ sigset_t control_block(void);
 
 /* Ends it. NULL is allowed. */
 void control_stop(struct control *control);
+
+/* Where jobs run that the guard does not know: they are ended as well. NULL: nowhere any more. */
+void control_reach(struct control *control, struct ovl_executor *executor);
 
 /* Whether a signal ended the whole. */
 bool control_interrupted(const struct control *control);

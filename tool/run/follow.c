@@ -11,6 +11,10 @@
 /* Between asking a process whose time is up to end, and killing it. */
 #define GRACE_NS OVL_SECOND
 
+/* The same where its task was cancelled, and how often that is looked for. */
+#define CANCELLED_GRACE_NS (5 * OVL_SECOND)
+#define LOOK_MS            20
+
 #define READ_BYTES (32u << 10)
 
 /* What may be in a pipe whose writer has ended, at most. */
@@ -82,9 +86,31 @@ static void look_at_time(struct follow *follow)
 {
     if (ovl_now() < follow->deadline)
         return;
-    signal_group(follow, follow->timed_out ? SIGKILL : SIGTERM);
-    follow->deadline = follow->timed_out ? OVL_FOREVER : ovl_after(GRACE_NS);
-    follow->timed_out = true;
+    bool asked = follow->timed_out || follow->cancelled;
+    signal_group(follow, asked ? SIGKILL : SIGTERM);
+    follow->deadline = asked ? OVL_FOREVER : ovl_after(GRACE_NS);
+    follow->timed_out |= !asked;
+}
+
+/* The whole was stopped, where the first rank is: a job that is stopped hears of it, too. */
+static void look_at_task(struct follow *follow)
+{
+    if (!follow->task || follow->cancelled || !ovl_task_cancelled(follow->task))
+        return;
+    follow->cancelled = true;
+    atomic_store(&follow->shared->cut, true);
+    atomic_store(&follow->shared->stop, true);
+    signal_group(follow, SIGTERM);
+    signal_group(follow, SIGCONT);
+    follow->deadline = ovl_after(CANCELLED_GRACE_NS);
+}
+
+/* How long to wait for the process and its output. */
+static int patience_ms(const struct follow *follow)
+{
+    int until = until_ms(follow->deadline);
+    bool looks = follow->task && !follow->cancelled;
+    return looks && (until < 0 || until > LOOK_MS) ? LOOK_MS : until;
 }
 
 static bool has_streams(const struct follow *follow)
@@ -98,7 +124,7 @@ static void follow_streams(struct follow *follow, int process)
     struct pollfd polls[POLL_COUNT];
     while (process >= 0 || has_streams(follow)) {
         set_polls(follow, process, polls);
-        if (poll(polls, POLL_COUNT, until_ms(follow->deadline)) < 0 && errno != EINTR)
+        if (poll(polls, POLL_COUNT, patience_ms(follow)) < 0 && errno != EINTR)
             break;
         for (int n = 0; n < JOB_STREAMS; n++)
             if (follow->reads[n] >= 0 && polls[n].revents)
@@ -106,6 +132,7 @@ static void follow_streams(struct follow *follow, int process)
         if (polls[POLL_PROCESS].revents)
             break;
         look_at_time(follow);
+        look_at_task(follow);
     }
 }
 

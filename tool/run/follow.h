@@ -13,10 +13,12 @@ struct follow {
     struct guard_slot *slot;
     int reads[JOB_STREAMS]; /* closed when it returns; -1: none */
     ovl_time deadline;
+    struct ovl_task *task; /* where it is cancelled, the job is ended; NULL: nobody does */
 
     /* Results: */
     int status; /* as wait's */
     bool timed_out;
+    bool cancelled;
     int error;          /* -errno: its output could not be taken, and it was ended */
     ovl_time queued_ns; /* it waited for a processor, where that is measured */
     ovl_time cpu_ns;
@@ -26,7 +28,8 @@ struct follow {
 /*
  * Takes the output until the process has ended. What it left behind in its pipes is read; whoever
  * else holds them (a daemon that it started) is not waited for. When the deadline passes its
- * process group is asked to end, and killed a second later.
+ * process group is asked to end, and killed a second later; where the task is cancelled, five
+ * seconds later.
  */
 void follow_process(struct follow *follow);
 

@@ -42,6 +42,7 @@ void job_free(struct job *job, struct spool *spool)
     for (int n = 0; n < JOB_STREAMS; n++)
         capture_release(&job->streams[n], spool);
     free(job->row);
+    free(job->reason);
     free(job);
 }
 
@@ -53,7 +54,7 @@ struct job *job_of_result(struct ovl_bytes result)
     return job;
 }
 
-static void refuse(struct job *job, int error, const char *what)
+void job_refuse(struct job *job, int error, const char *what)
 {
     job->state = JOB_FAILED;
     job->exit = error == ENOENT ? 127 : 126;
@@ -61,14 +62,23 @@ static void refuse(struct job *job, int error, const char *what)
     job->refused = what;
 }
 
-/* Its output is lost: to a file that has no room, where it was not for something else. */
-static void lose_output(struct job *job, int error, const char *what)
+void job_lose_output(struct job *job, int error, const char *what)
 {
-    refuse(job, -error, what);
+    job_refuse(job, -error, what);
     job->unkept = error != -ENOMEM && error != -ECHILD;
 }
 
 /* --- environment --- */
+
+/* What says that a process is a rank: a command that uses MPI as well is none. */
+static bool is_of_ranks(const char *variable)
+{
+    static const char *const beginnings[] = {"OMPI_", "PMIX_", "PMI_"};
+    for (size_t n = 0; n < sizeof beginnings / sizeof *beginnings; n++)
+        if (strncmp(variable, beginnings[n], strlen(beginnings[n])) == 0)
+            return true;
+    return false;
+}
 
 /* The variables of a job, made anew: its own come before those that are inherited. */
 struct environment {
@@ -101,7 +111,8 @@ static int make_environment(const struct job_shared *shared, const struct job *j
     for (size_t n = 0; n < settings; n++)
         *next++ = (char *)shared->settings[n];
     for (size_t n = 0; n < inherited; n++)
-        *next++ = environ[n];
+        if (!shared->slot || !is_of_ranks(environ[n]))
+            *next++ = environ[n];
     *next = NULL;
     return 0;
 }
@@ -216,9 +227,9 @@ static void note_end(struct attempt *attempt, const struct follow *follow)
     job->exit = job->signal ? 128 + job->signal : WEXITSTATUS(follow->status);
     job->state = job->exit || job->timed_out ? JOB_FAILED : JOB_DONE;
     if (error)
-        refuse(job, error, "cannot run it");
+        job_refuse(job, error, "cannot run it");
     if (follow->error)
-        lose_output(job, follow->error, "cannot take its output");
+        job_lose_output(job, follow->error, "cannot take its output");
     if (atomic_load(&attempt->shared->cut))
         job->state = JOB_CUT_OFF;
 }
@@ -233,7 +244,7 @@ static void run_process(struct attempt *attempt)
     pid_t process = start_patiently(attempt);
     if (process < 0) {
         job->end = ovl_now();
-        refuse(job, -process, "no process is to be had");
+        job_refuse(job, -process, "no process is to be had");
         return;
     }
     atomic_fetch_add(&shared->running, 1);
@@ -242,6 +253,7 @@ static void run_process(struct attempt *attempt)
                             .process = process,
                             .slot = attempt->slot,
                             .reads = {attempt->reads[0], attempt->reads[1]},
+                            .task = shared->task,
                             .deadline = deadline_of(shared, job->start)};
     follow_process(&follow);
     job->end = ovl_now();
@@ -256,11 +268,11 @@ static bool find_program(struct attempt *attempt)
         return true;
     int error = spawn_find(attempt->arguments.words[0], &attempt->path);
     if (error)
-        refuse(attempt->job, -error,
-               error != -ENOENT ? "cannot run it"
-               : strpbrk(attempt->arguments.words[0], " |;<>&$*")
-                   ? "command not found; a line for a shell needs --shell"
-                   : "command not found");
+        job_refuse(attempt->job, -error,
+                   error != -ENOENT ? "cannot run it"
+                   : strpbrk(attempt->arguments.words[0], " |;<>&$*")
+                       ? "command not found; a line for a shell needs --shell"
+                       : "command not found");
     return !error;
 }
 
@@ -287,7 +299,7 @@ static void attempt_with_input(struct attempt *attempt)
     struct ovl_bytes input = row_input(attempt->job->row);
     int held = input.size ? hold_input(input) : -1;
     if (input.size && held < 0) {
-        refuse(attempt->job, -held, "cannot hold its input");
+        job_refuse(attempt->job, -held, "cannot hold its input");
         return;
     }
     attempt->input = input.size ? held : attempt->shared->null;
@@ -302,16 +314,17 @@ static void attempt_once(struct job_shared *shared, struct job *job)
     struct attempt attempt = {.shared = shared, .job = job};
     attempt.slot = guard_take(shared->guard);
     if (!attempt.slot) {
-        refuse(job, EAGAIN, "too many jobs at once");
+        job_refuse(job, EAGAIN, "too many jobs at once");
         return;
     }
-    job->slot = (unsigned)guard_number(shared->guard, attempt.slot) + 1;
+    job->slot =
+        shared->slot ? shared->slot : (unsigned)guard_number(shared->guard, attempt.slot) + 1;
     const struct template_job values = {.row = job->row, .slot = job->slot, .total = shared->total};
     enum template_error error = template_render(shared->template, &values, &attempt.arguments);
     if (error == TEMPLATE_ZERO_BYTE)
-        refuse(job, EINVAL, "the item has a zero byte, which no argument can have");
+        job_refuse(job, EINVAL, "the item has a zero byte, which no argument can have");
     else if (error || make_environment(shared, job, &attempt.arguments, &attempt.environment))
-        refuse(job, ENOMEM, "out of memory for its arguments");
+        job_refuse(job, ENOMEM, "out of memory for its arguments");
     else
         attempt_with_input(&attempt);
     guard_give(shared->guard, attempt.slot);
@@ -347,7 +360,7 @@ static void forget_output(struct job_shared *shared, struct job *job)
         capture_release(&job->streams[n], shared->spool);
 }
 
-static void run_job(struct job_shared *shared, struct job *job)
+void job_run(struct job_shared *shared, struct job *job)
 {
     job->state = JOB_NOT_STARTED;
     while (job->attempts < shared->tries && may_begin(shared)) {
@@ -363,7 +376,7 @@ static void run_job(struct job_shared *shared, struct job *job)
     for (int n = 0; n < JOB_STREAMS; n++) {
         int error = capture_settle(&job->streams[n], shared->spool);
         if (error)
-            lose_output(job, error, "cannot keep its output");
+            job_lose_output(job, error, "cannot keep its output");
     }
 }
 
@@ -386,7 +399,7 @@ int job_task(struct ovl_task *task, struct ovl_bytes item)
     if (!job)
         return -ENOMEM;
     struct job_shared *shared = ovl_task_session(task);
-    run_job(shared, job);
+    job_run(shared, job);
     count(shared, job);
     int error = ovl_task_return(task, &job, sizeof job);
     if (error)

@@ -23,6 +23,9 @@ enum job_state {
 
 enum { JOB_OUT, JOB_ERR, JOB_STREAMS };
 
+/* Bytes of a machine's name, with the zero behind it. */
+#define JOB_HOST 65
+
 /* What became of a job. */
 struct job {
     enum job_state state;
@@ -30,7 +33,9 @@ struct job {
     int signal; /* 0: none */
     bool timed_out;
     int refusal;         /* an errno: why it could not be begun or followed; 0: it was */
-    const char *refused; /* what that was about: a constant string */
+    const char *refused; /* what that was about: a constant string, or `reason` */
+    char *reason;        /* as another rank has told it; NULL: none has */
+    char host[JOB_HOST]; /* of the rank that ran it; "": there are no ranks */
     bool unkept;         /* for there was no room for its output */
     bool remembered;     /* the journal has it: it was not run */
     double seconds;      /* of one that is remembered */
@@ -82,6 +87,9 @@ struct job_shared {
     bool keep_output; /* also where it is taken as it comes */
     job_output_fn *take;
     void *take_context;
+    unsigned slot; /* a rank of a cluster runs one job at a time: which; 0: there are many */
+    struct ovl_task
+        *task; /* a rank's: it hears that the job is to end; NULL: signals tell of that */
 
     struct halt_rule halt;
 
@@ -101,6 +109,17 @@ struct job_shared {
  * job_shared.
  */
 int job_task(struct ovl_task *task, struct ovl_bytes item);
+
+/* Runs the job, which has its row and nothing else yet. Threads: any, one a job. */
+void job_run(struct job_shared *shared, struct job *job);
+
+/* It could not be begun, or followed, or its output could not be kept: an errno, and what that was
+ * about, a constant string. */
+void job_refuse(struct job *job, int error, const char *what);
+
+/* The same of its output; -errno. To a file that has no room, where it was not for something else.
+ */
+void job_lose_output(struct job *job, int error, const char *what);
 
 /* The job that a task's result is; NULL: there was no memory for it. */
 struct job *job_of_result(struct ovl_bytes result);

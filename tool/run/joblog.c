@@ -155,9 +155,9 @@ int joblog_add(struct joblog *joblog, const struct job *job, const char *command
     if (joblog->failed)
         return -1;
     struct text line = {0};
-    text_format(&line, "%" PRIu64 "\t:\t%.3f\t%10.3f\t0\t%" PRIu64 "\t%d\t%d\t", job->row->number,
-                job->began, told_seconds(job), job->streams[JOB_OUT].size,
-                job->signal ? 0 : job->exit, job->signal);
+    text_format(&line, "%" PRIu64 "\t%s\t%.3f\t%10.3f\t0\t%" PRIu64 "\t%d\t%d\t", job->row->number,
+                *job->host ? job->host : ":", job->began, told_seconds(job),
+                job->streams[JOB_OUT].size, job->signal ? 0 : job->exit, job->signal);
     for (const char *at = command ? command : ""; *at; at++)
         text_add(&line, *at == '\n' ? "\\n" : at, *at == '\n' ? 2 : 1);
     text_add_string(&line, "\n");

@@ -122,6 +122,22 @@ struct pace_plan pace_plan(const struct choices *choices)
     return plan;
 }
 
+struct pace_plan pace_plan_ranks(const struct choices *choices, unsigned ranks)
+{
+    unsigned wanted = choices->workers.count;
+    struct pace_plan plan = {.most = ranks, .start = wanted && wanted < ranks ? wanted : ranks};
+    if (wanted > ranks)
+        snprintf(plan.reason, sizeof plan.reason,
+                 "%u, not %u: mpirun has started no more ranks that run jobs", ranks, wanted);
+    else
+        snprintf(plan.reason, sizeof plan.reason, "%u, %s", plan.start,
+                 wanted ? "as asked for" : "one on each rank but the first");
+    if (wanted > ranks)
+        console_error("--workers %u: there are %u ranks that run jobs; start more with mpirun",
+                      wanted, ranks);
+    return plan;
+}
+
 /* --- steering --- */
 
 /*

@@ -24,6 +24,9 @@ struct pace_plan {
 
 struct pace_plan pace_plan(const struct choices *choices);
 
+/* The same where the jobs run on the ranks of a cluster, so many of them. */
+struct pace_plan pace_plan_ranks(const struct choices *choices, unsigned ranks);
+
 /* Steers the executor. NULL once it has said what is wrong. */
 struct pace *pace_new(const struct pace_plan *plan, bool verbose);
 void pace_free(struct pace *pace);

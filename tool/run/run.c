@@ -9,6 +9,7 @@
 #include "run/pace.h"
 #include "run/picture.h"
 #include "run/printer.h"
+#include "run/ranks.h"
 #include "run/records.h"
 #include "run/setup.h"
 #include "run/spawn.h"
@@ -44,6 +45,7 @@ struct run {
     struct printer *printer;
     struct status *status;
     struct picture *picture;
+    struct ranks *ranks; /* NULL: jobs run here */
     struct tally tally;
     ovl_time began;
     uint64_t given; /* rows that were given to workers */
@@ -156,8 +158,20 @@ static void look_at_output(struct run *run)
     control_cut(run->control);
 }
 
+/* A rank that was told to end runs no more jobs: the whole cannot go on as it was begun. */
+static void look_at_rank(struct run *run, const struct job *job)
+{
+    bool ended = job->state == JOB_CUT_OFF || job->state == JOB_NOT_STARTED;
+    if (!run->ranks || !ended || !*job->host || atomic_load(&run->setup.shared.stop))
+        return;
+    console_error("a rank on %s was told to end: all jobs are ended", job->host);
+    refuse(run);
+    control_cut(run->control);
+}
+
 static void end_job(struct run *run, struct job *job)
 {
+    look_at_rank(run, job);
     tally_add(&run->tally, job);
     atomic_store(&run->setup.shared.median_ns, median_of(&run->tally.median));
     if (job->state != JOB_NOT_STARTED && !job->remembered) {
@@ -180,8 +194,8 @@ static int take_job(void *context, size_t index, const struct ovl_outcome *outco
                     struct ovl_bytes result)
 {
     struct run *run = context;
-    struct job *job = job_of_result(result);
-    (void)index;
+    struct job *job =
+        run->ranks ? ranks_take(run->ranks, index, outcome, result) : job_of_result(result);
     run->taken++;
     if (job) {
         end_job(run, job);
@@ -239,7 +253,23 @@ static ovl_time longer(ovl_time later_ns)
 /* Whether enough items were taken for now: they take memory, and input is not read in vain. */
 static bool is_ahead(struct run *run)
 {
+    /* Ranks have no more than they run: what is theirs already cannot be halted any more. */
+    if (run->ranks)
+        return run->given - run->taken >= pace_workers(run->pace);
     return run->given - run->taken >= setup_ahead(&run->choices, pace_workers(run->pace));
+}
+
+/* The row is a worker's now. Returns what next_row is to return. */
+static int give_row(struct run *run, struct ovl_bytes *item)
+{
+    int error = run->ranks ? ranks_give(run->ranks, *item, item) : 0;
+    if (error) {
+        console_error("out of memory");
+        refuse(run);
+        return 0;
+    }
+    run->given++;
+    return 1;
 }
 
 static int next_row(void *context, struct ovl_bytes *ret_item)
@@ -269,10 +299,8 @@ static int next_row(void *context, struct ovl_bytes *ret_item)
             refuse(run);
         if (found < 0 || atomic_load(&run->setup.shared.stop))
             return 0;
-        if (!found) {
-            run->given++;
-            return 1;
-        }
+        if (!found)
+            return give_row(run, ret_item);
     }
 }
 
@@ -326,6 +354,8 @@ static int run_jobs(struct run *run, const struct pace_plan *plan)
         return error;
     }
     pace_steer(run->pace, executor);
+    if (run->ranks)
+        control_reach(run->control, executor);
     const struct ovl_stream stream = {
         .next = next_row,
         .each = take_job,
@@ -334,12 +364,13 @@ static int run_jobs(struct run *run, const struct pace_plan *plan)
         .later = when_later,
         .window = setup_window(plan),
     };
-    error = ovl_map_stream(executor, job_task, &stream);
+    error = ovl_map_stream(executor, run->ranks ? ranks_task : job_task, &stream);
     if (error && error != OVL_ETASKS && !run->refused) {
         console_error("stopped: %s", ovl_error_message(error));
         run->refused = true;
     }
     pace_steer(run->pace, NULL);
+    control_reach(run->control, NULL);
     ovl_executor_close(executor, OVL_FOREVER);
     return 0;
 }
@@ -465,10 +496,34 @@ static int refuse_command(struct run *run)
     return output_finish(EXIT_REFUSED);
 }
 
+/* Where there are ranks: what they are to do. Returns OPTIONS_GO on the first one, and where there
+ * are none. */
+static int join_ranks(struct run *run, struct pace_plan *plan)
+{
+    unsigned rank;
+    unsigned workers;
+    if (run->choices.model != MODEL_CLUSTER)
+        return OPTIONS_GO;
+    if (ranks_join(&rank, &workers) < 0)
+        return EXIT_REFUSED;
+    if (rank > 0)
+        return ranks_serve(&run->setup, &run->choices);
+    *plan = pace_plan_ranks(&run->choices, workers);
+    run->ranks = ranks_new(&run->setup.shared, setup_window(plan));
+    if (!run->ranks)
+        console_error("out of memory");
+    return run->ranks ? OPTIONS_GO : EXIT_REFUSED;
+}
+
 static int run_prepared(struct run *run)
 {
-    const struct pace_plan plan = pace_plan(&run->choices);
-    int code = setup_open(&run->setup, &run->choices, &plan);
+    struct pace_plan plan = {0};
+    int code = join_ranks(run, &plan);
+    if (code != OPTIONS_GO)
+        return code;
+    if (!run->ranks)
+        plan = pace_plan(&run->choices);
+    code = setup_open(&run->setup, &run->choices, &plan);
     if (code == SETUP_NO_COMMAND)
         return refuse_command(run);
     if (code)
@@ -489,6 +544,7 @@ static int run_command_line(int argc, char **argv)
     if (code == OPTIONS_GO) {
         code = run_prepared(&run);
         printer_free(run.printer);
+        ranks_free(run.ranks);
         int close_code = setup_close(&run.setup);
         code = close_code && code != EXIT_INTERRUPTED ? close_code : code;
         status_free(run.status);

@@ -36,7 +36,8 @@ static int make_templates(struct setup *setup)
                                              .repeat_context = choices->many_in_context,
                                              .append = !choices->pipe,
                                              .replace = choices->replace,
-                                             .names = inputs_names(setup->inputs)};
+                                             .names = setup->inputs ? inputs_names(setup->inputs)
+                                                                    : NULL};
     const struct template_options tag = {.replace = choices->replace, .names = command.names};
     static char *whole_item[] = {"{}"};
     char *text[] = {(char *)choices->tag_text};
@@ -283,7 +284,6 @@ static int make_shared(struct setup *setup, const struct pace_plan *plan)
     shared->timeout_medians = choices->timeout.medians;
     shared->delay_ns = choices->delay;
     shared->halt = choices->halt;
-    shared->total = inputs_total(setup->inputs);
     shared->output = choices->ungroup                               ? JOB_INHERITED
                      : choices->line_buffer && !choices->keep_order ? JOB_AS_IT_COMES
                                                                     : JOB_GROUPED;
@@ -307,8 +307,29 @@ int setup_open(struct setup *setup, const struct choices *choices, const struct 
         code = find_command(setup);
     if (!code && !choices->dry_run)
         code = make_shared(setup, plan);
+    setup->shared.total = code ? 0 : inputs_total(setup->inputs);
     if (!code && !choices->dry_run)
         code = records_open(choices, setup->template, setup->spool, &setup->records);
+    return code;
+}
+
+/* The command may be elsewhere on each machine; where it is not there, its jobs say so. */
+int setup_open_rank(struct setup *setup, const struct choices *choices,
+                    const struct pace_plan *plan)
+{
+    setup->choices = choices;
+    setup->shared.null = -1;
+    int code = make_templates(setup);
+    if (!code)
+        code = open_folder(setup);
+    if (!code)
+        code = make_shared(setup, plan);
+    setup->shared.halt = (struct halt_rule){0}; /* the first rank knows how far the jobs are */
+    if (choices->shell)
+        setup->path = strdup("/bin/sh");
+    else if (!code && !template_names_command(setup->template))
+        spawn_find(choices->words[0], &setup->path);
+    setup->shared.path = setup->path;
     return code;
 }
 
@@ -331,6 +352,8 @@ int setup_close(struct setup *setup)
 
 enum ovl_model setup_model(const struct choices *choices, const struct pace_plan *plan)
 {
+    if (choices->model == MODEL_CLUSTER)
+        return OVL_CLUSTER;
     if (choices->model != MODEL_AUTO)
         return (enum ovl_model)(choices->model - 1);
     (void)plan;

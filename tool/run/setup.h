@@ -36,6 +36,13 @@ struct setup {
  */
 int setup_open(struct setup *setup, const struct choices *choices, const struct pace_plan *plan);
 
+/*
+ * The same on another rank of a cluster than the first: without items and records. Returns 0, or
+ * the exit code once it has said what is wrong.
+ */
+int setup_open_rank(struct setup *setup, const struct choices *choices,
+                    const struct pace_plan *plan);
+
 /* Returns 0; or the exit code, once it has said what could not be finished. */
 int setup_close(struct setup *setup);
 

@@ -50,6 +50,8 @@ void told_reason(struct text *text, const struct job *job)
         text_add_string(text, ", since the whole was stopped");
     else if (job->attempts > 1)
         text_format(text, ", at attempt %u", job->attempts);
+    if (*job->host)
+        text_format(text, ", on %s", job->host);
 }
 
 /* An item on one line: control characters are escaped, and it is cut where it is long. */
@@ -106,6 +108,10 @@ void told_json(struct text *text, const struct job *job)
                 told_cpu_seconds(job), job->attempts);
     if (job->remembered)
         text_add_string(text, ",\"journal\":true");
+    if (*job->host) {
+        text_add_string(text, ",\"host\":");
+        text_add_json(text, (struct ovl_bytes){job->host, strlen(job->host)});
+    }
     struct text reason = {0};
     told_reason(&reason, job);
     text_add_string(text, ",\"error\":");

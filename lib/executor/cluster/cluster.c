@@ -241,22 +241,41 @@ unsigned ovl__cluster_workers(void)
     return ranks > 2 && ranks <= OVL_WORKERS_MAX ? (unsigned)ranks - 1 : 1;
 }
 
+/* Whichever rank this is. On rank 0 the others are told when it exits, also where it opens nothing.
+ */
+static int begin(int *ret_rank, int *ret_size)
+{
+    const struct ovl__transport *transport;
+    int error = ovl__transport_get(&transport, ret_rank, ret_size);
+    if (!error && *ret_rank == 0 && !rank_0) {
+        rank_0 = getpid();
+        error = atexit(leave) ? -ENOMEM : 0;
+    }
+    return error;
+}
+
+int ovl_cluster_rank(unsigned *ret_rank, unsigned *ret_count)
+{
+    int rank;
+    int size;
+    int error = begin(&rank, &size);
+    if (error)
+        return error;
+    *ret_rank = (unsigned)rank;
+    *ret_count = (unsigned)size;
+    return 0;
+}
+
 int ovl_cluster_join(void)
 {
-    if (!ovl__transport_expected())
-        return 0;
     struct ovl_executor *executor;
     int rank;
     int size;
-    const struct ovl__transport *transport;
-    int error = ovl__transport_get(&transport, &rank, &size);
-    if (error || rank == 0) {
-        if (!error && !rank_0) {
-            rank_0 = getpid();
-            error = atexit(leave) ? -ENOMEM : 0;
-        }
+    if (!ovl__transport_expected())
+        return 0;
+    int error = begin(&rank, &size);
+    if (error || rank == 0)
         return error;
-    }
     /* On the other ranks the open serves, and does not return. */
     return ovl_executor_open(OVL_CLUSTER, NULL, &executor);
 }

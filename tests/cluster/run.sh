@@ -1,0 +1,137 @@
+#!/bin/sh
+# `overlap run --model cluster`: jobs on the ranks of an MPI job, how they fail, and how all of it ends.
+# shellcheck source=tests/tool/lib.sh
+# shellcheck disable=SC2015,SC2016 # what stands in single quotes is for the shells of the jobs
+. "$(dirname "$0")/../tool/lib.sh"
+
+# As root, on as many processors as there are, without a network.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 HWLOC_COMPONENTS=-gl
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl=self,vader OMPI_MCA_plm=isolated
+
+# Each rank's process is in ./rank.N.
+cat >rank <<'END'
+#!/bin/sh
+echo $$ >"rank.$OMPI_COMM_WORLD_RANK"
+exec "$OVERLAP" "$@"
+END
+chmod +x rank
+
+# ranks CODE ARGUMENT...: as expect, on three ranks of which two run jobs. After an exit code other than 0 mpirun
+# would wait two seconds, for ranks that have ended.
+ranks() {
+    wanted=$1
+    shift
+    timeout 60 mpirun --mca odls_base_sigkill_timeout 0 -n 3 "$OVERLAP" run --model cluster "$@" >out 2>err </dev/null
+    code=$?
+    [ "$code" -eq "$wanted" ] || fail "run $*: exit code $code, not $wanted: $(cat err)"
+}
+
+# patiently COMMAND...: as await, for longer: on a busy machine mpirun takes its time.
+patiently() {
+    await "$@" || await "$@" || await "$@" || await "$@"
+}
+
+# begin ARGUMENT...: the same in the background, once both of its ranks run a job that has written to ./begun.
+begin() {
+    rm -f begun rank.?
+    mpirun -n 3 ./rank run --model cluster "$@" >out 2>err </dev/null &
+    pid=$!
+    patiently eval '[ -e begun ] && [ "$(wc -l <begun)" -ge 2 ]' || fail "run $*: no two jobs began: $(cat err)"
+}
+
+# ends CODE: what it exits with; 0: with anything else than 0.
+ends() {
+    wait "$pid"
+    code=$?
+    [ "$1" -eq 0 ] && [ "$code" -ne 0 ] || [ "$code" -eq "$1" ] || fail "exit code $code, not $1: $(cat err)"
+}
+
+# Output and order as on one machine; standard input is the first rank's.
+ranks 0 -k -- printf '%s-%s\n' '{}' '{#}' ::: a b c d e
+printf 'a-1\nb-2\nc-3\nd-4\ne-5\n' | cmp -s - out || fail "in order: $(cat out)"
+seq 1000 | timeout 60 mpirun -n 3 "$OVERLAP" run --model cluster -k -- echo >out 2>err || fail "items: $(cat err)"
+seq 1000 | cmp -s - out || fail "items from standard input: $(wc -l <out) lines"
+seq 30000 | timeout 60 mpirun -n 3 "$OVERLAP" run --model cluster --pipe --block 20k -- wc -l >out 2>err ||
+    fail "pipe: $(cat err)"
+[ "$(awk '{ n += $1 } END { print n }' out)" -eq 30000 ] || fail "pipe: $(cat out)"
+
+# Output that is larger than what memory is kept for, of both streams.
+ranks 0 -k --results kept -- sh -c 'head -c 20000000 /dev/zero | tr "\0" {}; printf "%s" {} >&2' ::: x y z
+for letter in x y z; do head -c 20000000 /dev/zero | tr '\0' "$letter"; done | cmp -s - out || fail 'large output'
+[ "$(cat err)" = xyz ] || fail "errors of jobs: $(cat err)"
+[ "$(find kept -name stdout -size +19000k | wc -l)" -eq 3 ] || fail "results: $(find kept)"
+
+# Each its own fate, told with the machine; places among those that run; a job is no rank.
+ranks 1 --json -k -- sh -c 'env | grep -E "^(OMPI|PMIX)_"; exit {}' ::: 0 7 0
+says out '"done":2,"failed":1,"not_started":0'
+says out '"model":"cluster","workers":2'
+says out "\"exit\":7,.*\"host\":\"$(uname -n | cut -c1-64)\",\"error\":\"exit code 7, on"
+[ "$(grep -cE '^(OMPI|PMIX)_' err)" -eq 0 ] || fail "a job has a rank's variables: $(cat err)"
+"$SCHEMA_CHECK" "$SCHEMA" <out || fail "not as the schema says: $(cat out)"
+ranks 1 -- sh -c 'kill -9 $$' ::: a
+says err "'a': ended by signal 9 (SIGKILL), on "
+ranks 1 --timeout 0.2 --retries 2 -- sleep ::: 50
+says err "'50': timed out after .* s, at attempt 2, on "
+ranks 1 '{}' ::: true no-such-command
+says err "'no-such-command': command not found, on "
+ranks 3 no-such-command ::: a b
+[ "$(grep -c 'no-such-command: command not found' err)" -eq 1 ] || fail "a command that is not there: $(cat err)"
+
+# Where it is time to halt, what runs elsewhere is ended.
+mkfifo both
+ranks 1 --json --halt now,fail=1 -- sh -c 'if [ {} = 1 ]; then read line <both; exit 1; fi; echo go >both; sleep 100' \
+    ::: 1 2 3 4
+says out '"done":0,"failed":2,"not_started":2'
+says out '"error":"ended by signal 15 (SIGTERM), since the whole was stopped'
+
+# Interrupts: once, what runs comes to its end; twice, it is ended.
+mkfifo go
+begin --json -- sh -c 'echo up >>begun; read line <go; echo {} >>ended' ::: a b c
+kill -INT "$(cat rank.0)"
+patiently grep -q 'no more jobs begin; waiting for 2' err || fail "interrupt: $(cat err)"
+exec 3<>go
+printf 'on\non\n' >&3
+ends 130
+exec 3<&-
+says out '"done":2,"failed":0,"not_started":1'
+begin --json -- sh -c 'echo up >>begun; exec sleep 100' ::: a b c
+kill -INT "$(cat rank.0)"
+patiently grep -q 'no more jobs begin' err || fail "interrupt: $(cat err)"
+kill -INT "$(cat rank.0)"
+ends 130
+says out '"done":0,"failed":2,"not_started":1'
+
+# Another rank that is told to end ends the whole, in order.
+begin --json -- sh -c 'echo up >>begun; exec sleep 100' ::: a b c
+kill -TERM "$(cat rank.1)"
+ends 3
+says err 'was told to end: all jobs are ended'
+says out '"done":0,"failed":2,"not_started":1'
+
+# One that is killed: mpirun ends all, no job is left, and what the journal has is not done again.
+begin --journal j -- sh -c 'case {} in third | fourth) echo $$ >{}.pid; echo up >>begun; exec sleep 100;; esac
+    echo {} >>ran' ::: first second third fourth fifth
+patiently grep -aq first j j-wal && patiently grep -aq second j j-wal || fail 'the journal has not what was done'
+kill -KILL "$(cat rank.2)"
+ends 0
+patiently is_gone third.pid && patiently is_gone fourth.pid || fail 'a job outlives its rank'
+patiently eval 'is_gone rank.0 && is_gone rank.1' || fail 'a rank outlives the others'
+ranks 0 --journal j --resume -- sh -c 'echo {} >>ran' ::: first second third fourth fifth
+[ "$(sort ran | tr '\n' ' ')" = 'fifth first fourth second third ' ] || fail "after a rank's death: $(cat ran)"
+
+# What cannot be is refused, with what to do instead.
+ranks 2 --line-buffer -- echo ::: a
+says err '--line-buffer: under --model cluster'
+ranks 2 --header=: -- echo '{a}' ::: a 1
+says err '--header: under --model cluster'
+ranks 2 --delay 1 -- echo ::: a
+says err '--delay, --load and --memory-free'
+ranks 0 -w 5 -- true ::: a
+says err '--workers 5: there are 2 ranks that run jobs; start more with mpirun'
+ranks 0 --dry-run -- echo ::: a b
+[ "$(cat out)" = 'echo a
+echo b' ] || fail "dry run: $(cat out)"
+expect 3 run --model cluster -- echo ::: a
+says err 'no cluster: .*mpirun -n 3 PROGRAM (Debian: openmpi-bin)'
+
+finish

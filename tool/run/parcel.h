@@ -1,0 +1,25 @@
+/* Parcels: what became of a job, with its output, as bytes that one rank sends another. */
+#ifndef TOOL_RUN_PARCEL_H
+#define TOOL_RUN_PARCEL_H
+
+#include "run/job.h"
+
+/* Of a job's output, at most: it is in memory as a whole while it travels. */
+#define PARCEL_MOST ((size_t)1 << 30)
+
+/* How many bytes the job takes. */
+size_t parcel_size(const struct job *job);
+
+/* Writes them, parcel_size of them. 0, or -errno of the spool. */
+int parcel_pack(const struct job *job, struct spool *spool, void *bytes);
+
+/*
+ * Reads them into a job that has its row and nothing else; its output goes to the spool. Its times
+ * become this machine's.
+ *
+ * Returns 0; -EBADMSG: the bytes are no parcel; as capture_append. The job is fit to be freed
+ * either way.
+ */
+int parcel_unpack(struct job *job, struct spool *spool, struct ovl_bytes bytes);
+
+#endif
