@@ -34,13 +34,17 @@ static const struct unit seconds_units[] = {
     {NULL, 0},
 };
 
+/* In either case, as curl and many others take them. */
 static const struct unit size_units[] = {
     {"", 1},
     {"B", 1},
     {"k", UINT64_C(1) << 10},
     {"K", UINT64_C(1) << 10},
+    {"m", UINT64_C(1) << 20},
     {"M", UINT64_C(1) << 20},
+    {"g", UINT64_C(1) << 30},
     {"G", UINT64_C(1) << 30},
+    {"t", UINT64_C(1) << 40},
     {"T", UINT64_C(1) << 40},
     {NULL, 0},
 };

@@ -24,7 +24,8 @@ enum value_error value_duration(const char *text, ovl_time *ret_ns);
 /* A length of time as curl's users write it: "2.5" and "2" are seconds, and units do as well. */
 enum value_error value_seconds(const char *text, ovl_time *ret_ns);
 
-/* A size in bytes, with a unit or without, k M G T, powers of 1024: "10k", "1.5M", "4096". */
+/* A size in bytes, with a unit or without, k M G T in either case, powers of 1024: "10k", "1.5M",
+ * "4096". */
 enum value_error value_size(const char *text, uint64_t *ret_bytes);
 
 #endif
