@@ -99,6 +99,29 @@ static void a_server_that_wants_time_gets_it(void)
     assert_int_equal(decision.pause_ns, 3 * OVL_SECOND);
 }
 
+static void a_wrong_sum_that_comes_again_is_what_the_server_has(void)
+{
+    struct settings settings = settings_of(5);
+    struct item item = {0};
+    struct reply reply = failed(FAULT_CHECKSUM, 0, 200);
+    reply.checksum = (struct checksum){.kind = CHECKSUM_SHA256, .bytes = {1}};
+    assert_int_equal(decide(&settings, &item, &reply).verdict, VERDICT_AGAIN);
+    reply.checksum.bytes[0] = 2;
+    assert_int_equal(decide(&settings, &item, &reply).verdict, VERDICT_AGAIN);
+    assert_int_equal(decide(&settings, &item, &reply).verdict, VERDICT_FAILED);
+
+    /* Another server may have what is wanted. */
+    char *mirrors[] = {"http://b/"};
+    struct item other = {.mirrors = mirrors, .mirror_count = 1};
+    struct decision decision = decide(&settings, &other, &reply);
+    assert_int_equal(decision.verdict, VERDICT_AGAIN);
+    other.at = decision.at;
+    decision = decide(&settings, &other, &reply);
+    assert_int_equal(decision.verdict, VERDICT_AGAIN);
+    other.at = decision.at;
+    assert_int_equal(decide(&settings, &other, &reply).verdict, VERDICT_FAILED);
+}
+
 static void mirrors_take_turns(void)
 {
     struct settings settings = settings_of(0);
@@ -214,6 +237,7 @@ int main(void)
         TEST_CASE(what_will_not_go_away_is_not_tried_again),
         TEST_CASE(a_refusal_counts_by_whether_the_host_ever_answered),
         TEST_CASE(a_server_that_wants_time_gets_it),
+        TEST_CASE(a_wrong_sum_that_comes_again_is_what_the_server_has),
         TEST_CASE(mirrors_take_turns),
         TEST_CASE(a_full_disk_stops_all_and_scarcity_only_slows),
         TEST_CASE(hosts_take_turns),

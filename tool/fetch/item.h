@@ -56,15 +56,16 @@ struct item {
     /* How far it is. */
     enum item_state state;
     unsigned attempts;
-    unsigned failures;   /* that counted */
-    unsigned restarts;   /* parts that were of no use */
-    unsigned waits;      /* times that the machine had nothing to give */
-    uint64_t dead;       /* a bit for each of its first URLs that will not work */
-    uint32_t slot;       /* while it runs */
-    ovl_time due;        /* of the next attempt */
-    ovl_time first;      /* begin of the first attempt */
-    ovl_time seconds_ns; /* of all attempts together */
-    uint64_t received;   /* bytes, in all attempts */
+    unsigned failures;     /* that counted */
+    unsigned restarts;     /* parts that were of no use */
+    unsigned waits;        /* times that the machine had nothing to give */
+    struct checksum wrong; /* what a complete body had in place of `checksum`; of no kind: none */
+    uint64_t dead;         /* a bit for each of its first URLs that will not work */
+    uint32_t slot;         /* while it runs */
+    ovl_time due;          /* of the next attempt */
+    ovl_time first;        /* begin of the first attempt */
+    ovl_time seconds_ns;   /* of all attempts together */
+    uint64_t received;     /* bytes, in all attempts */
 
     bool published;  /* its file has its name, and where there is a journal it knows */
     bool to_publish; /* its part is complete, and gets its name from the parent */

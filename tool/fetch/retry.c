@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <string.h>
 
 #define FIRST_DELAY_NS OVL_SECOND
 #define MOST_DELAY_NS  (600 * OVL_SECOND)
@@ -84,6 +85,18 @@ static bool is_passing_code(const struct settings *settings, const struct reply 
     default:
         return false;
     }
+}
+
+/* What was damaged on its way is damaged in another way the next time. What comes again as it was
+ * is what the server has. */
+static bool is_the_same_again(struct item *item, const struct reply *reply)
+{
+    const struct checksum *now = &reply->checksum;
+    bool same = reply->fault == FAULT_CHECKSUM && now->kind && now->kind == item->wrong.kind &&
+                memcmp(now->bytes, item->wrong.bytes, checksum_size(now->kind)) == 0;
+    if (reply->fault == FAULT_CHECKSUM)
+        item->wrong = *now;
+    return same;
 }
 
 static bool is_passing(const struct settings *settings, const struct reply *reply,
@@ -236,7 +249,8 @@ struct decision retry_decide(const struct settings *settings, struct item *item,
         decision.verdict = VERDICT_AGAIN;
         return decision;
     }
-    bool passing = settings->retry_all || is_passing(settings, reply, host_answered);
+    bool again = is_the_same_again(item, reply);
+    bool passing = settings->retry_all || (is_passing(settings, reply, host_answered) && !again);
     decide_failure(settings, item, reply, passing, random, &decision);
     decision.pause_ns = pause_of(settings, item, reply, random);
     return decision;
