@@ -16,9 +16,12 @@
 #define STREAMS 3
 #define FLAGS   (OVL_PIPE_INPUT | OVL_PIPE_OUTPUT | OVL_PIPE_ERROR)
 
+/* Where the system has no pidfds (Linux before 5.3, Valgrind 3.19): how often it is looked. */
+#define LOOK_NS (2 * OVL_MILLISECOND)
+
 struct ovl_process {
     pid_t pid;
-    int pidfd;
+    int pidfd; /* -1: the system has none */
     bool has_ended;
     struct ovl_exit exit;
     struct ovl_io *streams[STREAMS]; /* this process's ends */
@@ -84,7 +87,7 @@ static void give_up(struct ovl_process *process)
 static int take_over(struct ovl_process *process, struct ends *ends)
 {
     process->pidfd = ovl__sys.pidfd_open(process->pid, 0);
-    if (process->pidfd < 0)
+    if (process->pidfd < 0 && errno != ENOSYS)
         return -errno;
     for (int i = 0; i < STREAMS; i++) {
         if (ends->ours[i] < 0)
@@ -182,10 +185,32 @@ static int reap(struct ovl_process *process)
     return 0;
 }
 
+/* Looks without taking note of it. */
+static bool has_ended(const struct ovl_process *process)
+{
+    siginfo_t found = {0};
+    return ovl__sys.waitid(P_PID, (id_t)process->pid, &found, WEXITED | WNOHANG | WNOWAIT) ||
+           found.si_pid;
+}
+
+static int wait_for_end(const struct ovl_process *process, ovl_time deadline)
+{
+    if (process->pidfd >= 0)
+        return ovl_wait_fd(process->pidfd, POLLIN, deadline);
+    for (;;) {
+        ovl_time next = ovl_after(LOOK_NS);
+        int error = ovl_sleep(next < deadline ? next : deadline);
+        if (error || has_ended(process))
+            return error;
+        if (deadline <= ovl_now())
+            return OVL_ETIMEDOUT;
+    }
+}
+
 int ovl_process_wait(struct ovl_process *process, ovl_time deadline, struct ovl_exit *ret_exit)
 {
     while (!process->has_ended) {
-        int error = ovl_wait_fd(process->pidfd, POLLIN, deadline);
+        int error = wait_for_end(process, deadline);
         if (!error)
             error = reap(process);
         if (error && error != -EAGAIN)
@@ -196,18 +221,21 @@ int ovl_process_wait(struct ovl_process *process, ovl_time deadline, struct ovl_
     return 0;
 }
 
+/* It was not reaped yet: its number is nobody else's. */
 int ovl_process_signal(struct ovl_process *process, int signal)
 {
     if (process->has_ended)
         return -ESRCH;
-    return ovl__sys.pidfd_send_signal(process->pidfd, signal) ? -errno : 0;
+    int failed = process->pidfd >= 0 ? ovl__sys.pidfd_send_signal(process->pidfd, signal)
+                                     : kill(process->pid, signal);
+    return failed ? -errno : 0;
 }
 
 /* Whatever is cancelled: the end of a killed process is near. */
 static void end_process(struct ovl_process *process)
 {
     struct ovl_scope shield;
-    ovl__sys.pidfd_send_signal(process->pidfd, SIGKILL);
+    ovl_process_signal(process, SIGKILL);
     bool shielded = ovl_in_coroutine() && !ovl_scope_enter(&shield, OVL_FOREVER, OVL_SHIELD);
     ovl_process_wait(process, OVL_FOREVER, NULL);
     if (shielded)

@@ -230,6 +230,9 @@ static void isolated_tasks_crash_alone(void)
     close_all(executor);
 }
 
+/* A task that holds up its loop holds up the threads that should see it. */
+static const char one_thread_at_a_time[] = "it runs one thread at a time";
+
 int auto_cases(const char *only)
 {
     static const struct test_case cases[] = {
@@ -237,8 +240,14 @@ int auto_cases(const char *only)
         {.name = "computing_gets_the_processors",
          .run = computing_gets_the_processors,
          .seconds = 60},
-        {.name = "unseen_waits_get_threads", .run = unseen_waits_get_threads, .seconds = 60},
-        {.name = "a_change_is_noticed", .run = a_change_is_noticed, .seconds = 60},
+        {.name = "unseen_waits_get_threads",
+         .run = unseen_waits_get_threads,
+         .seconds = 60,
+         .valgrind = one_thread_at_a_time},
+        {.name = "a_change_is_noticed",
+         .run = a_change_is_noticed,
+         .seconds = 60,
+         .valgrind = one_thread_at_a_time},
         TEST_CASE(tasks_that_wait_for_each_other_all_begin),
         {.name = "after_tiny_tasks_long_ones_overlap",
          .run = after_tiny_tasks_long_ones_overlap,

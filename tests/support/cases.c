@@ -10,6 +10,11 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#else
+#define RUNNING_ON_VALGRIND 0
+#endif
 
 #define DEFAULT_SECONDS 15
 
@@ -121,6 +126,10 @@ static const char *what_happened(int status, char *buffer, size_t size)
 
 static bool run_case(const char *group, const struct test_case *test)
 {
+    if (test->valgrind && RUNNING_ON_VALGRIND) {
+        printf("%s: %s: not on Valgrind: %s\n", group, test->name, test->valgrind);
+        return true;
+    }
     fflush(NULL);
     pid_t child = fork();
     if (child == 0)

@@ -25,6 +25,7 @@ struct test_case {
     void (*run)(void);
     unsigned seconds;     /* how long it may take; 0: 15 */
     const void *argument; /* for run, as case_argument */
+    const char *valgrind; /* why it does not run there; NULL: it does */
 };
 
 /* The argument of the case that runs. */

@@ -1,4 +1,5 @@
 /* Proves that child processes, signals, local values and what is done once work in coroutines. */
+#include "base/system.h"
 #include "../support/cases.h"
 #include <errno.h>
 #include <overlap.h>
@@ -96,6 +97,29 @@ static int end_some(void *argument)
 static void processes_are_ended_and_never_left(void)
 {
     in_loop(end_some);
+}
+
+static int missing_pidfd_open(pid_t pid, unsigned flags)
+{
+    (void)pid;
+    (void)flags;
+    errno = ENOSYS;
+    return -1;
+}
+
+static void processes_do_without_pidfds(void)
+{
+    ovl__sys.pidfd_open = missing_pidfd_open;
+    in_loop(talk);
+    in_loop(end_some);
+    struct ovl_exit end = {0};
+    struct ovl_process *process = start("read line || exit 3", OVL_PIPE_INPUT); /* in a thread */
+    assert_int_equal(ovl_process_wait(process, 0, &end), OVL_ETIMEDOUT);
+    assert_int_equal(ovl_process_wait(process, ovl_after(5 * MS), &end), OVL_ETIMEDOUT);
+    ovl_process_end_input(process);
+    assert_int_equal(ovl_process_wait(process, GUARD, &end), 0);
+    assert_int_equal(end.code, 3);
+    ovl_process_close(process);
 }
 
 static void what_cannot_be_started_says_why(void)
@@ -263,7 +287,10 @@ int main(int argc, char *argv[])
     const struct test_case cases[] = {
         TEST_CASE(a_process_is_talked_to),
         TEST_CASE(processes_are_ended_and_never_left),
-        TEST_CASE(what_cannot_be_started_says_why),
+        TEST_CASE(processes_do_without_pidfds),
+        {.name = "what_cannot_be_started_says_why",
+         .run = what_cannot_be_started_says_why,
+         .valgrind = "posix_spawn's child does not share memory there, by which it tells"},
         TEST_CASE(signals_are_awaited),
         TEST_CASE(local_values_are_each_coroutines_own),
         TEST_CASE(once_is_done_once),
