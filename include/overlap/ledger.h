@@ -58,7 +58,9 @@ struct ovl_record {
     ovl_time submitted;
     ovl_time start; /* the last attempt's */
     ovl_time end;
-    ovl_time cpu_ns;
+    ovl_time cpu_ns; /* stretches between two waits that last less than 50 us count whole, although
+                        it may have lost its processor meanwhile; what follows them counts as much
+                        less */
     ovl_time wait_ns[OVL_WAIT_COUNT]; /* by enum ovl_wait */
     uint64_t bytes_in;                /* what the hooks saw it read and receive */
     uint64_t bytes_out;               /* and write and send */
