@@ -54,65 +54,75 @@ static void add_plumbing(struct observation *observed, struct process *process,
     process->worker |= kind != PLUMBING_NONE && !process->child;
 }
 
-/* It was looked at, and computes at `levels`. */
+/* What a thread computed since it was seen last, and the stack that it is seen at now. */
+struct stretch {
+    const struct tree_level *levels;
+    size_t count;
+    struct spent spent;
+    ovl_time now_ns;
+};
+
+/* It was looked at, and computes there. */
 static struct line_cost *note_look(struct observation *observed, struct process *process,
-                                   struct watched_thread *thread, const struct tree_level *levels,
-                                   size_t count, const struct spent *spent, ovl_time now_ns)
+                                   struct watched_thread *thread, const struct stretch *stretch)
 {
-    enum plumbing_kind plumbing = plumbing_of(&observed->tree, levels, count);
-    tree_see(&observed->tree, &thread->path, levels, count, now_ns, spent);
-    struct line_cost *line = tree_line(&observed->tree, levels, count);
+    struct tree *tree = &observed->tree;
+    enum plumbing_kind plumbing = plumbing_of(tree, stretch->levels, stretch->count);
+    tree_see(tree, &thread->path, stretch->levels, stretch->count, stretch->now_ns,
+             &stretch->spent);
+    struct line_cost *line = tree_line(tree, stretch->levels, stretch->count);
     if (line)
-        spent_add(&line->spent, spent);
-    thread->look = (struct thread_look){.found = count > 0,
+        spent_add(&line->spent, &stretch->spent);
+    thread->look = (struct thread_look){.found = stretch->count > 0,
                                         .node = tree_innermost(&thread->path),
                                         .line = line ? line->place : 0,
                                         .plumbing = plumbing};
-    add_plumbing(observed, process, plumbing, spent->cpu_ns);
+    add_plumbing(observed, process, plumbing, stretch->spent.cpu_ns);
     observed->plumbing.task_looks += plumbing == PLUMBING_TASK;
     observed->plumbing.handover_looks += plumbing == PLUMBING_HANDOVER;
     return line;
 }
 
-/* It begins a wait at `levels`, and computed before where it was looked at last. */
+/* It begins a wait, and computed before where it was looked at last. */
 static struct line_cost *finish_look(struct observation *observed, struct process *process,
-                                     struct watched_thread *thread, const struct tree_level *levels,
-                                     size_t count, const struct spent *spent, ovl_time now_ns)
+                                     struct watched_thread *thread, const struct stretch *stretch)
 {
     static const struct spent nothing = {.cpu_ns = 0};
     struct thread_look *look = &thread->look;
     struct tree *tree = &observed->tree;
-    tree_spend(tree, &thread->path, spent);
-    tree_see(tree, &thread->path, levels, count, now_ns, &nothing);
-    enum plumbing_kind waits_in = plumbing_of(tree, levels, count);
-    add_plumbing(observed, process, look->plumbing, spent->cpu_ns);
+    tree_spend(tree, &thread->path, &stretch->spent);
+    tree_see(tree, &thread->path, stretch->levels, stretch->count, stretch->now_ns, &nothing);
+    enum plumbing_kind waits_in = plumbing_of(tree, stretch->levels, stretch->count);
+    add_plumbing(observed, process, look->plumbing, stretch->spent.cpu_ns);
     unseen_found(&observed->plumbing.unseen[waits_in], look->plumbing);
     unseen_found(&tree->nodes[tree_innermost(&thread->path)].unseen, look->node);
-    struct line_cost *waits_at = tree_line(tree, levels, count);
+    struct line_cost *waits_at = tree_line(tree, stretch->levels, stretch->count);
     if (waits_at && look->line)
         unseen_found(&waits_at->unseen, look->line);
     look->found = false;
     struct line_cost *line = look->line ? tree_line_at(tree, look->line) : NULL;
     if (line)
-        spent_add(&line->spent, spent);
+        spent_add(&line->spent, &stretch->spent);
     return line;
 }
 
-/* It begins a wait at `levels`, and nobody looked what it computed before. */
+/* It begins a wait, and nobody looked where it computed before. */
 static struct line_cost *note_unseen(struct observation *observed, struct process *process,
-                                     struct watched_thread *thread, const struct tree_level *levels,
-                                     size_t count, struct spent *spent, ovl_time now_ns)
+                                     struct watched_thread *thread, struct stretch *stretch)
 {
-    spent->unseen_ns = spent->cpu_ns;
-    tree_see(&observed->tree, &thread->path, levels, count, now_ns, spent);
-    enum plumbing_kind waits_in = plumbing_of(&observed->tree, levels, count);
+    struct tree *tree = &observed->tree;
+    ovl_time cpu_ns = stretch->spent.cpu_ns;
+    stretch->spent.unseen_ns = cpu_ns;
+    tree_see(tree, &thread->path, stretch->levels, stretch->count, stretch->now_ns,
+             &stretch->spent);
+    enum plumbing_kind waits_in = plumbing_of(tree, stretch->levels, stretch->count);
     add_plumbing(observed, process, waits_in, 0);
-    observed->plumbing.unseen[waits_in].cpu_ns += spent->cpu_ns;
-    observed->tree.nodes[tree_innermost(&thread->path)].unseen.cpu_ns += spent->cpu_ns;
-    struct line_cost *line = tree_line(&observed->tree, levels, count);
+    observed->plumbing.unseen[waits_in].cpu_ns += cpu_ns;
+    tree->nodes[tree_innermost(&thread->path)].unseen.cpu_ns += cpu_ns;
+    struct line_cost *line = tree_line(tree, stretch->levels, stretch->count);
     if (line) {
-        spent_add(&line->spent, spent);
-        line->unseen.cpu_ns += spent->cpu_ns;
+        spent_add(&line->spent, &stretch->spent);
+        line->unseen.cpu_ns += cpu_ns;
     }
     return line;
 }
@@ -121,9 +131,10 @@ void account_computed(struct observation *observed, struct process *process,
                       struct watched_thread *thread, const struct tree_level *levels, size_t count,
                       ovl_time now_ns, ovl_time cpu_ns, enum account_look look)
 {
+    struct stretch stretch = {.levels = levels, .count = count, .now_ns = now_ns};
+    stretch.spent.cpu_ns = cpu_ns;
+    stretch.spent.free_ns = look == ACCOUNT_SAMPLE_FREE ? cpu_ns : 0;
     begin_thread(thread, now_ns);
-    bool free_of_gil = look == ACCOUNT_SAMPLE_FREE;
-    struct spent spent = {.cpu_ns = cpu_ns, .free_ns = free_of_gil ? cpu_ns : 0};
     if (process->command) {
         thread->seen_ns = now_ns;
         return;
@@ -132,16 +143,16 @@ void account_computed(struct observation *observed, struct process *process,
     struct line_cost *line = NULL;
     /* What is not Python's is seen where it waits, and its lines are account_line's. */
     if (!process->was_python)
-        tree_see(&observed->tree, &thread->path, levels, count, now_ns, &spent);
+        tree_see(&observed->tree, &thread->path, levels, count, now_ns, &stretch.spent);
     else if (look != ACCOUNT_WAIT)
-        line = note_look(observed, process, thread, levels, count, &spent, now_ns);
+        line = note_look(observed, process, thread, &stretch);
     else if (thread->look.found)
-        line = finish_look(observed, process, thread, levels, count, &spent, now_ns);
+        line = finish_look(observed, process, thread, &stretch);
     else
-        line = note_unseen(observed, process, thread, levels, count, &spent, now_ns);
+        line = note_unseen(observed, process, thread, &stretch);
     thread->work_ns += cpu_ns;
     if (cpu_ns > 0) {
-        spent_add(&observed->spent, &spent);
+        spent_add(&observed->spent, &stretch.spent);
         ovl_time begin_ns = now_ns - cpu_ns > before_ns ? now_ns - cpu_ns : before_ns;
         if (begin_ns < thread->drawn_ns)
             begin_ns = thread->drawn_ns;

@@ -137,7 +137,7 @@ static bool is_python(const struct observation *observed)
 /* That of the program itself. One that runs already may be another user's, and is not run here. */
 static const char *interpreter_of(const struct observation *observed)
 {
-    return observed->folder[0] && observed->interpreter[0] ? observed->interpreter : NULL;
+    return observed->folder.path[0] && observed->interpreter[0] ? observed->interpreter : NULL;
 }
 
 /* A program that is not Python's, most of whose time is in places without a line. */
@@ -172,12 +172,12 @@ static void note_lost_time(struct advice *advice)
 
 static void note_what_was_not_seen(struct advice *advice, const struct observation *observed)
 {
-    if (observed->folder[0] && !observed->process_count)
+    if (observed->folder.path[0] && !observed->process_count)
         advice_note(advice,
                     "Nothing could be seen inside of the program: it was over too soon, or runs "
                     "with other rights (setuid), or there is no room in /dev/shm and /tmp. What "
                     "is told here is its time and its processor time alone.");
-    else if (observed->folder[0] && looks_from_outside(observed))
+    else if (observed->folder.path[0] && looks_from_outside(observed))
         advice_note(advice, "The program, or one that it runs, is linked statically or was given "
                             "an environment of its "
                             "own: it is looked at from outside, and its short waits are not seen.");

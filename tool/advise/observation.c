@@ -8,14 +8,10 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,105 +31,16 @@
  */
 #define WORKING_SHARE 4
 
-/* --- the folder --- */
-
-#define FOLDER_NAME   "overlap-advise-"
-#define STALE_SECONDS 10
-
-/* For the files of a few processes. */
-static bool has_room(const char *folder)
-{
-    struct statvfs room;
-    return statvfs(folder, &room) == 0 &&
-           (uint64_t)room.f_bavail * room.f_frsize >= 4 * sizeof(struct record);
-}
-
-static void remove_folder(const char *folder)
-{
-    char path[512];
-    DIR *entries = opendir(folder);
-    if (entries) {
-        for (struct dirent *entry; (entry = readdir(entries));) {
-            snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-            unlink(path); /* refuses "." and ".." */
-        }
-        closedir(entries);
-    }
-    rmdir(folder);
-}
-
-/* Whoever uses a folder has it locked: until it ends, however it does. Returns the lock, or -1. */
-static int lock_folder(const char *folder)
-{
-    int lock = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0)
-        return lock;
-    if (lock >= 0)
-        close(lock);
-    return -1;
-}
-
-/* A folder of this user's that is not in use, nor about to be. */
-static void remove_stale_folder(const char *folder)
-{
-    struct stat found;
-    int lock = lock_folder(folder);
-    if (lock < 0)
-        return;
-    if (fstat(lock, &found) == 0 && found.st_uid == geteuid() &&
-        time(NULL) - found.st_mtime >= STALE_SECONDS)
-        remove_folder(folder);
-    close(lock);
-}
-
-/* What a command left that was killed: it would be there until the machine starts anew. */
-static void remove_stale_folders(const char *place)
-{
-    char path[512];
-    DIR *entries = opendir(place);
-    if (!entries)
-        return;
-    for (struct dirent *entry; (entry = readdir(entries));) {
-        if (strncmp(entry->d_name, FOLDER_NAME, sizeof FOLDER_NAME - 1) != 0)
-            continue;
-        snprintf(path, sizeof path, "%s/%s", place, entry->d_name);
-        remove_stale_folder(path);
-    }
-    closedir(entries);
-}
-
-/* 0, or a negative errno. */
-static int make_folder(struct observation *observed)
-{
-    const char *temporary = getenv("TMPDIR");
-    const char *places[] = {"/dev/shm", temporary && temporary[0] == '/' ? temporary : "/tmp",
-                            "/tmp"};
-    int error = -ENOSPC;
-    for (size_t n = 0; n < sizeof places / sizeof *places; n++) {
-        remove_stale_folders(places[n]);
-        if (n + 1 < sizeof places / sizeof *places && !has_room(places[n]))
-            continue;
-        if (snprintf(observed->folder, sizeof observed->folder, "%s/" FOLDER_NAME "XXXXXX",
-                     places[n]) >= (int)sizeof observed->folder)
-            continue;
-        if (mkdtemp(observed->folder)) {
-            observed->folder_lock = lock_folder(observed->folder);
-            return 0;
-        }
-        error = -errno;
-    }
-    observed->folder[0] = '\0';
-    return error;
-}
+/* --- opening and closing --- */
 
 int observation_open(struct observation *observed, bool with_folder)
 {
-    *observed = (struct observation){.period_ns = PERIOD_LEAST_NS, .folder_lock = -1};
+    *observed = (struct observation){.period_ns = PERIOD_LEAST_NS, .folder = FOLDER_NONE};
     int error = tree_init(&observed->tree);
     if (error)
         return error;
     observed->timeline = timeline_new("as it ran");
-    error = !observed->timeline ? -ENOMEM : with_folder ? make_folder(observed) : 0;
+    error = !observed->timeline ? -ENOMEM : with_folder ? folder_make(&observed->folder) : 0;
     if (error) {
         timeline_free(observed->timeline);
         tree_release(&observed->tree);
@@ -147,13 +54,10 @@ void observation_close(struct observation *observed)
     for (size_t n = 0; n < observed->process_count; n++)
         process_free(observed->processes[n]);
     free(observed->processes);
-    if (observed->folder[0])
-        remove_folder(observed->folder);
-    if (observed->folder_lock >= 0)
-        close(observed->folder_lock);
+    folder_remove(&observed->folder);
     timeline_free(observed->timeline);
     tree_release(&observed->tree);
-    *observed = (struct observation){.period_ns = 0};
+    *observed = (struct observation){.folder = FOLDER_NONE};
 }
 
 /* Whether it was started, by exec, by a program in Python. */
@@ -204,14 +108,14 @@ static void find_processes(struct observation *observed)
 {
     struct process *found[FOUND_MOST];
     size_t count = 0;
-    DIR *entries = observed->folder[0] ? opendir(observed->folder) : NULL;
+    DIR *entries = observed->folder.path[0] ? opendir(observed->folder.path) : NULL;
     if (!entries)
         return;
     char path[512];
     for (struct dirent *entry; count < FOUND_MOST && (entry = readdir(entries));) {
         if (entry->d_name[0] == '.' || observed->process_count + count >= PROCESSES_MAX)
             continue;
-        snprintf(path, sizeof path, "%s/%s", observed->folder, entry->d_name);
+        snprintf(path, sizeof path, "%s/%s", observed->folder.path, entry->d_name);
         found[count] = process_open(path);
         if (found[count]) {
             count++;
@@ -371,7 +275,7 @@ static void set_pace(struct observation *observed, ovl_time cost_ns)
 {
     /* A look that was dear once, as the first at a program's symbols, is no measure of the others.
      */
-    ovl_time wanted_ns = cost_ns * (observed->folder[0] ? COST_LIMIT : COST_LIMIT_ALL);
+    ovl_time wanted_ns = cost_ns * (observed->folder.path[0] ? COST_LIMIT : COST_LIMIT_ALL);
     if (wanted_ns > DEAR_ONCE * observed->period_ns)
         wanted_ns = DEAR_ONCE * observed->period_ns;
     ovl_time period_ns = (7 * observed->period_ns + wanted_ns) / 8;

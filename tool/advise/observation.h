@@ -7,6 +7,7 @@
 #ifndef TOOL_ADVISE_OBSERVATION_H
 #define TOOL_ADVISE_OBSERVATION_H
 
+#include "advise/folder.h"
 #include "advise/hot.h"
 #include "advise/plumbing.h"
 #include "advise/process.h"
@@ -26,8 +27,7 @@ struct outside_child {
 #define OBSERVATION_CHILDREN 64
 
 struct observation {
-    char folder[160]; /* the agents' files; "": none */
-    int folder_lock;  /* -1: none */
+    struct folder folder; /* the agents' files */
     struct tree tree;
     struct process **processes;
     size_t process_count;

@@ -56,7 +56,7 @@ static int add(struct observation *observed, pid_t pid, const struct process *pa
     bool python = python_find(pid, &found);
     struct process *process = process_attach(pid, found.layout, found.runtime);
     if (process)
-        process->parent = parent ? parent->pid : observed->folder[0] ? getpid() : 0;
+        process->parent = parent ? parent->pid : observed->folder.path[0] ? getpid() : 0;
     int error = process ? observation_add(observed, process) : -ENOMEM;
     if (error) {
         process_free(process);
@@ -157,7 +157,7 @@ static void look_at_child(struct observation *observed, pid_t pid, const struct 
     for (size_t n = 0; n < OBSERVATION_CHILDREN; n++) {
         struct outside_child *child = &observed->children[n];
         if (child->pid == pid) {
-            bool attached = !observed->folder[0];
+            bool attached = !observed->folder.path[0];
             if (now_ns - child->seen_ns >= GRACE_NS && (attached || lacks_agent(pid)) &&
                 add(observed, pid, parent) == 0)
                 *child = (struct outside_child){.pid = 0};
@@ -213,7 +213,7 @@ void outside_find(struct observation *observed)
         return;
     observed->children_ns = now_ns;
     look_at_children(observed, NULL, now_ns);
-    bool launched = observed->folder[0] != '\0';
+    bool launched = observed->folder.path[0] != '\0';
     for (size_t n = 0, count = observed->process_count; n < count; n++) {
         struct process *process = observed->processes[n];
         if (!process->retired)

@@ -234,7 +234,7 @@ static int run_program(const struct settings *settings, struct files *files)
         return EXIT_OWN_FAILURE;
     }
     struct launch launch;
-    int code = launch_start(&launch, settings->command, agent, observed.folder);
+    int code = launch_start(&launch, settings->command, agent, observed.folder.path);
     if (!code) {
         do
             observation_look(&observed);
