@@ -273,7 +273,7 @@ int forecast_predict(const struct forecast *forecast, enum ovl_model model, unsi
 static int best_of_each(const struct forecast *forecast, enum ovl_model model, unsigned most,
                         struct ovl_prediction *ret)
 {
-    struct ovl_prediction tried[NUMBERS_MOST];
+    struct ovl_prediction tried[NUMBERS_MOST] = {{.workers = 0}};
     size_t count = 0;
     double least = INFINITY;
     if (most > forecast->work.total)

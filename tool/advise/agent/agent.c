@@ -388,10 +388,11 @@ static void in_child(void)
 __attribute__((constructor)) static void start(void)
 {
     const char *name = getenv(RECORD_FOLDER_VARIABLE);
-    if (!name || name[0] != '/' || strlen(name) >= sizeof folder)
+    size_t length = name ? strlen(name) : 0;
+    if (length == 0 || length >= sizeof folder || name[0] != '/')
         return;
     inside = true;
-    strcpy(folder, name);
+    memcpy(folder, name, length + 1);
     thread_end_set = pthread_key_create(&thread_end, end_thread) == 0;
     open_record();
     if (agent_record) {
