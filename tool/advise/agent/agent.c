@@ -190,6 +190,12 @@ static void write_wait(const struct record_wait *wait, const struct record_level
     atomic_store_explicit(&record->head, head + skipped + wait->size, memory_order_release);
 }
 
+/* A sync is worth its entry also where the disk is quick: it is what such a program waits for. */
+static uint64_t shortest(const struct agent_wait *wait)
+{
+    return wait->flags & RECORD_SYNC ? RECORD_SYNC_NS : RECORD_SHORT_NS;
+}
+
 static void write_long_wait(struct agent_wait *wait, struct record_thread *thread, uint64_t end_ns)
 {
     struct record_level levels[RECORD_LEVELS];
@@ -201,7 +207,7 @@ static void write_long_wait(struct agent_wait *wait, struct record_thread *threa
             wait->start_ns += busy_ns;
         else
             wait->start_ns = end_ns;
-        if (end_ns - wait->start_ns < RECORD_SHORT_NS / 2)
+        if (end_ns - wait->start_ns < shortest(wait) / 2)
             return;
     }
     struct agent_native native;
@@ -234,7 +240,7 @@ void agent_wait_end(struct agent_wait *wait)
         return;
     uint64_t end_ns = agent_now();
     uint64_t length = end_ns - wait->start_ns;
-    if (length < RECORD_SHORT_NS) {
+    if (length < shortest(wait)) {
         atomic_store_explicit(&thread->wait_ns, 0, memory_order_relaxed);
         /* The thread alone writes here, but for a ring that is full. */
         _Atomic uint64_t *sum = &thread->short_ns[wait->kind];

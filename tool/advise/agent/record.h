@@ -40,6 +40,7 @@ enum record_kind {
 
 /* A wait that is shorter is only added up. */
 #define RECORD_SHORT_NS 50000
+#define RECORD_SYNC_NS  10000 /* the same for syncs */
 
 struct record_thread {
     _Atomic uint32_t state;  /* enum record_thread_state */
