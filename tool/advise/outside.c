@@ -139,7 +139,8 @@ static bool is_known(struct observation *observed, pid_t pid)
         struct process *process = observed->processes[n];
         if (process->pid != pid || process->retired)
             continue;
-        if (!process->record || !runs_another(process) || !lacks_agent(pid))
+        if (!process->record || !runs_another(process) || !lacks_agent(pid) ||
+            !sampling_is_over(process))
             return true;
         observation_end(observed, process);
         return false;
@@ -198,6 +199,9 @@ static const struct process *find(const struct observation *observed, pid_t pid)
 static void follow_exec(struct observation *observed, struct process *process)
 {
     if (process->record || process->image == image_of(process->pid) || kill(process->pid, 0) != 0)
+        return;
+    /* A thread that is being stopped for a look must be let go first: it would stand still. */
+    if (!sampling_is_over(process))
         return;
     pid_t pid = process->pid;
     const struct process *parent = process->parent ? find(observed, process->parent) : NULL;
