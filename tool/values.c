@@ -49,7 +49,10 @@ static const struct unit size_units[] = {
     {NULL, 0},
 };
 
-/* A decimal number, exactly: digits / 10^places. */
+/* The places behind the point that are read: less is below a nanosecond of an hour. */
+#define PLACES_DIVISOR UINT64_C(10000000000000)
+
+/* A decimal number: digits / divisor. */
 struct decimal {
     wide_uint digits;
     wide_uint divisor;
@@ -71,10 +74,9 @@ static const char *read_decimal(const char *text, struct decimal *ret)
         if (*text < '0' || *text > '9')
             return any ? text : NULL;
         any = true;
-        if (ret->digits > UINT64_MAX) {
-            ret->too_large = true;
+        ret->too_large |= ret->digits / ret->divisor > UINT64_MAX;
+        if (ret->too_large || ret->divisor == PLACES_DIVISOR)
             continue;
-        }
         ret->digits = ret->digits * 10 + (unsigned)(*text - '0');
         ret->divisor *= ret->fraction ? 10 : 1;
     }
@@ -105,10 +107,12 @@ static enum value_error read_scaled(const char *text, const struct unit *units, 
         return *rest ? VALUE_BAD_UNIT : VALUE_NO_UNIT;
     if (number.fraction && unit->scale == 1)
         return VALUE_NOT_A_NUMBER;
-    if (number.too_large || number.digits > UINT64_MAX)
+    wide_uint whole = number.digits / number.divisor;
+    if (number.too_large || whole > UINT64_MAX)
         return VALUE_TOO_LARGE;
 
-    wide_uint value = number.digits * unit->scale / number.divisor;
+    wide_uint value =
+        whole * unit->scale + number.digits % number.divisor * unit->scale / number.divisor;
     if (value > INT64_MAX)
         return VALUE_TOO_LARGE;
     *ret = (uint64_t)value;

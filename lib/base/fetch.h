@@ -3,6 +3,7 @@
 #define OVL_BASE_FETCH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define OVL__LINE_BYTES 64
 
@@ -14,7 +15,7 @@
 static inline void ovl__fetch(const void *from, size_t size)
 {
     for (size_t at = 0; at < size; at += OVL__LINE_BYTES)
-        __builtin_prefetch((const char *)from + at, 1);
+        __builtin_prefetch((const void *)((uintptr_t)from + at), 1);
     __asm__ volatile("");
 }
 

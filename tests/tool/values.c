@@ -55,6 +55,10 @@ static void durations_need_a_unit(void)
         {".5s", 500 * OVL_MILLISECOND},
         {"0", 0},
         {"0ms", 0},
+        {"1.0000000000000000000000000000000000000000000000s", OVL_SECOND},
+        {"0.00000000000000000000000000000000000000000000001s", 0},
+        {"100000000.1234567890123s", 100000000123456789},
+        {"0.0000000000003h", 1},
     };
     for (size_t n = 0; n < COUNT_OF(good); n++) {
         assert_int_equal(value_duration(good[n].text, &ns), VALUE_OK);
