@@ -118,7 +118,7 @@ static void threads_limited(struct ovl_executor *executor)
 /* Fewer than asked for will do, where the system gives no more. */
 static int threads_open(struct ovl_executor *executor)
 {
-    struct ovl__pool *pool;
+    struct ovl__pool *pool = NULL;
     int error = pool_new(executor, &pool);
     if (error)
         return error;
