@@ -342,7 +342,7 @@ int parts_path(struct parts *parts, const char *final, char **ret_path, bool *re
     int error = find_folder(parts, final, size, &folder);
     if (error)
         return error;
-    *ret_path = text_join(folder->parts, "/", slash ? slash + 1 : final, ".part", NULL);
+    *ret_path = text_join(folder->parts, "/", slash ? slash + 1 : final, ".part", (char *)NULL);
     if (!*ret_path)
         return -ENOMEM;
     *ret_fresh = folder->fresh;

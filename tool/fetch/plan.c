@@ -130,7 +130,7 @@ static char *join(const char *folder, const char *name)
     bool bare = strcmp(folder, ".") == 0 || !*folder || *name == '/';
     size_t size = strlen(folder);
     bool slash = size > 0 && folder[size - 1] == '/';
-    return text_join(bare ? "" : folder, bare || slash ? "" : "/", name, NULL);
+    return text_join(bare ? "" : folder, bare || slash ? "" : "/", name, (char *)NULL);
 }
 
 /* The path that an item would have, were it alone. NULL: it has none, and its error is set, or
