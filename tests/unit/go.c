@@ -1,15 +1,7 @@
 /* Proves that single coroutines run, are awaited, called off, and begin at their time. */
-#include "../support/cases.h"
+#include "in_loop.h"
 #include <errno.h>
-#include <overlap.h>
 #include <stdlib.h>
-
-#define MS OVL_MILLISECOND
-
-static void in_loop(ovl_coroutine_fn *fn)
-{
-    assert_int_equal(ovl_run(fn, NULL, NULL), 0);
-}
 
 static int give_back(void *argument)
 {

@@ -1,10 +1,9 @@
 /* Proves that streams carry what they are given, wait no longer than they are told, and end well.
  */
-#include "../support/cases.h"
 #include "../support/pattern.h"
+#include "in_loop.h"
 #include <errno.h>
 #include <netdb.h>
-#include <overlap.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,13 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MS    OVL_MILLISECOND
 #define GUARD ovl_after(20 * OVL_SECOND)
-
-static void in_loop(ovl_coroutine_fn *fn)
-{
-    assert_int_equal(ovl_run(fn, NULL, NULL), 0);
-}
 
 static void make_pair(struct ovl_io *pair[2])
 {

@@ -1,8 +1,7 @@
 /* Proves that child processes, signals, local values and what is done once work in coroutines. */
 #include "base/system.h"
-#include "../support/cases.h"
+#include "in_loop.h"
 #include <errno.h>
-#include <overlap.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,13 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MS    OVL_MILLISECOND
 #define GUARD ovl_after(20 * OVL_SECOND)
-
-static void in_loop(ovl_coroutine_fn *fn)
-{
-    assert_int_equal(ovl_run(fn, NULL, NULL), 0);
-}
 
 /* --- processes --- */
 
