@@ -20,7 +20,8 @@ static struct ovl_completion as_one(const struct ovl__bundle *bundle, ovl_time e
     return (struct ovl_completion){
         .end = end,
         .duration_ns = took * (ovl_time)bundle->running / (ovl_time)(bundle->count * bundle->count),
-        .cpu_ns = bundle->cpu_ns < 0 ? OVL_CPU_UNKNOWN : bundle->cpu_ns / (ovl_time)bundle->count,
+        .cpu_ns = bundle->cpu_ns == OVL_CPU_UNKNOWN ? OVL_CPU_UNKNOWN
+                                                    : bundle->cpu_ns / (ovl_time)bundle->count,
         .queued_ns = bundle->queued_ns / (ovl_time)bundle->count,
         .bytes = bundle->bytes / bundle->count,
         .running = (unsigned)((bundle->running + bundle->count / 2) / bundle->count),
@@ -47,7 +48,8 @@ static unsigned count_in(struct ovl__bundle *bundle, const struct ovl_completion
     bundle->count++;
     bundle->running += end->running;
     bundle->bytes += end->bytes;
-    bundle->cpu_ns += end->cpu_ns;
+    bool unknown = end->cpu_ns == OVL_CPU_UNKNOWN || bundle->cpu_ns == OVL_CPU_UNKNOWN;
+    bundle->cpu_ns = unknown ? OVL_CPU_UNKNOWN : bundle->cpu_ns + end->cpu_ns;
     bundle->queued_ns += end->queued_ns;
     if (bundle->count < COUNT_LEAST || end->end - bundle->from < bundle->short_ns / 2)
         return 0;

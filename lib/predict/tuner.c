@@ -488,9 +488,11 @@ static void add(struct ovl_tuner *tuner, const struct ovl_completion *completion
 
 unsigned ovl_tuner_add(struct ovl_tuner *tuner, const struct ovl_completion *completion)
 {
-    struct ovl_completion told;
+    struct ovl_completion told = *completion;
     unsigned before = tuner->workers;
-    unsigned times = ovl__bundle_add(&tuner->bundle, completion, &told);
+    if (!told.running)
+        told.running = before;
+    unsigned times = ovl__bundle_add(&tuner->bundle, &told, &told);
     for (; times && tuner->workers == before; times--)
         add(tuner, &told);
     return tuner->workers;

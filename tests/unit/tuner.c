@@ -489,6 +489,39 @@ static void short_tasks_are_told_by_their_number(void)
     assert_int_equal(tell_ends(&bundle, &now, 1, 10 * OVL_MILLISECOND, 1, &last), 1);
 }
 
+/* Two workers, a task of 100 us ends every 50 us; how many run is not said: as many as workers. */
+static void short_tasks_of_all_workers(void)
+{
+    struct ovl_tuner *tuner;
+    assert_int_equal(
+        ovl_tuner_open(&(struct ovl_tuner_options){.least = 2, .most = 2, .start = 2}, &tuner), 0);
+    struct ovl_completion end = {.duration_ns = 100 * OVL_MICROSECOND, .cpu_ns = OVL_CPU_UNKNOWN};
+    for (int n = 1; n <= 2000; n++) {
+        end.end = OVL_SECOND + n * 50 * OVL_MICROSECOND;
+        assert_int_equal(ovl_tuner_add(tuner, &end), 2);
+    }
+    struct ovl_tuner_finding finding;
+    ovl_tuner_find(tuner, &finding);
+    assert_true(finding.tasks_per_second > 18000 && finding.tasks_per_second < 22000);
+    assert_true(finding.duration > 90e-6 && finding.duration < 110e-6);
+    assert_true(finding.cpu_share < 0);
+    ovl_tuner_close(tuner);
+}
+
+/* Of a few it is not known what they computed: then it is not known of the bundle. */
+static void one_unknown_makes_all_unknown(void)
+{
+    struct ovl__bundle bundle = {.short_ns = 2 * OVL_MILLISECOND};
+    struct ovl_completion end = {.duration_ns = 1, .cpu_ns = OVL_MILLISECOND, .running = 1};
+    struct ovl_completion last = {.cpu_ns = 0};
+    for (int n = 1; n <= 5; n++) {
+        end.end = n * OVL_MILLISECOND;
+        end.cpu_ns = n == 3 ? OVL_CPU_UNKNOWN : OVL_MILLISECOND;
+        assert_int_equal(ovl__bundle_add(&bundle, &end, &last), n == 5);
+    }
+    assert_int_equal(last.cpu_ns, OVL_CPU_UNKNOWN);
+}
+
 static void long_tasks_are_told_as_they_are(void)
 {
     struct ovl__bundle bundle = {.short_ns = 20 * OVL_MILLISECOND};
@@ -522,6 +555,8 @@ int main(int argc, char **argv)
         TEST_CASE(queueing_is_no_wait),
         TEST_CASE(queueing_keeps_no_processor_busy),
         TEST_CASE(short_tasks_are_told_by_their_number),
+        TEST_CASE(short_tasks_of_all_workers),
+        TEST_CASE(one_unknown_makes_all_unknown),
         TEST_CASE(long_tasks_are_told_as_they_are),
         TEST_CASE(nonsense_is_refused),
     };
