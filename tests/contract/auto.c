@@ -147,14 +147,13 @@ static int meet(struct ovl_task *task, struct ovl_bytes item)
     return wire_await(&meeting.release, 1) ? 0 : -EPIPE;
 }
 
-/* After tasks that compute, few begin at once; where these wait for each other, all do. */
-static void tasks_that_wait_for_each_other_all_begin(void)
+enum { ALL = 100 };
+
+/* As many tasks as there are workers, each of which waits until all have begun. */
+static void meet_all(struct ovl_executor *executor)
 {
-    enum { ALL = 100 };
     struct meeting meeting = {.begun = wire_open(), .release = wire_open()};
-    struct ovl_executor *executor = open_workers(ALL);
     struct ovl_bytes item = {.data = &meeting, .size = sizeof meeting};
-    map_until(executor, (struct doing){.compute_ns = 3 * OVL_MILLISECOND}, OVL_THREADS);
     for (int i = 0; i < ALL; i++)
         assert_int_equal(ovl_submit(executor, meet, item, NULL), 0);
     assert_true(wire_await(&meeting.begun, ALL));
@@ -162,6 +161,24 @@ static void tasks_that_wait_for_each_other_all_begin(void)
     close_all(executor);
     wire_close(&meeting.begun);
     wire_close(&meeting.release);
+}
+
+/* After tasks that compute, few begin at once; where these wait for each other, all do. */
+static void tasks_that_wait_for_each_other_all_begin(void)
+{
+    struct ovl_executor *executor = open_workers(ALL);
+    map_until(executor, (struct doing){.compute_ns = 3 * OVL_MILLISECOND}, OVL_THREADS);
+    meet_all(executor);
+}
+
+/* Also where threads that nobody needs any more are workers as well. */
+static void idle_threads_keep_none_from_beginning(void)
+{
+    struct ovl_executor *executor = open_workers(ALL);
+    map_same(executor, (struct doing){.unseen_ns = 20 * OVL_MILLISECOND}, 200);
+    expect_decided(executor, OVL_THREADS, "no hook sees");
+    map_until(executor, (struct doing){.sleep_ns = 5 * OVL_MILLISECOND}, OVL_ASYNC);
+    meet_all(executor);
 }
 
 /* Tasks that became tiny ones run in the caller; the one that then waits stops no other. */
@@ -249,6 +266,10 @@ int auto_cases(const char *only)
          .seconds = 60,
          .valgrind = one_thread_at_a_time},
         TEST_CASE(tasks_that_wait_for_each_other_all_begin),
+        {.name = "idle_threads_keep_none_from_beginning",
+         .run = idle_threads_keep_none_from_beginning,
+         .seconds = 60,
+         .valgrind = one_thread_at_a_time},
         {.name = "after_tiny_tasks_long_ones_overlap",
          .run = after_tiny_tasks_long_ones_overlap,
          .seconds = 60},

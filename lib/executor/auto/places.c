@@ -57,12 +57,15 @@ static void arrive(struct ovl__place *place)
         place->called--;
 }
 
-/* One that has too much company goes, so that its number is there for others. */
+/* One that has too much company goes, so that its number is there for others: a coroutine for a
+ * thread, a thread for whoever may run what is queued. */
 static bool is_spare(const struct ovl__place *place)
 {
     const struct ovl__place *threads = &place->own->threads;
-    return place->workers > limit_of(place) && place->workers > 1 && !has_number(place->own) &&
-           threads->workers < threads->limit;
+    if (place->workers <= limit_of(place) || has_number(place->own))
+        return false;
+    return place == threads ? ovl__executor_may_take(place->own->executor)
+                            : place->workers > 1 && threads->workers < threads->limit;
 }
 
 static void run(struct ovl__auto_worker *worker, struct ovl_future *future)
@@ -193,8 +196,11 @@ void ovl__auto_hand_out(struct ovl__auto *own)
         tasks = limit - executor->active;
     for (size_t called = count_called(own); called < tasks; called++) {
         struct ovl__place *place = find_place(own);
-        if (!place || !call_worker(own, place))
+        if (!place || !call_worker(own, place)) {
+            if (is_spare(&own->threads))
+                ovl__wake_one(&own->threads.idle);
             break;
+        }
     }
 }
 
