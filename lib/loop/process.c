@@ -186,7 +186,7 @@ static int reap(struct ovl_process *process)
 }
 
 /* Looks without taking note of it. */
-static bool has_ended(const struct ovl_process *process)
+static bool may_be_reaped(const struct ovl_process *process)
 {
     siginfo_t found = {0};
     return ovl__sys.waitid(P_PID, (id_t)process->pid, &found, WEXITED | WNOHANG | WNOWAIT) ||
@@ -200,7 +200,7 @@ static int wait_for_end(const struct ovl_process *process, ovl_time deadline)
     for (;;) {
         ovl_time next = ovl_after(LOOK_NS);
         int error = ovl_sleep(next < deadline ? next : deadline);
-        if (error || has_ended(process))
+        if (error || may_be_reaped(process))
             return error;
         if (deadline <= ovl_now())
             return OVL_ETIMEDOUT;

@@ -30,14 +30,18 @@ static void more_than_were_tried_get_no_more_out_of_it(void)
     assert_true(near(disk_stretch(&steps, 32), 9.6));
 }
 
-/* Not where it takes no files without a name, or is too slow to say. */
+/* Of memory, which takes all at once; on a busy machine its threads may come too late for a look.
+ */
 static void a_disk_is_measured(void)
 {
-    struct stat here;
-    struct disk disk;
-    assert_int_equal(stat(".", &here), 0);
-    disk_measure(here.st_dev, &disk);
-    for (int n = 0; disk.known && n < DISK_STEPS; n++) {
+    struct stat memory;
+    struct disk disk = {.known = false};
+    setenv("TMPDIR", "/dev/shm", 1);
+    assert_int_equal(stat("/dev/shm", &memory), 0);
+    for (int tries = 0; tries < 50 && !disk.known; tries++)
+        disk_measure(memory.st_dev, &disk);
+    assert_true(disk.known);
+    for (int n = 0; n < DISK_STEPS; n++) {
         assert_true(disk.each_ns[n] > 0);
         assert_true(n == 0 || disk.each_ns[n] <= 2 * disk.each_ns[n - 1]);
     }

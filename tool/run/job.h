@@ -88,8 +88,7 @@ struct job_shared {
     job_output_fn *take;
     void *take_context;
     unsigned slot; /* a rank of a cluster runs one job at a time: which; 0: there are many */
-    struct ovl_task
-        *task; /* a rank's: it hears that the job is to end; NULL: signals tell of that */
+    struct ovl_task *task; /* of a rank, which it tells that the job is to end; NULL: signals do */
 
     struct halt_rule halt;
 

@@ -136,7 +136,7 @@ static void leave_output(struct job *job, struct spool *spool, int error, const 
     job_refuse(job, -error, why);
 }
 
-static int send(struct ovl_task *task, struct job *job, struct spool *spool)
+static int send_job(struct ovl_task *task, struct job *job, struct spool *spool)
 {
     if (parcel_size(job) > PARCEL_MOST)
         leave_output(job, spool, -EINVAL,
@@ -169,7 +169,7 @@ int ranks_task(struct ovl_task *task, struct ovl_bytes item)
     atomic_store(&shared->median_ns, order.median_ns);
     gethostname(job->host, sizeof job->host - 1);
     job_run(shared, job);
-    int error = send(task, job, shared->spool);
+    int error = send_job(task, job, shared->spool);
     job_free(job, shared->spool);
     return error;
 }

@@ -3,11 +3,10 @@
  * make.
  *
  * {} all of the item's fields; {n} the n-th, {-n} the n-th from the end, {name} that of this name;
- * {.} without its extension,
- * {/} without its folder, {//} its folder, {/.} both; also {n.} and so on. {#} the job's number,
- * {%} its place among those that run at once, {##} how many jobs there are. A word that is "{}"
- * alone becomes a word for each field. A field that an item does not have is empty. Where no word
- * has a replacement string, "{}" is appended.
+ * {.} without its extension, {/} without its folder, {//} its folder, {/.} both; also {n.} and so
+ * on. {#} the job's number, {%} its place among those that run at once, {##} how many jobs there
+ * are. A word that is "{}" alone becomes a word for each field. A field that an item does not have
+ * is empty. Where no word has a replacement string, "{}" is appended.
  *
  * For a shell, the words are joined by blanks into one text that a shell reads. No byte of an item
  * is ever a part of that text: fields are in variables of the environment, and the text names
