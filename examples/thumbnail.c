@@ -49,7 +49,7 @@ static void shrink_pixel(const png_byte *large, const png_image *from, const png
                 sum[channel] += large[((size_t)row * from->width + column) * CHANNELS + channel];
     unsigned long count = (unsigned long)(right - left) * (bottom - top);
     for (unsigned channel = 0; channel < CHANNELS; channel++)
-        ret_pixel[channel] = (png_byte)(sum[channel] / count);
+        ret_pixel[channel] = (png_byte)(sum[channel] / (count ? count : 1));
 }
 
 static void size_small(const png_image *from, png_image *to)

@@ -138,7 +138,6 @@ __attribute__((format(printf, 3, 4))) static void change(struct ovl_tuner *tuner
     *event = (struct ovl_tuner_event){.time = tuner->now, .from = tuner->workers, .to = workers};
     va_list arguments;
     va_start(arguments, reason);
-    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the line before begins it. */
     vsnprintf(event->reason, sizeof event->reason, reason, arguments);
     va_end(arguments);
     tuner->workers = workers;

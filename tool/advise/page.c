@@ -4,6 +4,7 @@
 #include "advise/sketch.h"
 #include "report/table.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -239,8 +240,8 @@ static void show_threads(FILE *out, const struct advice *advice, const struct te
     struct table table = {.columns = columns, .column_count = 6, .rows = rows, .row_count = count};
     table_print(out, &table, terminal);
     if (threads->count > count || threads->left_out)
-        fprintf(out, "and %llu more that did less\n",
-                (unsigned long long)(threads->count - count + threads->left_out));
+        fprintf(out, "and %" PRIu64 " more that did less\n",
+                threads->count - count + threads->left_out);
 }
 
 void advice_page(FILE *out, const struct advice *advice, const struct terminal *terminal)

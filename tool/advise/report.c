@@ -81,7 +81,7 @@ static struct timeline *draw_prediction(const struct advice *advice)
         return timeline;
     }
     ovl_time free_ns[WORKERS_DRAWN] = {0};
-    size_t tracks[WORKERS_DRAWN];
+    size_t tracks[WORKERS_DRAWN] = {0};
     for (size_t n = 0; n < workers; n++) {
         snprintf(title, sizeof title, "worker %zu", n + 1);
         tracks[n] = timeline_track(timeline, title);

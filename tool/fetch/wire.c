@@ -37,7 +37,7 @@ static void unlock(CURL *handle, curl_lock_data data, void *context)
 /* Under async one thread runs all, and libcurl never waits while it holds a lock. */
 static int share_locks(struct transfer_context *context, CURLSH *share)
 {
-    pthread_mutex_t *mutexes = calloc(CURL_LOCK_DATA_LAST, sizeof *mutexes);
+    pthread_mutex_t *mutexes = calloc(CURL_LOCK_DATA_LAST, sizeof(pthread_mutex_t));
     if (!mutexes)
         return -ENOMEM;
     for (int n = 0; n < CURL_LOCK_DATA_LAST; n++)

@@ -88,6 +88,7 @@ static size_t read_replacement(const char *text, const char *replace, const stru
 {
     *ret_piece = (struct piece){0};
     size_t size = strlen(replace);
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): it ends at the zero byte of either. */
     if (size && strncmp(text, replace, size) == 0) {
         ret_piece->kind = PIECE_FIELD;
     } else {
