@@ -68,6 +68,9 @@ says out '"model":"cluster","workers":2'
 says out "\"exit\":7,.*\"host\":\"$(uname -n | cut -c1-64)\",\"error\":\"exit code 7, on"
 [ "$(grep -cE '^(OMPI|PMIX)_' err)" -eq 0 ] || fail "a job has a rank's variables: $(cat err)"
 "$SCHEMA_CHECK" "$SCHEMA" <out || fail "not as the schema says: $(cat out)"
+ranks 0 -- mpirun --allow-run-as-root --oversubscribe --mca plm isolated -n 2 echo ::: a
+[ "$(cat out)" = 'a
+a' ] || fail "a job that is an MPI job: $(cat out) $(cat err)"
 ranks 1 -- sh -c 'kill -9 $$' ::: a
 says err "'a': ended by signal 9 (SIGKILL), on "
 ranks 1 --timeout 0.2 --retries 2 -- sleep ::: 50
