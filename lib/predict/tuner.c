@@ -66,6 +66,7 @@ struct ovl_tuner {
     enum phase phase;
     struct ovl__bundle bundle; /* short tasks that have ended, and were not looked at yet */
     bool computing;            /* the number is that of the processors */
+    bool doubted;              /* a doubling brought little, and is measured once more */
     ovl_time since;            /* tasks that began earlier began under another number */
     ovl_time from;             /* tasks that ended earlier do not count either */
     struct ovl__sample sample; /* of those that did not */
@@ -192,6 +193,15 @@ static bool processors_are_busy(const struct ovl_tuner *tuner)
     return ovl__sample_busy(&tuner->sample) >= BUSY * tuner->options.cores;
 }
 
+/*
+ * Of the tasks that begin with a step the short ones end first. What a small step brings shows only
+ * when long and short ones end side by side again.
+ */
+static void let_mix(struct ovl_tuner *tuner)
+{
+    tuner->from = tuner->now + (ovl_time)(MIXING * ovl__sample_duration(&tuner->base) * OVL_SECOND);
+}
+
 /* --- doubling --- */
 
 static void settle(struct ovl_tuner *tuner)
@@ -258,6 +268,10 @@ static void stop_doubling(struct ovl_tuner *tuner, double gain)
     settle(tuner);
 }
 
+/*
+ * Those that began together, at the doubling, held each other up, and the first ones that end are
+ * few: before a doubling is given up, it is measured again. Where more do less, once is enough.
+ */
 static bool decide_doubling(struct ovl_tuner *tuner)
 {
     if (give_processors(tuner))
@@ -270,10 +284,15 @@ static bool decide_doubling(struct ovl_tuner *tuner)
     double doublings = (double)tuner->workers / tuner->base_workers - 1;
     switch (does_pay(tuner, DOUBLING_PAYS * fmin(doublings, 1), &gain)) {
     case PAYS:
+        tuner->doubted = false;
         double_again(tuner, gain);
         return true;
     case PAYS_NOT:
-        stop_doubling(tuner, gain);
+        tuner->doubted = !tuner->doubted && gain > -FEWER_LOSE;
+        if (tuner->doubted)
+            let_mix(tuner);
+        else
+            stop_doubling(tuner, gain);
         return true;
     case UNSURE:
         break;
@@ -285,6 +304,7 @@ static void begin_again(struct ovl_tuner *tuner)
 {
     tuner->phase = DOUBLING;
     tuner->computing = false;
+    tuner->doubted = false;
     tuner->base = (struct ovl__sample){0};
     tuner->patience = PATIENCE;
 }
@@ -294,15 +314,6 @@ static void begin_again(struct ovl_tuner *tuner)
 static unsigned step_size(const struct ovl_tuner *tuner)
 {
     return tuner->workers < 16 ? 1 : tuner->workers / 8;
-}
-
-/*
- * Of the tasks that begin with a step the short ones end first. What a small step brings shows only
- * when long and short ones end side by side again.
- */
-static void let_mix(struct ovl_tuner *tuner)
-{
-    tuner->from = tuner->now + (ovl_time)(MIXING * ovl__sample_duration(&tuner->base) * OVL_SECOND);
 }
 
 static void step_up(struct ovl_tuner *tuner, const char *reason)

@@ -281,6 +281,48 @@ static void queueing_keeps_no_processor_busy(void)
     ovl_tuner_close(tuner);
 }
 
+/* So many tasks that end one after the other, `running` at a time, after `duration` each. */
+static unsigned tell_tasks(struct ovl_tuner *tuner, ovl_time *now, unsigned count, unsigned running,
+                           ovl_time duration)
+{
+    for (; count; count--) {
+        *now += duration / running;
+        ovl_tuner_add(tuner, &(struct ovl_completion){.end = *now,
+                                                      .duration_ns = duration,
+                                                      .cpu_ns = OVL_CPU_UNKNOWN,
+                                                      .running = running});
+    }
+    return ovl_tuner_workers(tuner);
+}
+
+/* What begins together at a doubling holds itself up, once: 16 do less than 8, and then twice as
+ * much. */
+static void a_doubling_is_measured_twice(void)
+{
+    struct ovl_tuner *tuner = tuner_new(&(struct ovl_tuner_options){.start = 8});
+    ovl_time now = OVL_SECOND;
+    assert_int_equal(tell_tasks(tuner, &now, 8, 8, 100 * MS), 16);
+    now += 180 * MS;
+    assert_int_equal(tell_tasks(tuner, &now, 20, 16, 180 * MS), 16);
+    assert_int_equal(tell_tasks(tuner, &now, 64, 16, 100 * MS), 32);
+    /* what brings little twice is given up */
+    now += 200 * MS;
+    assert_int_equal(tell_tasks(tuner, &now, 40, 32, 195 * MS), 32);
+    assert_true(tell_tasks(tuner, &now, 256, 32, 195 * MS) < 20);
+    ovl_tuner_close(tuner);
+}
+
+/* Where twice as many do less than before, once is enough. */
+static void a_doubling_that_loses_is_given_up_at_once(void)
+{
+    struct ovl_tuner *tuner = tuner_new(&(struct ovl_tuner_options){.start = 8});
+    ovl_time now = OVL_SECOND;
+    assert_int_equal(tell_tasks(tuner, &now, 8, 8, 100 * MS), 16);
+    now += 300 * MS;
+    assert_int_equal(tell_tasks(tuner, &now, 16, 16, 300 * MS), 8);
+    ovl_tuner_close(tuner);
+}
+
 static void expect_between(const struct ovl_tuner *tuner, unsigned least, unsigned most,
                            const char *when)
 {
@@ -551,6 +593,8 @@ int main(int argc, char **argv)
         TEST_CASE(idle_workers_tell_nothing),
         TEST_CASE(large_and_small_files),
         TEST_CASE(events_are_kept_the_latest),
+        TEST_CASE(a_doubling_is_measured_twice),
+        TEST_CASE(a_doubling_that_loses_is_given_up_at_once),
         TEST_CASE(a_raise_is_measured_anew),
         TEST_CASE(queueing_is_no_wait),
         TEST_CASE(queueing_keeps_no_processor_busy),
