@@ -18,6 +18,14 @@ install(FILES ${PROJECT_SOURCE_DIR}/completions/_overlap DESTINATION ${CMAKE_INS
 install(FILES ${PROJECT_SOURCE_DIR}/completions/overlap.fish
   DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 
+# All that is installed, and no more: what ./run builds, so that `cmake --install` has it there.
+add_custom_target(installable DEPENDS overlap_tool overlap overlap_static overlap_agent)
+foreach(target manual overlap_mpi) # each where what it is made with is here
+  if(TARGET ${target})
+    add_dependencies(installable ${target})
+  endif()
+endforeach()
+
 # `cmake --build BUILD --target uninstall` takes away what the last install put there.
 add_custom_target(uninstall
   COMMAND ${CMAKE_COMMAND} -D MANIFEST=${PROJECT_BINARY_DIR}/install_manifest.txt

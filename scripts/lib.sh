@@ -4,7 +4,7 @@
 # shellcheck disable=SC2034 # the lists of packages are for those who source this
 : "${root:?}" "${me:?}"
 
-# What the command needs to be built; what the quick tests need beside it; and the long ones.
+# What is installed needs to be built; what the quick tests need beside it; and the long ones.
 # `a|b`: either will do, and `a` is installed where there is neither.
 build_packages='
     cmake
@@ -16,7 +16,8 @@ build_packages='
     libsqlite3-dev
     libssl-dev
     ninja-build
-    pkg-config|pkgconf'
+    pkg-config|pkgconf
+    scdoc'
 check_packages='
     chromium
     clang-format
@@ -39,7 +40,6 @@ check_packages='
     parallel
     postgresql
     python3
-    scdoc
     shellcheck
     zsh'
 all_packages='
