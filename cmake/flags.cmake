@@ -13,6 +13,7 @@ if(OVL_SANITIZE)
   target_link_options(ovl_flags INTERFACE -fsanitize=${OVL_SANITIZE})
 endif()
 if(OVL_COVERAGE)
-  target_compile_options(ovl_flags INTERFACE --coverage)
+  # Atomic: tasks run in threads, and a count that two of them lost may even come out negative.
+  target_compile_options(ovl_flags INTERFACE --coverage -fprofile-update=atomic)
   target_link_options(ovl_flags INTERFACE --coverage)
 endif()
