@@ -177,6 +177,17 @@ says err '^40 of 40 URLs, 40 done before: 0 B'
 expect 0 fetch -i list -d kept --skip-existing
 says err ' 40 there already: 0 B'
 
+# What it leaves beside its output: every transfer, those that failed too.
+expect 1 fetch -d timed --report page.html --trace trace.json "$site/good/a" "$site/good/b" "$site/500/99/none" --retry 0
+says page.html '/500/99/none'
+says trace.json '"traceEvents"'
+for name in a b none; do
+    says trace.json "/$name"
+done
+expect 3 fetch -d untimed --report nowhere/page.html "$site/good/a"
+says err '--report nowhere/page.html'
+[ ! -e untimed/a ] || fail 'it downloaded although its page could not be written'
+
 # A folder that cannot be made.
 echo file >in-the-way
 expect 3 fetch "$site/good/a" -d in-the-way/sub

@@ -158,6 +158,12 @@ static size_t buffer_of(const struct settings *settings)
     return few ? LARGE_BUFFER : SMALL_BUFFER;
 }
 
+/* What is printed while transfers run would be written over the display. */
+static bool prints_on_terminal(const struct settings *settings)
+{
+    return (settings->to_stdout || settings->json_lines) && isatty(STDOUT_FILENO);
+}
+
 int run_open(const struct settings *settings, struct run *run)
 {
     *run = (struct run){.settings = settings, .random = (unsigned)ovl_now()};
@@ -188,7 +194,8 @@ int run_open(const struct settings *settings, struct run *run)
         console_error("there is no memory to begin with");
         return EXIT_REFUSED;
     }
-    display_init(&run->display, settings->progress, settings->silent, run->board);
+    display_init(&run->display, settings->progress,
+                 settings->silent || prints_on_terminal(settings), run->board);
     interrupt_watch(&run->board->interrupted);
     return open_executor(run);
 }

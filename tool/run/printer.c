@@ -1,11 +1,11 @@
 #include "run/printer.h"
 
+#include "report/console.h"
 #include "run/order.h"
 #include "run/text.h"
 
 #include <errno.h>
 #include <overlap/lock.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,22 +54,6 @@ void printer_free(struct printer *printer)
 
 /* --- writing --- */
 
-static int write_all(int fd, const char *bytes, size_t size)
-{
-    while (size) {
-        ssize_t written = write(fd, bytes, size);
-        if (written < 0 && errno == EAGAIN) /* somebody has made it so */
-            poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1);
-        else if (written < 0 && errno != EINTR)
-            return -errno;
-        if (written > 0) {
-            bytes += written;
-            size -= (size_t)written;
-        }
-    }
-    return 0;
-}
-
 static void note_error(struct printer *printer, int error)
 {
     int none = 0;
@@ -86,12 +70,12 @@ int printer_error(struct printer *printer)
 static int write_stream(struct printer *printer, int stream, const char *bytes, size_t size)
 {
     if (stream == JOB_ERR || printer->options.all_to_error) {
-        write_all(STDERR_FILENO, bytes, size);
+        console_write(STDERR_FILENO, bytes, size);
         return 0;
     }
     int error = printer_error(printer);
     if (!error)
-        error = write_all(STDOUT_FILENO, bytes, size);
+        error = console_write(STDOUT_FILENO, bytes, size);
     note_error(printer, error);
     return error;
 }
@@ -100,7 +84,7 @@ int printer_write(struct printer *printer, struct ovl_bytes bytes)
 {
     int error = printer_error(printer);
     if (!error)
-        error = write_all(STDOUT_FILENO, bytes.data, bytes.size);
+        error = console_write(STDOUT_FILENO, bytes.data, bytes.size);
     note_error(printer, error);
     return error;
 }

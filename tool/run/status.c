@@ -5,44 +5,34 @@
 #include "report/terminal.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-/* A line that is redrawn is, so often at most; and a line of its own. */
+/* How often a line that is redrawn is, and how often there is a new one. */
 #define DRAW_NS (100 * OVL_MILLISECOND)
 #define LINE_NS OVL_SECOND
 
 #define BAR_WIDTH_MAX 30
 #define TEXT_WIDTH    48
 
+/* A thread draws, since the time goes on where no job ends. */
 struct status {
     struct terminal terminal;
     bool redrawn;
     long long total;
+    ovl_time began;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t stop;
+    bool stopped;
     uint64_t ended;
     uint64_t failed;
     uint64_t remembered;
-    ovl_time began;
-    ovl_time due;
 };
-
-struct status *status_new(const struct choices *choices, long long total)
-{
-    struct terminal terminal = terminal_look(STDERR_FILENO);
-    if (choices->progress == PROGRESS_NEVER ||
-        (choices->progress == PROGRESS_AUTO && !terminal.present))
-        return NULL;
-    struct status *status = calloc(1, sizeof *status);
-    if (status)
-        *status = (struct status){.terminal = terminal,
-                                  .redrawn = terminal.present,
-                                  .total = total,
-                                  .began = ovl_now(),
-                                  .due = ovl_after(terminal.present ? DRAW_NS : LINE_NS)};
-    return status;
-}
 
 /* What is left, by how long those took that ran: "1:05 left". */
 static void left_text(const struct status *status, ovl_time now, char *buffer, size_t size)
@@ -61,8 +51,9 @@ static void left_text(const struct status *status, ovl_time now, char *buffer, s
         snprintf(buffer, size, ", %.1f h left", left / 3600);
 }
 
-static void draw(struct status *status, ovl_time now)
+static void draw(const struct status *status)
 {
+    ovl_time now = ovl_now();
     char text[160];
     char left[48];
     char of[32] = "";
@@ -91,31 +82,80 @@ static void draw(struct status *status, ovl_time now)
     console_status(line);
 }
 
+/* Draws until it is stopped; nothing where all has ended before the first time. */
+static void *draw_on(void *argument)
+{
+    struct status *status = argument;
+    ovl_time every = status->redrawn ? DRAW_NS : LINE_NS;
+    pthread_mutex_lock(&status->lock);
+    while (!status->stopped) {
+        ovl_time due = ovl_after(every);
+        struct timespec until = {.tv_sec = due / OVL_SECOND, .tv_nsec = due % OVL_SECOND};
+        while (!status->stopped &&
+               !pthread_cond_clockwait(&status->stop, &status->lock, CLOCK_MONOTONIC, &until))
+            ;
+        if (!status->stopped)
+            draw(status);
+    }
+    pthread_mutex_unlock(&status->lock);
+    return NULL;
+}
+
+/* Jobs that write to the terminal themselves would write over a line that is redrawn. */
+static bool is_wanted(const struct choices *choices, const struct terminal *terminal)
+{
+    if (choices->progress == PROGRESS_AUTO)
+        return terminal->present && !choices->ungroup;
+    return choices->progress == PROGRESS_ALWAYS;
+}
+
+struct status *status_new(const struct choices *choices, long long total)
+{
+    struct terminal terminal = terminal_look(STDERR_FILENO);
+    struct status *status = is_wanted(choices, &terminal) ? calloc(1, sizeof *status) : NULL;
+    if (!status)
+        return NULL;
+    *status = (struct status){.terminal = terminal,
+                              .redrawn = terminal.present,
+                              .total = total,
+                              .began = ovl_now(),
+                              .lock = PTHREAD_MUTEX_INITIALIZER,
+                              .stop = PTHREAD_COND_INITIALIZER};
+    if (pthread_create(&status->thread, NULL, draw_on, status)) {
+        free(status);
+        return NULL;
+    }
+    return status;
+}
+
 void status_add(struct status *status, const struct job *job)
 {
     if (!status || job->state == JOB_NOT_STARTED)
         return;
+    pthread_mutex_lock(&status->lock);
     status->ended++;
     status->failed += job->state != JOB_DONE;
     status->remembered += job->remembered;
-    ovl_time now = ovl_now();
-    if (now < status->due)
-        return;
-    status->due = now + (status->redrawn ? DRAW_NS : LINE_NS);
-    draw(status, now);
+    pthread_mutex_unlock(&status->lock);
 }
 
 void status_end(struct status *status)
 {
-    if (!status)
+    if (!status || status->stopped)
         return;
+    pthread_mutex_lock(&status->lock);
+    status->stopped = true;
+    pthread_cond_signal(&status->stop);
+    pthread_mutex_unlock(&status->lock);
+    pthread_join(status->thread, NULL);
     if (status->redrawn)
         console_status(NULL);
     else
-        draw(status, ovl_now());
+        draw(status);
 }
 
 void status_free(struct status *status)
 {
+    status_end(status);
     free(status);
 }

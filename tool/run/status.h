@@ -7,7 +7,10 @@
 
 struct status;
 
-/* NULL: nothing is to be shown, and the functions below take it. */
+/*
+ * Begins to show it. NULL: nothing is to be shown, and the functions below take it.
+ * status_end leaves a terminal as it was, and tells the end elsewhere.
+ */
 struct status *status_new(const struct choices *choices, long long total);
 void status_add(struct status *status, const struct job *job);
 void status_end(struct status *status);
