@@ -19,3 +19,29 @@ advise() {
 holds() {
     jq -e "$1" document >/dev/null || fail "not so: $1, in $(jq -c . document)"
 }
+
+# For programs in Python: patient(LEAST) is LEAST, and more where the program's start took longer
+# than usual. On a machine that is slow or busy with other things, a start takes seconds, beside
+# which tasks of a few milliseconds would be nothing: then there is nothing to advise.
+cat >patience.py <<'END'
+import os
+import time
+
+USUAL_START = 0.2
+MOST = 40
+
+def patient(least):
+    with open("/proc/self/stat") as stat:
+        began = int(stat.read().rpartition(")")[2].split()[19])
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - began / os.sysconf("SC_CLK_TCK")
+    return least * min(max(age / USUAL_START, 1), MOST)
+END
+
+# patiently PROGRAM SECONDS: a copy of one that waits for so long in each task, and here for patient(SECONDS). Says its
+# name.
+patiently() {
+    copy=patient_$(basename "$1")
+    sed "s/sleep($2)/sleep(EACH)/; s/\"$2\"/str(EACH)/; 0,/^import /s//from patience import patient; EACH = patient($2)\n&/" "$1" >"$copy"
+    grep -q '(EACH)' "$copy" || fail "$1 has no wait of $2 s"
+    echo "$copy"
+}

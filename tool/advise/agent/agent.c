@@ -22,6 +22,7 @@ struct record *agent_record;
 
 static __thread struct record_thread *this_thread __attribute__((tls_model("initial-exec")));
 static __thread bool inside __attribute__((tls_model("initial-exec")));
+static __thread long switches __attribute__((tls_model("initial-exec")));
 
 static pthread_key_t thread_end;
 static bool thread_end_set;
@@ -196,9 +197,49 @@ static uint64_t shortest(const struct agent_wait *wait)
     return wait->flags & RECORD_SYNC ? RECORD_SYNC_NS : RECORD_SHORT_NS;
 }
 
+/* How often this thread has given its processor away by itself, to wait. */
+static long own_switches(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+}
+
+/* Whether this kernel counts that: some that only look like Linux do not. */
+static bool switches_are_counted(void)
+{
+    static _Atomic int known; /* 0: not yet; 1: it does; -1: it does not */
+    if (atomic_load_explicit(&known, memory_order_relaxed) == 0) {
+        const struct timespec moment = {.tv_nsec = 1};
+        long before = own_switches();
+        REAL(nanosleep)(&moment, NULL);
+        int found = own_switches() > before ? 1 : -1;
+        atomic_store_explicit(&known, found, memory_order_relaxed);
+    }
+    return atomic_load_explicit(&known, memory_order_relaxed) > 0;
+}
+
+/*
+ * A call that took long and never slept has waited for nothing: it computed, or another program had
+ * the processor. On a machine that is busy, reading what is in memory would pass for a slow disk.
+ * Compared with the last long wait, so that short calls cost nothing: what slept in one of those
+ * meanwhile may let a call pass that did not.
+ */
+static bool has_slept(void)
+{
+    long before = switches;
+    switches = own_switches();
+    if (switches != before)
+        return true;
+    bool counted = switches_are_counted();
+    switches = own_switches(); /* to find that out is a sleep itself */
+    return !counted;
+}
+
 static void write_long_wait(struct agent_wait *wait, struct record_thread *thread, uint64_t end_ns)
 {
     struct record_level levels[RECORD_LEVELS];
+    if (!has_slept())
+        return;
     uint64_t cpu_ns = agent_thread_cpu();
     find_kind(wait);
     if (wait->busy_known) {
@@ -381,6 +422,7 @@ static void in_child(void)
     munmap(agent_record, sizeof *agent_record);
     agent_record = NULL;
     this_thread = NULL;
+    switches = 0;
     agent_stack_reset();
     open_record();
     if (agent_record) {
