@@ -162,7 +162,8 @@ static bool looks_from_outside(const struct observation *observed)
 /* Ready to go on, and without a processor. */
 static void note_lost_time(struct advice *advice)
 {
-    if (advice->present.model == OVL_SYNC && advice->wall_ns >= RULES_SHORT_NS &&
+    if ((advice->present.model == OVL_SYNC || advice->present.model == OVL_ASYNC) &&
+        advice->wall_ns >= RULES_SHORT_NS &&
         (double)advice->delay_ns > LOST_SHARE * (double)advice->wall_ns)
         advice_note(advice,
                     "For %.1f s of this it was ready to go on, and other programs had the "

@@ -4,11 +4,19 @@
 
 #include <stdio.h>
 
+/* In one thread, what it did and waited is the time that it had; of the rest, other programs had
+ * the processors. */
+static ovl_time time_it_had(const struct advice *advice)
+{
+    ovl_time did_ns = spent_all(&advice->spent) + advice->idle_ns;
+    return did_ns < advice->wall_ns ? did_ns : advice->wall_ns;
+}
+
 void concurrent_advise_loop(struct advice *advice)
 {
     const struct present *present = &advice->present;
     rules_stay_with(advice, OVL_ASYNC, 1);
-    if (present->blocking && present->blocking_ns * 10 > advice->wall_ns) {
+    if (present->blocking && present->blocking_ns * 10 > time_it_had(advice)) {
         const struct place *place = &advice->tree->places[present->blocking];
         snprintf(advice->reason, sizeof advice->reason,
                  "The event loop is held up for %.2f s by %s() at line %d of %s, which %s (%s): "

@@ -178,11 +178,13 @@ static void note_thread(struct observation *observed, const struct process *proc
     thread_times_add(&observed->threads, &time);
 }
 
-/* The main thread that mostly waits for its workers is none, however long its start took. */
+/* The main thread that mostly waits for its workers is none, however long its start took: on a
+ * machine that is busy, longer than all that they do. */
 static bool is_worker(const struct process *process, const struct watched_thread *thread,
                       ovl_time most_ns)
 {
-    bool coordinates = thread->id == process->pid && thread->idle_ns > thread->work_ns;
+    bool coordinates =
+        thread->id == process->pid && thread->idle_ns > thread->work_ns - thread->alone_ns;
     return thread->python && !coordinates && thread->work_ns * WORKING_SHARE > most_ns;
 }
 
@@ -203,8 +205,9 @@ static void count_rest(struct observation *observed, struct process *process,
     thread->cpu_ns = total_ns;
 }
 
-static void count_worker(struct observation *observed, const struct process *process)
+static void count_worker(struct observation *observed, struct process *process)
 {
+    process->worker = true;
     ovl_time end_ns = process->record ? (ovl_time)atomic_load(&process->record->end_ns) : 0;
     if (!end_ns)
         end_ns = observed->end_ns ? observed->end_ns : ovl_now();

@@ -178,6 +178,8 @@ struct watched_thread *process_thread(struct process *process, int id)
     thread->id = id;
     thread->clock = -1;
     thread->track = SIZE_MAX;
+    if (process->thread_count == 1)
+        process->threads[0]->alone_ns = process->threads[0]->work_ns;
     process->threads[process->thread_count++] = thread;
     return thread;
 }

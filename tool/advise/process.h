@@ -43,8 +43,9 @@ struct watched_thread {
     ovl_time last_ns;
     int clock; /* its processor time in /proc; -1: not open; -2: cannot be */
     bool ended;
-    bool python;      /* it was seen in Python code */
-    ovl_time work_ns; /* computed, and waited for something else than others' work */
+    bool python;       /* it was seen in Python code */
+    ovl_time work_ns;  /* computed, and waited for something else than others' work */
+    ovl_time alone_ns; /* of that, before the process had another thread */
     ovl_time wait_ns[RECORD_KIND_COUNT];
     ovl_time idle_ns;
 
