@@ -36,8 +36,8 @@ if grep -q 'may not be read' document; then
 fi
 [ "$code" -eq 0 ] || fail "-p: exit code $code"
 holds '.where[0].function == "task" and .where[0].line == 4 and .where[0].kind == "sleep"'
-holds '.waits.sleep > 1 and .wall_seconds < 8'
-holds '.unit.function == "task" and .unit.count > 20 and .bound == "io"'
+holds '.waits.sleep > 0.2 and .waits.sleep > 5 * .cpu_seconds and .wall_seconds >= 2'
+holds '.unit.function == "task" and .unit.count > 2 and .bound == "io"'
 kill -0 "$program" || fail 'it is gone'
 kill -KILL "$program"
 wait "$program" 2>/dev/null

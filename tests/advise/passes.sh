@@ -27,12 +27,14 @@ holds '.waits.sleep >= 0.29'
 
 # A program that is killed while it waits: the wait is told as far as it came.
 mkfifo ready
-"$OVERLAP" advise --output document -- "$python" -c 'import time
-print(1, flush=True)
+"$OVERLAP" advise --output document -- "$python" -c 'import os, time
+print(os.getpid(), flush=True)
 time.sleep(100)' >ready 2>err </dev/null &
 own=$!
-read -r _ <ready
-sleep 0.3
+read -r sleeper <ready
+# After what it says it sleeps in this one call: then the wait has begun.
+await grep -qs ') S ' "/proc/$sleeper/stat" || fail 'it does not sleep'
+sleep 0.2
 kill -TERM "$own"
 wait "$own"
 code=$?

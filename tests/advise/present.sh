@@ -6,14 +6,22 @@
 
 # Too few threads.
 cat >few.py <<'END'
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from patience import patient
+
+EACH = patient(0.03)
+all_there = threading.Event()
 
 def task(n):
-    time.sleep(0.03)
+    all_there.wait()
+    time.sleep(EACH)
 
 with ThreadPoolExecutor(3) as pool:
-    list(pool.map(task, range(90)))
+    results = pool.map(task, range(90))
+    all_there.set()
+    list(results)
 END
 advise -- "$python" few.py
 holds '.recommendation.model == "threads" and .recommendation.workers > 3'
@@ -29,10 +37,13 @@ says err 'thread [0-9]* .* sleep'
 cat >blocked.py <<'END'
 import asyncio
 import time
+from patience import patient
+
+EACH = patient(0.03)
 
 async def task(n):
     await asyncio.sleep(0.02)
-    time.sleep(0.03)
+    time.sleep(EACH)
 
 async def main():
     await asyncio.gather(*[task(n) for n in range(30)])
@@ -40,7 +51,7 @@ async def main():
 asyncio.run(main())
 END
 advise -- "$python" blocked.py
-holds '.recommendation.model == "async" and (.recommendation.reason | contains("line 6 of blocked.py"))'
+holds '.recommendation.model == "async" and (.recommendation.reason | contains("line 9 of blocked.py"))'
 
 # One that many short pieces of computing hold up, in a loop of the function itself.
 cat >pieces.py <<'END'
@@ -54,8 +65,8 @@ async def task(n):
     return total
 
 async def main():
-    for _ in range(30):
-        await asyncio.gather(*[task(n) for n in range(30)])
+    for _ in range(5):
+        await asyncio.gather(*[task(n) for n in range(180)])
 
 asyncio.run(main())
 END
