@@ -54,6 +54,13 @@ seq 1000 | cmp -s - out || fail "items from standard input: $(wc -l <out) lines"
 seq 30000 | timeout 60 mpirun -n 3 "$OVERLAP" run --model cluster --pipe --block 20k -- wc -l >out 2>err ||
     fail "pipe: $(cat err)"
 [ "$(awk '{ n += $1 } END { print n }' out)" -eq 30000 ] || fail "pipe: $(cat out)"
+seq 300 >in
+
+# A job that takes its time while many times as many others end as are given out at once.
+: >ended
+ranks 0 -- sh -c 'if [ {} = 1 ]; then until [ "$(wc -l <ended)" -ge 250 ]; do sleep 0.02; done
+    else echo {} >>ended; fi; echo {}' :::: in
+sort -n out | cmp -s - in || fail "a job among 299 shorter ones: $(wc -l <out) lines; $(cat err)"
 
 # Output that is larger than what memory is kept for, of both streams.
 ranks 0 -k --results kept -- sh -c 'head -c 20000000 /dev/zero | tr "\0" {}; printf "%s" {} >&2' ::: x y z

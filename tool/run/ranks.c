@@ -19,9 +19,15 @@ struct order {
     long long total;
 };
 
+/* A job under way, with its row and no more. */
+struct given {
+    uint64_t index;
+    struct job *job; /* NULL: none */
+};
+
 struct ranks {
     struct job_shared *shared;
-    struct job **given; /* jobs under way, with their rows and no more */
+    struct given *given; /* each at its index, modulo, or at the next free place behind */
     size_t most;
     uint64_t next; /* the next one's index */
     char *item;
@@ -45,7 +51,7 @@ int ranks_join(unsigned *ret_rank, unsigned *ret_workers)
 struct ranks *ranks_new(struct job_shared *shared, size_t most)
 {
     struct ranks *ranks = calloc(1, sizeof *ranks);
-    struct job **given = calloc(most, sizeof *given);
+    struct given *given = calloc(most, sizeof *given);
     if (!ranks || !given) {
         free(ranks);
         free(given);
@@ -60,15 +66,22 @@ void ranks_free(struct ranks *ranks)
     if (!ranks)
         return;
     for (size_t n = 0; n < ranks->most; n++)
-        job_free(ranks->given[n], ranks->shared->spool);
+        job_free(ranks->given[n].job, ranks->shared->spool);
     free(ranks->given);
     free(ranks->item);
     free(ranks);
 }
 
-static struct job **place_of(struct ranks *ranks, uint64_t index)
+/* Jobs end in any order: one that takes its time may have the place of a much later one. NULL:
+ * there is no such job; for one that is to be given, no place. */
+static struct given *find(struct ranks *ranks, uint64_t index, bool free_place)
 {
-    return &ranks->given[index % ranks->most];
+    for (size_t n = 0; n < ranks->most; n++) {
+        struct given *given = &ranks->given[(index + n) % ranks->most];
+        if (free_place ? !given->job : given->job && given->index == index)
+            return given;
+    }
+    return NULL;
 }
 
 static int make_item(struct ranks *ranks, struct ovl_bytes row)
@@ -91,11 +104,12 @@ static int make_item(struct ranks *ranks, struct ovl_bytes row)
 int ranks_give(struct ranks *ranks, struct ovl_bytes row, struct ovl_bytes *ret_item)
 {
     struct job *job = job_new(row);
-    if (!job || make_item(ranks, row)) {
+    struct given *given = find(ranks, ranks->next, true);
+    if (!job || !given || make_item(ranks, row)) {
         job_free(job, ranks->shared->spool);
         return -ENOMEM;
     }
-    *place_of(ranks, ranks->next++) = job;
+    *given = (struct given){ranks->next++, job};
     atomic_fetch_add(&ranks->shared->running, 1);
     *ret_item = (struct ovl_bytes){ranks->item, sizeof(struct order) + row.size};
     return 0;
@@ -112,11 +126,12 @@ static void lose(struct job *job, int error)
 struct job *ranks_take(struct ranks *ranks, size_t index, const struct ovl_outcome *outcome,
                        struct ovl_bytes result)
 {
-    struct job *job = *place_of(ranks, index);
-    *place_of(ranks, index) = NULL;
+    struct given *given = find(ranks, index, false);
+    struct job *job = given ? given->job : NULL;
     unsigned running = atomic_fetch_sub(&ranks->shared->running, 1);
     if (!job)
         return NULL;
+    given->job = NULL;
     int error = outcome->error ? outcome->error : parcel_unpack(job, ranks->shared->spool, result);
     if (error && outcome->error)
         lose(job, error);
