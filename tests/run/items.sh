@@ -66,13 +66,13 @@ prints 'b1 a1\nb2 a1\nb1 a2\n' -k -n1 sh -c 'test {1}{2} = a2b2 || echo {2} {1}'
 
 # Blocks of the input: all of it, cut where records end.
 seq 100000 >in
-"$OVERLAP" run --pipe --block 10k -k cat <in | cmp -s - in || fail '--pipe lost input'
-"$OVERLAP" run --pipe --block 10k -k -- sh -c 'tail -c 1 | od -An -c' <in | grep -qv '\\n' && fail '--pipe cut a line'
+"$OVERLAP" run --pipe --block 30k -k cat <in | cmp -s - in || fail '--pipe lost input'
+"$OVERLAP" run --pipe --block 30k -k -- sh -c 'tail -c 1 | od -An -c' <in | grep -qv '\\n' && fail '--pipe cut a line'
 [ "$("$OVERLAP" run --pipe -N 30000 -k wc -l <in | tr '\n' ' ')" = '30000 30000 30000 10000 ' ] || fail '--pipe -N'
-blocks=$("$OVERLAP" run --pipe --header : --block 10k -- echo <in | wc -l)
+blocks=$("$OVERLAP" run --pipe --header : --block 30k -- echo <in | wc -l)
 [ "$blocks" -gt 10 ] || fail '--pipe --block'
-[ "$("$OVERLAP" run --pipe --header : --block 10k head -n 1 <in | grep -c '^1$')" = "$blocks" ] || fail '--pipe --header'
-[ "$("$OVERLAP" run --pipe --header : --block 10k cat <in | wc -l)" = $((blocks + 99999)) ] || fail '--pipe --header lost lines'
+[ "$("$OVERLAP" run --pipe --header : --block 30k head -n 1 <in | grep -c '^1$')" = "$blocks" ] || fail '--pipe --header'
+[ "$("$OVERLAP" run --pipe --header : --block 30k cat <in | wc -l)" = $((blocks + 99999)) ] || fail '--pipe --header lost lines'
 [ "$(printf 'a--b--c' | "$OVERLAP" run --pipe -N1 --recend -- -k -- sed 's/$/|/' | tr -d '\n')" = 'a--|b--|c|' ] ||
     fail '--pipe --recend'
 : >in
