@@ -9,6 +9,18 @@
 static MPI_Message taken;
 static MPI_Comm ranks; /* of our own: the program may use MPI as well */
 static bool ours;      /* we have begun MPI, and end it */
+static MPI_Group all_ranks, near_ranks;
+
+static int find_near(void)
+{
+    MPI_Comm near;
+    if (MPI_Comm_split_type(ranks, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &near) != MPI_SUCCESS)
+        return -EIO;
+    MPI_Comm_group(ranks, &all_ranks);
+    MPI_Comm_group(near, &near_ranks);
+    MPI_Comm_free(&near);
+    return 0;
+}
 
 static int start(int *ret_rank, int *ret_size)
 {
@@ -27,7 +39,14 @@ static int start(int *ret_rank, int *ret_size)
     MPI_Comm_set_errhandler(ranks, MPI_ERRORS_RETURN);
     MPI_Comm_rank(ranks, ret_rank);
     MPI_Comm_size(ranks, ret_size);
-    return 0;
+    return find_near();
+}
+
+static bool is_near(int rank)
+{
+    int place = MPI_UNDEFINED;
+    return MPI_Group_translate_ranks(all_ranks, 1, &rank, near_ranks, &place) == MPI_SUCCESS &&
+           place != MPI_UNDEFINED;
 }
 
 static void finish(void)
@@ -36,6 +55,8 @@ static void finish(void)
     MPI_Finalized(&over);
     if (over)
         return;
+    MPI_Group_free(&all_ranks);
+    MPI_Group_free(&near_ranks);
     MPI_Comm_free(&ranks);
     if (ours)
         MPI_Finalize();
@@ -92,6 +113,7 @@ extern const struct ovl__transport ovl__transport_mpi;
 __attribute__((visibility("default"))) const struct ovl__transport ovl__transport_mpi = {
     .version = OVL__TRANSPORT_VERSION,
     .start = start,
+    .is_near = is_near,
     .finish = finish,
     .abort = end_all,
     .begin_send = begin_send,

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define OVL__TRANSPORT_VERSION 1
+#define OVL__TRANSPORT_VERSION 2
 #define OVL__TRANSPORT_SYMBOL  "ovl__transport_mpi"
 
 /* Of one message, at most: MPI counts in int. */
@@ -23,6 +23,10 @@ struct ovl__transport {
 
     /* Joins the others; 0, or a negative error. Called once. */
     int (*start)(int *ret_rank, int *ret_size);
+
+    /* Whether a rank is on this machine, by what MPI says: both can share memory then, unless the
+     * system keeps them apart. */
+    bool (*is_near)(int rank);
 
     /* Leaves them: every rank calls it, and it returns when all have. */
     void (*finish)(void);

@@ -7,12 +7,14 @@
  */
 #include "../support/pattern.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <overlap.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -127,6 +129,109 @@ static void sizes(void)
             one_size(executor, some[i], some[j]);
     one_size(executor, 9, (size_t)100 << 20);
     one_size(executor, (size_t)100 << 20, 9);
+    close_cluster(executor);
+}
+
+/* Whether this address lies in memory that rank 0 shares with another. */
+static bool is_shared(const void *address)
+{
+    char line[512];
+    bool shared = false;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    CHECK(maps);
+    while (!shared && fgets(line, sizeof line, maps)) {
+        uintptr_t begin;
+        uintptr_t end;
+        CHECK(sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &begin, &end) == 2);
+        shared = (uintptr_t)address >= begin && (uintptr_t)address < end &&
+                 strstr(line, "memfd:overlap-lane");
+    }
+    fclose(maps);
+    return shared;
+}
+
+/* On one machine a large result is where its rank wrote it. More of them than there are blocks for
+ * are kept, and outlive the executor. */
+static void kept_results(void)
+{
+    enum { KEPT = 400, SIZE = 70000 };
+    static struct ovl_future *kept[KEPT];
+    uint8_t item[sizeof(size_t) + KEPT + 1] = {0};
+    uint8_t *expected = malloc(SIZE);
+    memcpy(item, &(size_t){SIZE}, sizeof(size_t));
+    struct ovl_executor *executor = open_cluster(NULL);
+    for (size_t i = 0; i < KEPT; i++)
+        kept[i] = submit(executor, echo_large, item, sizeof(size_t) + i + 1, NULL);
+    for (size_t i = 0; i < KEPT; i++)
+        CHECK(ovl_future_result(kept[i], NULL) == 0);
+    close_cluster(executor);
+    size_t shared = 0;
+    for (size_t i = 0; i < KEPT; i++) {
+        struct ovl_bytes result;
+        CHECK(ovl_future_result(kept[i], &result) == 0 && result.size == SIZE);
+        pattern_fill(expected, 0, SIZE, (unsigned)(sizeof(size_t) + i + 1));
+        expected[SIZE - 1] = 0;
+        CHECK(!memcmp(result.data, expected, SIZE));
+        shared += is_shared(result.data);
+        ovl_future_free(kept[i]);
+    }
+    CHECK(shared > 0 && shared < KEPT);
+    free(expected);
+}
+
+/* A result that grows as it is written, from memory of the rank's own into a block and on; and one
+ * that shrinks. */
+static int grow_and_shrink(struct ovl_task *task, struct ovl_bytes item)
+{
+    static const size_t steps[] = {10, 70000, 100000, 3 << 20, 9 << 20, 200000};
+    size_t known = 0;
+    (void)item;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        uint8_t *result = ovl_task_result(task, steps[i]);
+        if (!result || !pattern_holds(result, known < steps[i] ? known : steps[i], 3))
+            return -EBADMSG;
+        pattern_fill(result, 0, steps[i], 3);
+        known = steps[i];
+    }
+    return 0;
+}
+
+static int fail_late(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)item;
+    return ovl_task_result(task, 1 << 20) ? 33 : -ENOMEM;
+}
+
+/* Where the rank may make no more of the memory that both have, results come by messages. */
+static int without_blocks(struct ovl_task *task, struct ovl_bytes item)
+{
+    const struct rlimit none = {0, RLIM_INFINITY};
+    const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+    signal(SIGXFSZ, SIG_IGN);
+    CHECK(!setrlimit(RLIMIT_FSIZE, &none));
+    int error = echo_large(task, item);
+    CHECK(!setrlimit(RLIMIT_FSIZE, &all));
+    return error;
+}
+
+static void growing_results(void)
+{
+    struct ovl_bytes result;
+    struct ovl_executor *executor = open_cluster(NULL);
+    for (int i = 0; i < 300; i++) { /* more than there are blocks */
+        struct ovl_future *future = submit(executor, fail_late, NULL, 0, NULL);
+        CHECK(ovl_future_result(future, NULL) == 33);
+        ovl_future_free(future);
+    }
+    struct ovl_future *future = submit(executor, grow_and_shrink, NULL, 0, NULL);
+    CHECK(ovl_future_result(future, &result) == 0 && result.size == 200000);
+    CHECK(pattern_holds(result.data, result.size, 3));
+    ovl_future_free(future);
+    future = submit(executor, without_blocks, &(size_t){30 << 20}, sizeof(size_t), NULL);
+    CHECK(ovl_future_result(future, &result) == 0 && result.size == 30 << 20);
+    CHECK(!is_shared(result.data));
+    CHECK(pattern_holds(result.data, result.size - 1, sizeof(size_t)));
+    ovl_future_free(future);
     close_cluster(executor);
 }
 
@@ -341,6 +446,8 @@ int main(int argc, char **argv)
     sessions();
     maps();
     sizes();
+    kept_results();
+    growing_results();
     ends();
     balance();
     ledger();

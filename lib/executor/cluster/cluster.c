@@ -26,6 +26,8 @@ static pid_t rank_0;
 static void forget(struct ovl__cluster *cluster)
 {
     ovl__buffer_release(&cluster->received);
+    for (unsigned i = 0; i < cluster->count; i++)
+        ovl__lane_drop(cluster->ranks[i].lane);
     free(cluster->ranks);
     free(cluster);
 }

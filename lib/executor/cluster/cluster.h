@@ -8,13 +8,15 @@
  *
  * A message is a head, and then its parts, each at a multiple of 16 bytes. A part's bytes follow
  * it, where they are few; large ones are a message of their own, with the tag OVL__BODY, sent from
- * where they are and received to where they belong.
+ * where they are and received to where they belong. Large results of a rank on rank 0's machine are
+ * in no message: they are written where rank 0 has them as well, in a lane.
  */
 #ifndef OVL_EXECUTOR_CLUSTER_CLUSTER_H
 #define OVL_EXECUTOR_CLUSTER_CLUSTER_H
 
 #include "cluster/place.h"
 #include "cluster/transport.h"
+#include "executor/processes/lane.h"
 #include "executor/queue.h"
 
 /* A rank has at most so many tasks at a time. */
@@ -52,6 +54,7 @@ struct ovl__letter_head {
 
 struct ovl__opening {
     struct ovl__code_place session_open, session_close;
+    struct ovl__lane_place lane;
     uint64_t recorded;
 };
 
@@ -64,8 +67,8 @@ struct ovl__task_part {
 struct ovl__result_part {
     int32_t error;
     int32_t detail;
-    uint32_t begun; /* 0: it was to end, as `error` says, before it could begin */
-    uint32_t padding;
+    uint32_t begun;   /* 0: it was to end, as `error` says, before it could begin */
+    uint32_t in_lane; /* 1: instead of its bytes there follows where they are, struct ovl__block */
     uint64_t size;
 };
 

@@ -111,6 +111,15 @@ static bool step(struct ovl__cluster *cluster)
     return any;
 }
 
+/* Without a lane, results come by messages. */
+static struct ovl__lane_place open_lane(struct ovl__cluster *cluster, unsigned number)
+{
+    struct ovl__rank *rank = &cluster->ranks[number];
+    if (!cluster->transport->is_near((int)number + 1) || ovl__lane_open(false, &rank->lane))
+        return (struct ovl__lane_place){0};
+    return ovl__lane_place(rank->lane);
+}
+
 static void open_ranks(struct ovl__cluster *cluster)
 {
     const struct ovl_options *options = &cluster->executor->options;
@@ -123,6 +132,7 @@ static void open_ranks(struct ovl__cluster *cluster)
         ovl__courier_give_up(cluster, "the session's functions are in no module");
     for (unsigned i = 0; i < cluster->count; i++) {
         struct ovl__sending *sending = ovl__courier_new(cluster, OVL__OPENING);
+        part.lane = open_lane(cluster, i);
         ovl__letter_add(&sending->letter, &part, sizeof part);
         ovl__courier_post(cluster, i, sending);
     }
@@ -176,6 +186,7 @@ void *ovl__courier_main(void *argument)
         while (ovl__rank_has(rank))
             ovl__courier_refuse(rank->tasks[rank->replied++ % OVL__AHEAD], OVL_ECANCELED);
     }
+    cluster->abandoned = cluster->abandon;
     pthread_mutex_unlock(&executor->lock);
     close_ranks(cluster);
     return NULL;

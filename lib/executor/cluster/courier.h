@@ -15,6 +15,7 @@ struct ovl__rank {
     bool to_cancel[OVL__AHEAD]; /* which of these it is still to be told to end */
     uint32_t cancels;           /* how many those are */
     bool closed;
+    struct ovl__lane *lane; /* its large results; the courier's; NULL: it is on another machine */
 };
 
 /* Something on its way. The courier's. */
@@ -36,6 +37,7 @@ struct ovl__cluster {
     struct ovl__wait_list changed; /* the courier, asleep */
     bool closing;
     bool abandon;
+    bool abandoned;   /* what tasks were left have failed: their results are of no use */
     bool left_busy;   /* some rank had not closed its sessions when the courier ended */
     ovl_time task_ns; /* how long tasks take lately; 0: not known */
     /* The courier's own. */

@@ -119,6 +119,8 @@ static bool feed(struct ovl__cluster *cluster, unsigned number)
         ovl__courier_free(sending);
         return false;
     }
+    if (rank->lane)
+        atomic_store_explicit(&rank->lane->quiet, false, memory_order_relaxed);
     ovl__courier_post(cluster, number, sending);
     post_bodies(cluster, number, from);
     return true;

@@ -8,7 +8,7 @@
  * lock but where they run a task, rest, or call a session's functions.
  */
 #include "base/system.h"
-#include "executor/cluster/cluster.h"
+#include "executor/cluster/room.h"
 #include "executor/nested.h"
 
 #include <errno.h>
@@ -44,6 +44,7 @@ struct serving {
     uint64_t number; /* of rank 0's executor */
     struct ovl__buffer received;
     struct ovl__buffer item; /* a large one */
+    struct ovl__rooms rooms;
     struct ovl__letter reply, spare;
     uint32_t replied; /* tasks in it */
     ovl_time reply_began;
@@ -178,6 +179,7 @@ static void open_executor(struct serving *serving, struct ovl__reader *reader, u
     memcpy(&options->session_open, &open, sizeof open);
     memcpy(&options->session_close, &close, sizeof close);
     serving->executor->metered = opening->recorded;
+    ovl__rooms_open(&serving->rooms, &opening->lane);
     serving->number = number;
     serving->task = 0;
 }
@@ -185,25 +187,30 @@ static void open_executor(struct serving *serving, struct ovl__reader *reader, u
 /* --- tasks --- */
 
 /* Adds what one task has to tell; returns whether its result follows in a message of its own. */
-static bool add_result(struct serving *serving, struct ovl_future *future, bool begun)
+static bool add_result(struct serving *serving, const struct ovl__room *room, bool begun)
 {
+    const struct ovl_future *future = &room->future;
     struct ovl__result_part part = {
         .error = future->outcome.error,
         .detail = future->outcome.detail,
         .begun = begun,
+        .in_lane = room->block.index != OVL__NO_BLOCK,
         .size = future->outcome.error ? 0 : future->result.size,
     };
-    if (part.size > OVL__MESSAGE_MAX)
+    if (part.size > OVL__MESSAGE_MAX && !part.in_lane)
         part = (struct ovl__result_part){.error = -EMSGSIZE, .begun = 1};
     ovl__letter_add(&serving->reply, &part, sizeof part);
-    if (part.size < OVL__APART)
+    bool apart = part.size >= OVL__APART && !part.in_lane;
+    if (part.in_lane)
+        ovl__letter_add(&serving->reply, &room->block, sizeof room->block);
+    else if (!apart)
         ovl__letter_add(&serving->reply, future->result.data, part.size);
     if (serving->executor->metered)
         ovl__letter_add(&serving->reply, &future->more->meter, sizeof future->more->meter);
     if (serving->reply.error)
         give_up(serving, "no memory for a reply");
     serving->replied++;
-    return part.size >= OVL__APART;
+    return apart;
 }
 
 static void begin_reply(struct serving *serving)
@@ -323,35 +330,37 @@ static void run_now(struct serving *serving, struct ovl_future *future)
 static void run_task(struct serving *serving, const struct ovl__task_part *part,
                      struct ovl_bytes item, ovl_time received)
 {
-    struct ovl__future_more more = {0};
-    struct ovl_future future = {
-        .executor = serving->executor,
-        .more = &more,
-        .item = item,
-        .deadline = part->left_ns == OVL_FOREVER ? OVL_FOREVER : received + part->left_ns,
-        .outcome = {.worker = serving->worker.number, .attempts = 1},
+    struct ovl__room room = {
+        .future = {.executor = serving->executor,
+                   .item = item,
+                   .deadline =
+                       part->left_ns == OVL_FOREVER ? OVL_FOREVER : received + part->left_ns,
+                   .outcome = {.worker = serving->worker.number, .attempts = 1}},
     };
-    ovl__list_init(&future.link);
-    ovl__wait_list_init(&future.waiters);
-    ovl__state_init(&future.state, OVL__RUNNING, 1);
-    future.outcome.error = find_function(serving, &part->fn);
-    memcpy(&future.fn, &serving->fn, sizeof future.fn);
-    int late = future.deadline != OVL_FOREVER && ovl_now() >= future.deadline ? OVL_ETIMEDOUT : 0;
-    int refused = is_cancelled(serving) ? OVL_ECANCELED : late;
-    if (refused) {
-        future.outcome.error = refused;
-    } else if (!future.outcome.error) {
-        run_now(serving, &future);
-    }
+    struct ovl_future *future = &room.future;
+    ovl__room_begin(&room, &serving->rooms);
+    ovl__list_init(&future->link);
+    ovl__wait_list_init(&future->waiters);
+    ovl__state_init(&future->state, OVL__RUNNING, 1);
+    future->outcome.error = find_function(serving, &part->fn);
+    memcpy(&future->fn, &serving->fn, sizeof future->fn);
+    bool late = future->deadline != OVL_FOREVER && ovl_now() >= future->deadline;
+    int refused = is_cancelled(serving) ? OVL_ECANCELED : late ? OVL_ETIMEDOUT : 0;
+    if (refused)
+        future->outcome.error = refused;
+    else if (!future->outcome.error)
+        run_now(serving, future);
+    if (future->outcome.error)
+        ovl__room_drop(&room);
     serving->task++;
-    bool apart = add_result(serving, &future, !refused);
+    bool apart = add_result(serving, &room, !refused);
     if (apart || ovl_now() - serving->reply_began > GATHER_NS) {
         send_reply(serving);
         if (apart)
-            send_all(serving, OVL__BODY, future.result.data, future.result.size);
+            send_all(serving, OVL__BODY, future->result.data, future->result.size);
         serving->reply_began = ovl_now();
     }
-    ovl__buffer_release(&future.result);
+    ovl__room_end(&room);
 }
 
 static void run_tasks(struct serving *serving, struct ovl__reader *reader, uint32_t count)
@@ -390,6 +399,7 @@ static void say_closed(struct serving *serving, uint64_t number)
 static void close_executor(struct serving *serving)
 {
     close_sessions(serving);
+    ovl__rooms_open(&serving->rooms, &(struct ovl__lane_place){0});
     say_closed(serving, serving->number);
 }
 

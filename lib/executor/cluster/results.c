@@ -3,6 +3,7 @@
  */
 #include "executor/cluster/courier.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Times are the other rank's: they are moved to where they were on our clock, as far as one can
@@ -31,12 +32,49 @@ static int receive_result(struct ovl__cluster *cluster, unsigned number, struct 
     return error;
 }
 
+/* What a lane keeps of memory while its rank is busy, and while it is not. */
+#define BUSY_BYTES ((size_t)64 << 20)
+#define IDLE_BYTES ((size_t)4 << 20)
+
+/* Blocks that futures may keep; the results beyond that are copied, so that the rank finds blocks
+ * for those to come. */
+#define LENT_MAX (OVL__RESULT_BLOCKS / 2)
+
 static int copy_result(struct ovl_future *future, const void *data, size_t size)
 {
     int error = size ? ovl__buffer_resize(&future->result, size) : 0;
     if (!error && size)
         memcpy(future->result.data, data, size);
     return error;
+}
+
+static int take_from_lane(struct ovl__lane *lane, struct ovl_future *future,
+                          const struct ovl__block *block, size_t size)
+{
+    if (!lane || block->index >= OVL__RESULT_BLOCKS || size > block->size)
+        return -EPROTO;
+    void *data = ovl__lane_map(lane, &lane->results[block->index], block);
+    if (data && ovl__lane_lend_result(lane, block->index, LENT_MAX, &future->more->loan)) {
+        future->result = (struct ovl__buffer){.data = data, .size = size};
+        return 0;
+    }
+    int error = data ? copy_result(future, data, size) : -ENOMEM;
+    ovl__lane_give_result(lane, block->index);
+    return error;
+}
+
+/* Without the lock. */
+static void trim_lane(struct ovl__cluster *cluster, struct ovl__rank *rank)
+{
+    if (!rank->lane)
+        return;
+    pthread_mutex_lock(&cluster->executor->lock);
+    bool busy = ovl__rank_has(rank) || ovl__executor_may_take(cluster->executor);
+    pthread_mutex_unlock(&cluster->executor->lock);
+    atomic_store_explicit(&rank->lane->quiet, !busy, memory_order_relaxed);
+    size_t kept = busy ? BUSY_BYTES : IDLE_BYTES;
+    if (ovl__lane_size(rank->lane) > kept)
+        ovl__lane_trim(rank->lane, kept);
 }
 
 static void end_task(struct ovl_future *future, const struct ovl__result_part *part, int error)
@@ -61,17 +99,18 @@ static void take_result(struct ovl__cluster *cluster, unsigned number, struct ov
                         const struct ovl__letter_head *head)
 {
     struct ovl__rank *rank = &cluster->ranks[number];
-    bool stale = head->executor != cluster->number;
+    bool stale = head->executor != cluster->number || cluster->abandoned;
     struct ovl_future *future = stale ? NULL : rank->tasks[rank->replied % OVL__AHEAD];
     const struct ovl__result_part *part = ovl__reader_take(reader, sizeof *part);
     if (!part || (!stale && !ovl__rank_has(rank)))
         ovl__courier_give_up(cluster, "a message makes no sense");
-    bool apart = part->size >= OVL__APART;
-    const void *data = apart ? NULL : ovl__reader_take(reader, part->size);
+    bool apart = part->size >= OVL__APART && !part->in_lane;
+    const struct ovl__block *block = part->in_lane ? ovl__reader_take(reader, sizeof *block) : NULL;
+    const void *data = apart || block ? NULL : ovl__reader_take(reader, part->size);
     int error = 0;
     const struct ovl__meter *meter =
         head->recorded ? ovl__reader_take(reader, sizeof *meter) : NULL;
-    if (head->recorded && !meter)
+    if ((head->recorded && !meter) || (part->in_lane && !block))
         ovl__courier_give_up(cluster, "a message makes no sense");
     if (!stale && meter) {
         ovl__meter_copy(&future->more->meter, meter);
@@ -79,6 +118,8 @@ static void take_result(struct ovl__cluster *cluster, unsigned number, struct ov
     }
     if (apart)
         error = receive_result(cluster, number, future, part->size);
+    else if (block && !stale)
+        error = take_from_lane(rank->lane, future, block, part->size);
     else if (!stale)
         error = copy_result(future, data, part->size);
     if (stale)
@@ -119,7 +160,9 @@ bool ovl__courier_receive(struct ovl__cluster *cluster)
     }
     for (uint32_t i = 0; i < head->count; i++)
         take_result(cluster, number, &reader, head);
-    if (head->executor == cluster->number)
-        note_time(cluster, head->took_ns, head->count);
+    if (head->executor != cluster->number)
+        return true;
+    note_time(cluster, head->took_ns, head->count);
+    trim_lane(cluster, &cluster->ranks[number]);
     return true;
 }

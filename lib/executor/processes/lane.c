@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define PAGE ((size_t)4096)
 
@@ -117,15 +119,24 @@ static void forget_mappings(struct ovl__lane *lane)
         lane->results[i] = (struct ovl__mapping){.block.index = i};
 }
 
-int ovl__lane_open(bool recorded, struct ovl__lane **ret_lane)
+static struct ovl__lane *new_lane(bool recorded)
 {
     struct ovl__lane *lane = ovl__zalloc(sizeof *lane);
     if (!lane)
-        return -ENOMEM;
+        return NULL;
     atomic_init(&lane->references, 1);
+    lane->fd = -1;
     lane->generation = generation;
     lane->recorded = recorded;
     forget_mappings(lane);
+    return lane;
+}
+
+int ovl__lane_open(bool recorded, struct ovl__lane **ret_lane)
+{
+    struct ovl__lane *lane = new_lane(recorded);
+    if (!lane)
+        return -ENOMEM;
     while (lane->free_item_count < OVL__ITEM_BLOCKS) {
         lane->free_items[lane->free_item_count] = OVL__ITEM_BLOCKS - 1 - lane->free_item_count;
         lane->free_item_count++;
@@ -176,6 +187,50 @@ int ovl__lane_adopt(struct ovl__lane *lane)
     lane->head = map(lane, 0, head_bytes(lane));
     return lane->head ? 0 : -ENOMEM;
 }
+
+/* --- joining the lane of a stranger --- */
+
+struct ovl__lane_place ovl__lane_place(const struct ovl__lane *lane)
+{
+    struct stat file;
+    if (fstat(lane->fd, &file))
+        return (struct ovl__lane_place){0};
+    return (struct ovl__lane_place){
+        .pid = getpid(),
+        .fd = lane->fd,
+        .device = file.st_dev,
+        .inode = file.st_ino,
+        .recorded = lane->recorded,
+    };
+}
+
+/* Where the two have process numbers of their own, or the lane is closed already, the path names
+ * nothing, or something else. */
+static bool is_at(const struct ovl__lane *lane, const struct ovl__lane_place *place)
+{
+    struct stat file;
+    return !fstat(lane->fd, &file) && file.st_dev == place->device && file.st_ino == place->inode &&
+           (size_t)file.st_size >= head_bytes(lane);
+}
+
+int ovl__lane_join(const struct ovl__lane_place *place, struct ovl__lane **ret_lane)
+{
+    char path[64];
+    struct ovl__lane *lane = new_lane(place->recorded);
+    if (!lane)
+        return -ENOMEM;
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)place->pid, (int)place->fd);
+    lane->fd = place->pid ? ovl__sys.open(path, O_RDWR | O_CLOEXEC, 0) : -1;
+    int error = lane->fd < 0 || !is_at(lane, place) ? -ENOENT : ovl__lane_adopt(lane);
+    if (error) {
+        ovl__lane_drop(lane);
+        return error;
+    }
+    *ret_lane = lane;
+    return 0;
+}
+
+/* --- blocks --- */
 
 /* What the other side says of a block is held against memory that is really there. */
 static bool is_there(const struct ovl__lane *lane, const struct ovl__block *block)

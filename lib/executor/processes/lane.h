@@ -18,6 +18,8 @@
  * Items and results that are too large for a slot lie in blocks: pieces of the same memory file,
  * mapped on either side when they are first seen, and used again and again. A large result is not
  * copied out of its block: its future keeps the block until it is freed.
+ *
+ * A rank of a cluster that is on rank 0's machine has a lane for the blocks of its results alone.
  */
 #ifndef OVL_EXECUTOR_PROCESSES_LANE_H
 #define OVL_EXECUTOR_PROCESSES_LANE_H
@@ -170,6 +172,22 @@ static inline struct ovl__slot *ovl__lane_slot(const struct ovl__lane *lane, uin
 
 /* -ENOMEM, -EMFILE, -ENFILE; *ret_lane holds one reference. */
 int ovl__lane_open(bool recorded, struct ovl__lane **ret_lane);
+
+/*
+ * Where a lane is found by a process that is no copy of the one that opened it, but runs on the
+ * same machine for the same user. Its own processes adopt it instead.
+ */
+struct ovl__lane_place {
+    int32_t pid; /* 0: nowhere */
+    int32_t fd;
+    uint64_t device, inode;
+    uint64_t recorded;
+};
+
+struct ovl__lane_place ovl__lane_place(const struct ovl__lane *lane);
+
+/* Opens the other side of a lane: an error where the system does not show it, or shows another. */
+int ovl__lane_join(const struct ovl__lane_place *place, struct ovl__lane **ret_lane);
 
 /* Gives up a reference; any thread. NULL is allowed. */
 void ovl__lane_drop(struct ovl__lane *lane);
