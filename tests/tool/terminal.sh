@@ -66,6 +66,12 @@ stands || fail "run --ungroup on a terminal: exit code $?"
 has_lines 'a\na\n'
 has_shown ' jobs' && fail 'run --ungroup: a status beneath output that is not ours'
 
+# Items that are typed.
+printf 'a\n' | script -qec "stty cols 100 rows 24; \"$OVERLAP\" run -w1 sh -c 'sleep 0.3; echo got {}'" shown >/dev/null 2>&1
+has_shown 'Ctrl-D ends them' || fail 'run does not say that it reads from the terminal'
+has_shown 'got a' || fail "run did not read from the terminal: $(cat -v shown)"
+has_shown ' jobs' && fail 'run: a status where items are typed'
+
 # A message that comes while the status stands.
 on_terminal "\"$OVERLAP\" run --halt soon,fail=1 -w1 sh -c '$wait_for_go; exit 1' ::: 1 2"
 await has_shown '0 of 2 jobs' || fail 'run --halt: no status'

@@ -101,11 +101,12 @@ static void *draw_on(void *argument)
     return NULL;
 }
 
-/* Jobs that write to the terminal themselves would write over a line that is redrawn. */
+/* Not unasked where others write on the terminal: jobs themselves, or somebody who types items. */
 static bool is_wanted(const struct choices *choices, const struct terminal *terminal)
 {
     if (choices->progress == PROGRESS_AUTO)
-        return terminal->present && !choices->ungroup;
+        return terminal->present && !choices->ungroup &&
+               (choices->source_count || !isatty(STDIN_FILENO));
     return choices->progress == PROGRESS_ALWAYS;
 }
 
