@@ -98,7 +98,7 @@ struct ovl__auto {
 
     /* The caller's own thread, where it runs the tasks of a map itself. */
     struct ovl__worker caller;
-    bool has_caller; /* its number was taken */
+    bool has_caller; /* it has a number; another worker may take that while it is idle */
     bool caller_busy;
     size_t at_once; /* tasks that it has begun */
 

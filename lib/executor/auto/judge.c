@@ -380,9 +380,31 @@ void ovl__auto_outgrown(struct ovl__auto *own)
            "a task takes long in the thread that called: looks at what they do anew");
 }
 
+/* A slow server looks the same: not all at once. Each time that they stand still, twice as many. */
+static void raise_waiting(struct ovl__auto *own)
+{
+    struct ovl_tuner *tuner = tuner_for(own, &own->loops[0].place);
+    if (!tuner)
+        return;
+    unsigned before = coroutines_each(own);
+    own->tally = (struct ovl__tally){0}; /* it tells how many keep a loop busy: these do not */
+    if (coroutines_each(own) <= before)
+        ovl_tuner_raise(tuner, ovl_now(), 2 * ovl_tuner_workers(tuner), "none of them ends");
+    if (coroutines_each(own) <= before)
+        return;
+    limit_loops(own, coroutines_each(own));
+    decide(own, OVL_ASYNC, coroutines_each(own) * own->loops_most,
+           "none ends, and the processors are idle: they may wait for each other, and more begin");
+}
+
 void ovl__auto_stuck(struct ovl__auto *own)
 {
+    if (own->kind == OVL__WAITING_WORK) {
+        raise_waiting(own);
+        return;
+    }
     own->kind = OVL__UNKNOWN_WORK;
+    own->executor->at_once = false;
     decide(
         own, OVL_ASYNC, own->executor->workers,
         "none ends, and the processors are idle: they may wait for each other, and all may begin");

@@ -26,8 +26,9 @@
 #define GROWN_NS (20 * OVL_MILLISECOND)
 
 /* Tasks are held back, none has ended for so long, and the processors are idle: those that run may
- * wait for those that may not begin. */
-#define STUCK_NS (100 * OVL_MILLISECOND)
+ * wait for those that may not begin. Tasks that wait are given longer: a server may be slow. */
+#define STUCK_NS         (100 * OVL_MILLISECOND)
+#define STUCK_WAITING_NS OVL_SECOND
 
 /* Threads that are tried at once, at most, before any of their tasks has ended. */
 #define THREADS_MOST 64
@@ -118,14 +119,16 @@ static void look_at_caller(struct ovl__auto *own, struct look *look, const struc
 /* Whether all stands still that was let begin. */
 static void look_for_standstill(struct ovl__auto *own, struct look *look, const struct look *last)
 {
-    bool limits = own->kind == OVL__UNSEEN_WORK || own->kind == OVL__COMPUTING_WORK;
-    look->held_back = limits && own->executor->counts.queued &&
+    ovl_time enough = own->kind == OVL__WAITING_WORK ? STUCK_WAITING_NS : STUCK_NS;
+    look->held_back = own->kind != OVL__UNKNOWN_WORK && own->executor->counts.queued &&
                       ovl__executor_may_take(own->executor) && look->busy < BUSY * own->cores;
     look->ended = own->ended;
     bool goes_on = look->held_back && last->held_back && look->ended == last->ended;
     look->stuck = goes_on ? last->stuck : look->at;
-    if (look->at - look->stuck >= STUCK_NS)
-        ovl__auto_stuck(own);
+    if (look->at - look->stuck < enough)
+        return;
+    ovl__auto_stuck(own);
+    look->stuck = look->at;
 }
 
 /* Without the lock. */

@@ -9,6 +9,12 @@
 
 /* --- numbers --- */
 
+/* The caller's thread keeps its number from one task to the next, while no other wants it. */
+static bool has_idle_caller(const struct ovl__auto *own)
+{
+    return own->has_caller && !own->caller_busy;
+}
+
 unsigned ovl__auto_take_number(struct ovl__auto *own, struct ovl__place *place)
 {
     unsigned number = OVL_NO_WORKER;
@@ -17,6 +23,9 @@ unsigned ovl__auto_take_number(struct ovl__auto *own, struct ovl__place *place)
         number = ((unsigned *)own->free_numbers.data)[own->free_numbers.size / sizeof number];
     } else if (own->numbers < own->executor->workers) {
         number = own->numbers++;
+    } else if (has_idle_caller(own)) {
+        number = own->caller.number;
+        own->has_caller = false;
     }
     if (number != OVL_NO_WORKER)
         own->place_of[number] = place;
@@ -34,7 +43,7 @@ void ovl__auto_give_number(struct ovl__auto *own, unsigned number)
 
 static bool has_number(const struct ovl__auto *own)
 {
-    return own->free_numbers.size || own->numbers < own->executor->workers;
+    return own->free_numbers.size || own->numbers < own->executor->workers || has_idle_caller(own);
 }
 
 /* --- working --- */
@@ -234,9 +243,11 @@ static int spawn_worker(struct ovl__auto *own, struct ovl__auto_loop *loop)
     return error;
 }
 
+/* Whether a number is with somebody who takes what is queued. */
 static bool has_workers(const struct ovl__auto *own)
 {
-    return own->numbers * sizeof(unsigned) > own->free_numbers.size || own->has_caller;
+    size_t taken = own->numbers - own->free_numbers.size / sizeof(unsigned);
+    return taken > has_idle_caller(own);
 }
 
 /* So many coroutines begin at once; then they run before more of them do. */
