@@ -3,7 +3,7 @@
 # _overlap_options VERB: the options of a verb, or without one, of the command.
 _overlap_options() {
     "$_overlap_command" ${1:+"$1"} --help 2>/dev/null |
-        sed -nE 's/^ +(-[A-Za-z0-9]), (--[a-z0-9-]+).*/\1\n\2/p; s/^ +(-[A-Za-z0-9]|--[a-z0-9-]+)( .*)?$/\1/p'
+        sed -nE 's/^ {2,6}(-[A-Za-z0-9]), (--[a-z0-9.-]+)( .*)?$/\1\n\2/p; s/^ {2,6}(-[A-Za-z0-9]|--[a-z0-9.-]+)( .*)?$/\1/p'
 }
 
 _overlap_verbs() {

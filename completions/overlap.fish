@@ -7,7 +7,7 @@ end
 function __overlap_options
     set -l verb (commandline -opc)[2]
     overlap $verb --help 2>/dev/null |
-        sed -nE 's/^ +(-[A-Za-z0-9], )?(--[a-z0-9-]+)( [A-Z][^ ]*)?  +(.*)$/\2\t\4/p'
+        sed -nE 's/^ {2,6}(-[A-Za-z0-9], )?(--[a-z0-9.-]+)( [^ ]+)?(  +(.*))?$/\2\t\5/p'
 end
 
 function __overlap_after

@@ -70,4 +70,16 @@ offers --port overlap origin --
 offers async overlap compare --models ''
 offers never overlap compare --progress n
 offers io overlap compare ''
+
+# Every option that a verb lists is offered, by its long name, and nothing else is.
+for verb in advise compare fetch run origin; do
+    "$OVERLAP" "$verb" --help | grep -oE '^ {2,6}(-[A-Za-z0-9], )?--[^ ]+' | grep -oE '\-\-[^ ]+$' | sort >listed
+    [ -s listed ] || { echo "FAILED: $verb lists no options"; failures=$((failures + 1)); }
+    "in_$shell" overlap "$verb" -- | sort -u >offered
+    diff listed offered >difference || {
+        echo "FAILED: overlap $verb: listed (<) and offered (>):"
+        cat difference
+        failures=$((failures + 1))
+    }
+done
 [ "$failures" -eq 0 ]
