@@ -8,7 +8,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <ucontext.h>
 #include <unistd.h>
+
+/* A frame that is larger than the guard may begin so far below it. */
+#define FRAME_BYTES ((uintptr_t)8 << 20)
 
 static struct sigaction former_action;
 
@@ -58,28 +62,49 @@ static void tell(const struct ovl__coroutine *coroutine)
 
 /* --- the fault --- */
 
-static bool is_overflow(const struct ovl__coroutine *coroutine, const void *address)
+static uintptr_t stack_pointer(const ucontext_t *registers)
 {
-    uintptr_t guard = (uintptr_t)coroutine->stack.bottom;
-    return (uintptr_t)address - guard < (uintptr_t)sysconf(_SC_PAGESIZE);
+#ifdef __x86_64__
+    return (uintptr_t)registers->uc_mcontext.gregs[REG_RSP];
+#else
+    return registers->uc_mcontext.sp;
+#endif
 }
 
-/* To whoever had the signal before; with nobody, it comes again, and ends the process. */
+/* A fault in the guard; or of a frame that reaches across it, whatever it was that it touched. */
+static bool is_overflow(const struct ovl__coroutine *coroutine, const void *address,
+                        const ucontext_t *registers)
+{
+    uintptr_t guard = (uintptr_t)coroutine->stack.bottom;
+    return (uintptr_t)address - guard < (uintptr_t)sysconf(_SC_PAGESIZE) ||
+           guard - stack_pointer(registers) < FRAME_BYTES;
+}
+
+/* Ends the process by the signal: a fault comes again by itself, and what was sent does not. */
+static void end(int signal, const siginfo_t *info)
+{
+    sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    if (info->si_code <= 0)
+        raise(signal);
+}
+
+/* To whoever had the signal before. With nobody it ends the process; only what was sent can be
+ * ignored. */
 static void pass_on(int signal, siginfo_t *info, void *registers)
 {
     if (former_action.sa_flags & SA_SIGINFO)
         former_action.sa_sigaction(signal, info, registers);
     else if (former_action.sa_handler != SIG_DFL && former_action.sa_handler != SIG_IGN)
         former_action.sa_handler(signal);
-    else
-        sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    else if (former_action.sa_handler == SIG_DFL || info->si_code > 0)
+        end(signal, info);
 }
 
 static void on_fault(int signal, siginfo_t *info, void *registers)
 {
     int error = errno;
     struct ovl__context *context = ovl__current;
-    if (context && context->coroutine && is_overflow(context->coroutine, info->si_addr))
+    if (context && context->coroutine && is_overflow(context->coroutine, info->si_addr, registers))
         tell(context->coroutine);
     errno = error;
     pass_on(signal, info, registers);

@@ -527,6 +527,66 @@ __attribute__((unused)) static void an_overflow_is_told_by_name(void)
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
 }
 
+/* Its frame alone is larger than the stack, and it touches nothing of it. */
+static int huge(void)
+{
+    static volatile int *volatile nowhere;
+    volatile char bytes[300 * 1024];
+    if (*nowhere)
+        bytes[0] = 1;
+    return bytes[0];
+}
+
+static int overflow_at_once(void *argument)
+{
+    (void)argument;
+    ovl_set_name("huge one");
+    return huge();
+}
+
+static void run_overflow_at_once(void)
+{
+    ovl_run(overflow_at_once, NULL, NULL);
+}
+
+__attribute__((unused)) static void an_overflow_beyond_the_guard_is_told_too(void)
+{
+    int status = run_in_child(run_overflow_at_once, NULL, dump_text, sizeof dump_text);
+    assert_non_null(strstr(dump_text, "\"huge one\", has overflowed its stack of 256 KiB"));
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+}
+
+static int send_fault(void *argument)
+{
+    (void)argument;
+    raise(SIGSEGV);
+    return 0;
+}
+
+static void run_sent_fault(void)
+{
+    _exit(ovl_run(send_fault, NULL, NULL));
+}
+
+__attribute__((unused)) static void a_fault_that_is_sent_ends_the_program(void)
+{
+    int status = run_in_child(run_sent_fault, NULL, dump_text, sizeof dump_text);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    assert_null(strstr(dump_text, "has overflowed"));
+}
+
+static void run_sent_fault_ignored(void)
+{
+    signal(SIGSEGV, SIG_IGN);
+    _exit(ovl_run(send_fault, NULL, NULL) ? 1 : 66);
+}
+
+__attribute__((unused)) static void a_fault_that_is_sent_may_be_ignored(void)
+{
+    int status = run_in_child(run_sent_fault_ignored, NULL, dump_text, sizeof dump_text);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 66);
+}
+
 static void on_fault(int signal)
 {
     (void)signal;
@@ -590,6 +650,11 @@ int main(int argc, char *argv[])
 #ifndef __SANITIZE_ADDRESS__ /* whose report of the same fault then runs, and may not end on this  \
                                 stack */
         TEST_CASE(an_overflow_is_told_by_name),
+        TEST_CASE(a_fault_that_is_sent_ends_the_program),
+        TEST_CASE(a_fault_that_is_sent_may_be_ignored),
+#ifndef __SANITIZE_THREAD__ /* whose instrumented code touches the stack before the frame is whole */
+        TEST_CASE(an_overflow_beyond_the_guard_is_told_too),
+#endif
 #endif
         TEST_CASE(the_programs_handler_is_called_after_it),
 #ifndef __SANITIZE_THREAD__ /* which has no threads after a fork of a process with threads */
