@@ -29,7 +29,7 @@ OVL_EXPORT int ovl_group_open(ovl_time deadline, struct ovl_group **ret_group);
  * returns an error, the group is cancelled: all others, and the opener, find that their waits fail.
  *
  * Threads: the group's coroutines and its opener. Errors: -ENOMEM; OVL_ECANCELED: the group was
- * cancelled.
+ * cancelled, and ovl_group_close tells why.
  */
 OVL_EXPORT int ovl_group_go(struct ovl_group *group, ovl_coroutine_fn *fn, void *argument);
 

@@ -52,6 +52,12 @@ for verb in $verbs; do
         grep -Fq "overlap-$verb" || fail "overlap.1 does not name $verb"
 done
 
+# The overview leads to every header's page.
+for page in "$MANUAL"/scd/*.3.scd; do
+    name=$(basename "$page" .3.scd)
+    grep -Fq "*$name*(3)" "$MANUAL/scd/liboverlap.7.scd" || fail "liboverlap.7 does not name $name"
+done
+
 # What the pages name under SEE ALSO and elsewhere exists.
 for page in "$MANUAL"/scd/*.scd; do
     grep -oE '\*[a-z_\\-]+\*\([137]\)' "$page" | sed 's/[*\\]//g; s/(/./; s/)//' | sort -u | while read -r other; do
