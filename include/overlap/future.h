@@ -67,7 +67,7 @@ OVL_EXPORT void ovl_future_free(struct ovl_future *future);
 
 /*
  * Writes an outcome in words into `buffer`, as snprintf does: "worker 3: ended by signal 11
- * (SIGSEGV)".
+ * (SIGSEGV)"; of one that was begun, and names no worker, the words alone.
  *
  * Returns the length that the whole text has. Threads: any. Errors: none.
  */

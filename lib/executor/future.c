@@ -360,8 +360,10 @@ size_t ovl_outcome_text(const struct ovl_outcome *outcome, char *buffer, size_t 
         snprintf(words, sizeof words, "done");
     else
         detail_words(outcome, words, sizeof words);
-    int length = outcome->worker == OVL_NO_WORKER
-                     ? snprintf(buffer, size, "not begun: %s", words)
-                     : snprintf(buffer, size, "worker %u: %s", outcome->worker, words);
+    int length;
+    if (outcome->worker != OVL_NO_WORKER)
+        length = snprintf(buffer, size, "worker %u: %s", outcome->worker, words);
+    else
+        length = snprintf(buffer, size, "%s%s", outcome->attempts ? "" : "not begun: ", words);
     return length > 0 ? (size_t)length : 0;
 }

@@ -64,6 +64,7 @@ void failures_finish(const struct failures *failures)
             .error = kind->error,
             .detail = kind->detail,
             .worker = OVL_NO_WORKER,
+            .attempts = 1,
         };
         describe(failures, &outcome, error, sizeof error);
         console_error("%s: and %zu more of the %zu %s: %s", failures->model,
