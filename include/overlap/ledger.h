@@ -81,6 +81,7 @@ struct ovl_ledger_sum {
     uint64_t stalls;
     ovl_time first_start; /* of all its tasks; 0 where there is none yet */
     ovl_time last_end;
+    ovl_time unseen_ns; /* what they waited where no hook saw it: their segments of OVL_UNSEEN */
 };
 
 struct ovl_ledger;

@@ -28,8 +28,9 @@ enum ovl_bound {
 OVL_EXPORT const char *ovl_bound_name(enum ovl_bound bound);
 
 /*
- * What tasks were bound by: their waits (lock waits left out: those are other tasks) against their
- * CPU time. Best asked of a ledger of `sync`, where tasks do not hinder each other.
+ * What tasks were bound by: their waits, seen and unseen (lock waits left out: those are other
+ * tasks), against their CPU time. Best asked of a ledger of `sync`, where tasks do not hinder each
+ * other.
  *
  * Threads: any. Errors: none.
  */
@@ -53,7 +54,8 @@ struct ovl_verdict {
 /*
  * Applies the rules to `count` measures of one work, of which one is of sync, and to what its tasks
  * were bound by. A faster model wins only where it is faster by 10%: among equals, async before
- * threads before processes where the work waits; threads before processes where it computes.
+ * threads before processes where the work waits; threads before processes where it computes, and
+ * async never.
  *
  * Threads: any. Errors: -EINVAL: no measure of sync; *ret_verdict is untouched.
  */

@@ -225,18 +225,32 @@ static void keep(struct ovl_ledger *ledger, const struct ovl__meter *meter, bool
         set_entry(entry_at(ledger, place), meter, computed);
 }
 
-static void sum_up_details(struct ovl_ledger_sum *sum, const struct ovl_record *record)
+static ovl_time unseen(const struct ovl__trail *trail)
 {
+    ovl_time length = 0;
+    for (uint32_t i = 0; i < trail->count; i++) {
+        struct ovl_segment segment = ovl__trail_read(trail, i);
+        if (segment.kind == OVL_UNSEEN)
+            length += segment.length_ns;
+    }
+    return length;
+}
+
+static void sum_up_details(struct ovl_ledger_sum *sum, const struct ovl__meter *meter)
+{
+    const struct ovl_record *record = &meter->record;
     for (int i = 0; i < OVL_WAIT_COUNT; i++)
         sum->wait_ns[i] += record->wait_ns[i];
+    sum->unseen_ns += unseen(&meter->trail);
     sum->bytes_in += record->bytes_in;
     sum->bytes_out += record->bytes_out;
     sum->switches += record->switches;
     sum->stalls += record->stalls;
 }
 
-static void sum_up(struct ovl_ledger_sum *sum, const struct ovl_record *record, bool computed)
+static void sum_up(struct ovl_ledger_sum *sum, const struct ovl__meter *meter, bool computed)
 {
+    const struct ovl_record *record = &meter->record;
     if (!sum->tasks || record->start < sum->first_start)
         sum->first_start = record->start;
     if (record->end > sum->last_end)
@@ -246,7 +260,7 @@ static void sum_up(struct ovl_ledger_sum *sum, const struct ovl_record *record, 
     sum->wall_ns += record->end - record->start;
     sum->cpu_ns += record->cpu_ns;
     if (!computed)
-        sum_up_details(sum, record);
+        sum_up_details(sum, meter);
 }
 
 /* Most tasks that are so short that this would show have only computed. */
@@ -254,7 +268,7 @@ void ovl__ledger_add(struct ovl_ledger *ledger, const struct ovl__meter *meter)
 {
     bool computed = only_computed(meter);
     pthread_mutex_lock(&ledger->lock);
-    sum_up(&ledger->sum, &meter->record, computed);
+    sum_up(&ledger->sum, meter, computed);
     keep(ledger, meter, computed);
     pthread_mutex_unlock(&ledger->lock);
 }

@@ -26,7 +26,7 @@ const char *ovl_bound_name(enum ovl_bound bound)
 
 enum ovl_bound ovl_ledger_bound(const struct ovl_ledger_sum *sum)
 {
-    ovl_time waits = 0;
+    ovl_time waits = sum->unseen_ns;
     for (int i = 0; i < OVL_WAIT_COUNT; i++)
         if (i != OVL_WAIT_LOCK)
             waits += sum->wait_ns[i];
@@ -40,12 +40,19 @@ enum ovl_bound ovl_ledger_bound(const struct ovl_ledger_sum *sum)
     return OVL_MIXED_BOUND;
 }
 
-/* The models in the order in which they are preferred for work that is bound so. */
+/* Ends a list of models. */
+#define NO_MODEL OVL_SYNC
+
+/*
+ * The models in the order in which they are preferred for work that is bound so. Where it computes,
+ * one loop is no faster than sync: what was measured to be is what others left of the processors.
+ */
 static const enum ovl_model *preference(enum ovl_bound bound)
 {
-    static const enum ovl_model waits[] = {OVL_ASYNC, OVL_THREADS, OVL_PROCESSES};
-    static const enum ovl_model computes[] = {OVL_THREADS, OVL_PROCESSES, OVL_ASYNC};
-    return bound == OVL_IO_BOUND ? waits : computes;
+    static const enum ovl_model waits[] = {OVL_ASYNC, OVL_THREADS, OVL_PROCESSES, NO_MODEL};
+    static const enum ovl_model computes[] = {OVL_THREADS, OVL_PROCESSES, NO_MODEL};
+    static const enum ovl_model mixed[] = {OVL_THREADS, OVL_PROCESSES, OVL_ASYNC, NO_MODEL};
+    return bound == OVL_IO_BOUND ? waits : bound == OVL_CPU_BOUND ? computes : mixed;
 }
 
 static const struct ovl_measure *find(enum ovl_model model, const struct ovl_measure *measures,
@@ -61,8 +68,8 @@ static const struct ovl_measure *best(enum ovl_bound bound, const struct ovl_mea
                                       size_t count)
 {
     const struct ovl_measure *winner = NULL;
-    for (int i = 0; i < 3; i++) {
-        const struct ovl_measure *next = find(preference(bound)[i], measures, count);
+    for (const enum ovl_model *model = preference(bound); *model != NO_MODEL; model++) {
+        const struct ovl_measure *next = find(*model, measures, count);
         if (next && (!winner || (double)winner->wall_ns > FASTER * (double)next->wall_ns))
             winner = next;
     }
@@ -77,6 +84,8 @@ static const char *reason_for(enum ovl_bound bound, enum ovl_model model)
         return "I/O-bound: the tasks wait, and workers that wait at the same time overlap it";
     if (bound == OVL_CPU_BOUND)
         return "CPU-bound: the tasks compute, and only more processors help; async cannot";
+    if (model == OVL_ASYNC)
+        return "mixed: the tasks both wait and compute, and coroutines overlap the waits";
     return "mixed: the tasks both wait and compute, which takes workers on several processors";
 }
 

@@ -168,6 +168,22 @@ static void sums_count_what_is_not_kept(void)
     ovl_ledger_close(ledger);
 }
 
+static void waits_that_no_hook_saw_are_summed(void)
+{
+    struct ovl_ledger *ledger = ledger_new(0);
+    struct ovl__meter meter = {.record = {.end = 1000, .cpu_ns = 10}};
+    ovl__trail_add(&meter.trail, OVL_COMPUTING, 10);
+    ovl__trail_add(&meter.trail, OVL_UNSEEN, 400);
+    ovl__trail_add(&meter.trail, OVL_READY, 290);
+    ovl__trail_add(&meter.trail, OVL_UNSEEN, 300);
+    ovl__ledger_add(ledger, &meter);
+    ovl__ledger_add(ledger, &meter);
+    struct ovl_ledger_sum sum;
+    ovl_ledger_sum(ledger, &sum);
+    assert_int_equal(sum.unseen_ns, 2 * 700);
+    ovl_ledger_close(ledger);
+}
+
 static void default_limit_holds(void)
 {
     enum { LIMIT = 65536 };
@@ -369,6 +385,7 @@ int main(void)
         TEST_CASE(segments_come_back),
         TEST_CASE(who_adds_may_outlive_who_reads),
         TEST_CASE(sums_count_what_is_not_kept),
+        TEST_CASE(waits_that_no_hook_saw_are_summed),
         TEST_CASE(default_limit_holds),
         TEST_CASE(sample_is_even),
         TEST_CASE(threads_may_record_at_once),

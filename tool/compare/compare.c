@@ -32,8 +32,9 @@
 
 static const char about[] =
     "Runs two programs under every model, one after the other: downloads, which wait,\n"
-    "and sums of squares, which compute; both where neither is named. Tells how long\n"
-    "each model took, and which one suits the work.";
+    "and sums of squares, which compute; both where neither is named. Or runs a task\n"
+    "function of your own, in a shared object, on each line of its input. Tells how\n"
+    "long each model took, and which one suits the work.";
 
 struct compare_options {
     bool io;
@@ -227,7 +228,7 @@ static int parse(int argc, char **argv, struct compare_options *ret)
     };
     const struct usage usage = {
         .verb = "compare",
-        .synopsis = "[io|cpu] [options]",
+        .synopsis = "[io|cpu|FILE:FUNCTION] [options]",
         .about = about,
         .options = options,
         .option_count = sizeof options / sizeof *options,

@@ -19,6 +19,7 @@ static json_t *make_waits(const struct ovl_ledger_sum *sum)
     json_t *waits = json_object();
     for (int n = 0; n < OVL_WAIT_COUNT; n++)
         json_object_set_new(waits, ovl_wait_name(n), json_real(seconds(sum->wait_ns[n])));
+    json_object_set_new(waits, ovl_segment_name(OVL_UNSEEN), json_real(seconds(sum->unseen_ns)));
     return waits;
 }
 
