@@ -7,6 +7,7 @@
 
 #include <overlap/version.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@ static int print_help(void)
 {
     printf("Usage: overlap VERB [options]\n"
            "\n"
-           "Runs one plain, blocking function under every model of concurrency.\n"
+           "Finds out which kind of concurrency a program needs, and gives it that.\n"
            "\n"
            "Verbs:\n");
     for (size_t n = 0; n < VERB_COUNT; n++)
@@ -74,7 +75,10 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     const char *word = argv[1];
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
+    bool help = strcmp(word, "help") == 0;
+    if (help && argc > 2)
+        return find_and_run(2, (char *[]){argv[2], "--help", NULL});
+    if (help || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         return print_help();
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
         return print_version();

@@ -11,6 +11,11 @@ cd "$folder" || exit 1
 unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY
 mkdir bin
 [ -z "${OVERLAP-}" ] || ln -s "$OVERLAP" bin/overlap
+# What pkg-config says once overlap is installed.
+[ -z "${OVERLAP_FLAGS-}" ] || {
+    printf '#!/bin/sh\necho "%s"\n' "$OVERLAP_FLAGS" >bin/pkg-config
+    chmod +x bin/pkg-config
+}
 PATH=$folder/bin:$PATH
 export PATH
 case $program in

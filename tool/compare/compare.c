@@ -202,7 +202,8 @@ static int parse(int argc, char **argv, struct compare_options *ret)
          .kind = OPTION_TEXT,
          .value = "FILE",
          .target = &ret->items,
-         .help = "its items, one a line; - is standard input (-)"},
+         .help = "its items, one a line, each given without its newline\n"
+                 "and without a zero byte; - is standard input (-)"},
         {.name = "report",
          .kind = OPTION_TEXT,
          .value = "FILE",

@@ -137,13 +137,6 @@ int function_open(struct function_program *own)
     return code ? code : read_items(own);
 }
 
-void function_close(struct function_program *own)
-{
-    free(own->lines);
-    free(own->text);
-    /* The object stays: threads that it began may still run in it. */
-}
-
 /* --- the program --- */
 
 static void item(void *self, size_t index, struct ovl_bytes *ret_item)

@@ -16,7 +16,8 @@ struct function_program {
     void *object;
     ovl_task_fn *task;
     char *text;              /* all that was read */
-    struct ovl_bytes *lines; /* in it, without their ends */
+    struct ovl_bytes *lines; /* in it, without their ends; kept, as the text, until the process
+                                ends: threads that the object began may still run */
     size_t count;
 };
 
@@ -25,7 +26,6 @@ bool function_is_named(const char *text);
 
 /* Loads the function and reads the items. 0, or an exit code once it has said what is wrong. */
 int function_open(struct function_program *own);
-void function_close(struct function_program *own);
 
 /* The program; `own` is open and outlives it. */
 struct program function_as_program(struct function_program *own);

@@ -75,8 +75,8 @@ static bool wait_for(int fd, short event, ovl_time deadline)
     }
 }
 
-/* Receives what there is, waiting until `deadline`. 0: the peer ended; -errno; OVL_ETIMEDOUT as
- * -ETIMEDOUT. */
+/* Receives what there is, waiting until `deadline`. 0: the peer ended; or -errno, -ETIMEDOUT where
+ * the deadline passed. */
 static ssize_t receive(int fd, void *buffer, size_t size, ovl_time deadline)
 {
     for (;;) {

@@ -17,9 +17,10 @@
 #include <unistd.h>
 
 static const char about[] =
-    "Serves pages on this machine alone, each after a latency, to thousands of\n"
-    "connections at once, until it is interrupted. A page's content follows from its\n"
-    "path; /any/path?size=64k asks for one of that size.";
+    "Serves pages, each after a latency, to thousands of connections at once, until\n"
+    "it is interrupted; to this machine alone, unless --address says otherwise. A\n"
+    "page's content follows from its path; /any/path?size=64k asks for one of that\n"
+    "size.";
 
 struct origin_options {
     const char *address;
@@ -63,7 +64,8 @@ static int parse(int argc, char **argv, struct origin_options *ret)
          .kind = OPTION_TEXT,
          .value = "A",
          .target = &ret->address,
-         .help = "listen on this IPv4 address (127.0.0.1)"},
+         .help = "listen on this IPv4 address (127.0.0.1); 0.0.0.0 is\n"
+                 "for other machines too"},
         {.name = "workers",
          .letter = 'w',
          .kind = OPTION_NUMBER,
@@ -180,6 +182,6 @@ static int run(int argc, char **argv)
 
 const struct verb origin_verb = {
     .name = "origin",
-    .summary = "serve pages to measure with, from this machine alone",
+    .summary = "serve pages to measure with",
     .run = run,
 };
