@@ -17,12 +17,12 @@
 #define CONNECTIONS_MAX 8
 #define BLOCK_BYTES     16384
 
-/* The task's own errors: what the server says is in its result. */
+/* The task's own error: what the server says is told by then. */
 #define REFUSED 1
 
 struct load {
     const char *connection;
-    const char *table;
+    const char *command; /* COPY into the table */
     char **files;
     int count;
     int given;
@@ -123,7 +123,7 @@ static int next_file(void *context, struct ovl_bytes *ret_item)
     struct load *load = context;
     if (load->given == load->count)
         return 0;
-    words[0] = load->table;
+    words[0] = load->command;
     words[1] = load->files[load->given++];
     *ret_item = (struct ovl_bytes){words, sizeof words};
     return 1;
@@ -150,7 +150,7 @@ int main(int argc, char *argv[])
     }
     char *command = make_command(argv[2]);
     struct load load = {
-        .connection = argv[1], .table = command, .files = argv + 3, .count = argc - 3};
+        .connection = argv[1], .command = command, .files = argv + 3, .count = argc - 3};
     struct ovl_options options = {.workers = CONNECTIONS_MAX,
                                   .session_open = session_open,
                                   .session_close = session_close,

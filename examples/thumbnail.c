@@ -38,16 +38,16 @@ struct jobs {
 static void shrink_pixel(const png_byte *large, const png_image *from, const png_image *to,
                          unsigned x, unsigned y, png_byte *ret_pixel)
 {
-    unsigned left = x * from->width / to->width;
-    unsigned right = (x + 1) * from->width / to->width;
-    unsigned top = y * from->height / to->height;
-    unsigned bottom = (y + 1) * from->height / to->height;
+    size_t left = (size_t)x * from->width / to->width;
+    size_t right = ((size_t)x + 1) * from->width / to->width;
+    size_t top = (size_t)y * from->height / to->height;
+    size_t bottom = ((size_t)y + 1) * from->height / to->height;
     unsigned long sum[CHANNELS] = {0};
-    for (unsigned row = top; row < bottom; row++)
-        for (unsigned column = left; column < right; column++)
+    for (size_t row = top; row < bottom; row++)
+        for (size_t column = left; column < right; column++)
             for (unsigned channel = 0; channel < CHANNELS; channel++)
-                sum[channel] += large[((size_t)row * from->width + column) * CHANNELS + channel];
-    unsigned long count = (unsigned long)(right - left) * (bottom - top);
+                sum[channel] += large[(row * from->width + column) * CHANNELS + channel];
+    size_t count = (right - left) * (bottom - top);
     for (unsigned channel = 0; channel < CHANNELS; channel++)
         ret_pixel[channel] = (png_byte)(sum[channel] / (count ? count : 1));
 }

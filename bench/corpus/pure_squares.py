@@ -1,5 +1,5 @@
 # expect: processes cpu
-"""The seed's sums of squares."""
+"""Sums of squares, as many tutorials have them."""
 
 
 def items():

@@ -1,5 +1,5 @@
 # expect: async io
-"""The seed's own: one session, a loop in a function, a method that does the work."""
+"""As tutorials have it: one session, a loop in a function, a method that does the work."""
 import sys
 import threading
 

@@ -1,7 +1,7 @@
 /*
  * bare_sums PROCESSES: the 20 sums of squares in so many processes, an equal share each, with
  * nothing around them: what the machine itself can give at this moment. Prints its time as the
- * seeds' programs do.
+ * classic programs do.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -15,7 +15,7 @@ OVL_BEGIN_DECLS
 #define OVL_ERROR_MAP(X)                                                                           \
     X(OVL_ETIMEDOUT, -20001, "the deadline passed")                                                \
     X(OVL_ECANCELED, -20002, "cancelled")                                                          \
-    X(OVL_ECLOSED, -20003, "the executor is closed")                                               \
+    X(OVL_ECLOSED, -20003, "the executor or channel is closed")                                    \
     X(OVL_ESIGNALED, -20004, "the worker was ended by a signal")                                   \
     X(OVL_EEXITED, -20005, "the worker exited in the middle of the task")                          \
     X(OVL_ESESSION, -20006, "the worker's session could not be opened")                            \

@@ -1,6 +1,7 @@
 /*
- * Locks and signs between coroutines, of one loop or of several, and threads. A pthread mutex that
- * a coroutine holds while it waits stops its whole loop; these give way.
+ * Locks and signs between coroutines, of one loop or of several, and threads. Pthread's own give
+ * way in coroutines as well, which is for code that was not written for them; these have deadlines,
+ * and whoever waits is called off with its scope.
  */
 #ifndef OVERLAP_LOCK_H
 #define OVERLAP_LOCK_H

@@ -60,8 +60,8 @@ struct verdict_row {
 };
 
 static const struct verdict_row verdict_rows[] = {
-    {"the seeds' downloads", OVL_IO_BOUND, {8400, 1760, 280, 4300}, OVL_ASYNC, 30},
-    {"the seeds' sums", OVL_CPU_BOUND, {5100, 2550, 5100, 2500}, OVL_THREADS, 2},
+    {"the classic downloads", OVL_IO_BOUND, {8400, 1760, 280, 4300}, OVL_ASYNC, 30},
+    {"the classic sums", OVL_CPU_BOUND, {5100, 2550, 5100, 2500}, OVL_THREADS, 2},
     {"sums behind a lock", OVL_CPU_BOUND, {5100, 5200, 5100, 2500}, OVL_PROCESSES, 2.04},
     {"downloads where async cannot overlap",
      OVL_IO_BOUND,

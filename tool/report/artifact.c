@@ -72,7 +72,7 @@ static int open_temporary(struct artifact *artifact)
     if (fd < 0)
         return -errno;
     struct stat old;
-    fchmod(fd, stat(artifact->path, &old) == 0 ? old.st_mode & 0777 : plain_mode());
+    artifact->mode = stat(artifact->path, &old) == 0 ? old.st_mode & 0777 : plain_mode();
     return fd;
 }
 
@@ -110,7 +110,10 @@ static int former_error(int fd)
 /* Closes the stream. 0, or the error of this or of any write before. */
 static int finish_stream(struct artifact *artifact)
 {
-    int error = ferror(artifact->stream) ? former_error(fileno(artifact->stream)) : 0;
+    int fd = fileno(artifact->stream);
+    int error = ferror(artifact->stream) ? former_error(fd) : 0;
+    if (artifact->temporary)
+        fchmod(fd, artifact->mode);
     if (fclose(artifact->stream) != 0 && !error)
         error = errno;
     artifact->stream = NULL;

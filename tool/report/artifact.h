@@ -7,11 +7,13 @@
 #define TOOL_REPORT_ARTIFACT_H
 
 #include <stdio.h>
+#include <sys/types.h>
 
 struct artifact {
     const char *option; /* "--report": for messages; a constant string */
     const char *path;   /* the caller's, kept; NULL: none was asked for */
     char *temporary;    /* the name under which it is written; NULL: under `path` itself */
+    mode_t mode;        /* what it gets with its name; until then it is for its owner alone */
     FILE *stream;
 };
 
