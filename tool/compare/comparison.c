@@ -33,6 +33,18 @@ static void set_speedups(struct comparison_view *view)
     }
 }
 
+/* What is left of sync's time beside computing and waiting: others had the processors. */
+static ovl_time find_starved(const struct comparison_view *view)
+{
+    const struct measure_view *sync = find_sync(view);
+    if (!sync)
+        return 0;
+    ovl_time rest = sync->sum.wall_ns - sync->sum.cpu_ns - sync->sum.unseen_ns;
+    for (int n = 0; n < OVL_WAIT_COUNT; n++)
+        rest -= sync->sum.wait_ns[n];
+    return rest > 0 ? rest : 0;
+}
+
 /* By sync's ledger, where tasks do not hinder each other; otherwise by the first there is. */
 static enum ovl_bound find_bound(const struct comparison_view *view)
 {
@@ -110,4 +122,5 @@ void comparison_look(const struct comparison *comparison, struct comparison_view
         ret_view->measures[n] = measure_look(&comparison->measures[n], &comparison->program);
     set_speedups(ret_view);
     set_verdict(ret_view);
+    ret_view->starved_ns = find_starved(ret_view);
 }

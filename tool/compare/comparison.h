@@ -19,6 +19,7 @@ struct comparison_view {
     double speedups[MODELS_MOST]; /* against sync; 0: not known */
     bool decided;                 /* whether the verdict names a model */
     struct ovl_verdict verdict;   /* its bound and its reason hold in any case */
+    ovl_time starved_ns; /* how long sync's tasks could have gone on and had no processor */
 };
 
 /* Sets a comparison of `program` up; with `workers` for each model but sync, 0: as suits it. */

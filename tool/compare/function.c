@@ -119,6 +119,8 @@ static int read_items(struct function_program *own)
         console_error("cannot read the items in %s: %s", name, strerror(errno));
         return EXIT_REFUSED;
     }
+    if (standard && isatty(STDIN_FILENO))
+        console_error("reading items from the terminal, one a line; Ctrl-D ends them");
     size_t size = 0;
     int error = read_all(in, &own->text, &size);
     if (!standard)

@@ -23,6 +23,10 @@ static const struct table_column columns[] = {
 /* Where everything is done, the columns that say so are left out. */
 #define COLUMN_COUNT_DONE (COLUMN_COUNT - 3)
 
+/* From so much on, and from this part of sync's time on, it is told that it had no processor. */
+#define STARVED_NS   (10 * OVL_MILLISECOND)
+#define STARVED_PART 5
+
 static double seconds(ovl_time ns)
 {
     return (double)ns / (double)OVL_SECOND;
@@ -138,6 +142,23 @@ static void print_decision(const struct comparison_view *view, const struct term
     }
 }
 
+/* A machine that does other things as well makes all of the times say less. */
+static void print_starved(const struct comparison_view *view, const struct terminal *terminal)
+{
+    ovl_time sync_ns = 0;
+    for (size_t n = 0; n < view->count; n++)
+        if (view->measures[n].model == OVL_SYNC)
+            sync_ns = view->measures[n].wall_ns;
+    if (view->starved_ns < STARVED_NS || view->starved_ns * STARVED_PART < sync_ns)
+        return;
+    char text[256];
+    snprintf(text, sizeof text,
+             "But other programs had the processors for %.3f s of sync's %.3f s: on a machine that "
+             "is not busy these times may be others.",
+             seconds(view->starved_ns), seconds(sync_ns));
+    table_print_text(stdout, text, terminal);
+}
+
 static void print_comparison(const struct comparison_view *view, const struct terminal *terminal)
 {
     char title[256];
@@ -152,6 +173,7 @@ static void print_comparison(const struct comparison_view *view, const struct te
     putchar('\n');
     print_verdict(view, terminal);
     print_decision(view, terminal);
+    print_starved(view, terminal);
 }
 
 void summary_print(const struct comparison_view *views, size_t count,
