@@ -37,6 +37,13 @@ static void speedups_are_against_sync(void)
     assert_int_equal(view.verdict.bound, OVL_CPU_BOUND);
 }
 
+static void who_waits_for_threads_of_its_own_waits(void)
+{
+    struct ovl_ledger_sum sum = {.tasks = 4, .wall_ns = 100, .cpu_ns = 1};
+    sum.wait_ns[OVL_WAIT_LOCK] = 99;
+    assert_int_equal(look_at(&sum).verdict.bound, OVL_IO_BOUND);
+}
+
 static void who_computes_or_waits_is_not_starved(void)
 {
     struct ovl_ledger_sum sum = {.tasks = 4, .wall_ns = 100, .cpu_ns = 30, .unseen_ns = 20};
@@ -58,6 +65,7 @@ int main(void)
 {
     const struct test_case cases[] = {
         TEST_CASE(speedups_are_against_sync),
+        TEST_CASE(who_waits_for_threads_of_its_own_waits),
         TEST_CASE(who_computes_or_waits_is_not_starved),
         TEST_CASE(the_rest_is_what_others_took),
     };

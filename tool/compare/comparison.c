@@ -45,14 +45,23 @@ static ovl_time find_starved(const struct comparison_view *view)
     return rest > 0 ? rest : 0;
 }
 
-/* By sync's ledger, where tasks do not hinder each other; otherwise by the first there is. */
+/*
+ * By sync's ledger, where tasks do not hinder each other: for a lock they wait there as for
+ * anything else, such as a thread of their own. Otherwise by the first there is.
+ */
 static enum ovl_bound find_bound(const struct comparison_view *view)
 {
     const struct measure_view *sync = find_sync(view);
-    for (size_t n = 0; n < view->count && !sync; n++)
+    if (sync) {
+        struct ovl_ledger_sum sum = sync->sum;
+        sum.wait_ns[OVL_WAIT_OTHER] += sum.wait_ns[OVL_WAIT_LOCK];
+        sum.wait_ns[OVL_WAIT_LOCK] = 0;
+        return ovl_ledger_bound(&sum);
+    }
+    for (size_t n = 0; n < view->count; n++)
         if (view->measures[n].sum.tasks > 0)
-            sync = &view->measures[n];
-    return sync ? ovl_ledger_bound(&sync->sum) : OVL_NEITHER_BOUND;
+            return ovl_ledger_bound(&view->measures[n].sum);
+    return OVL_NEITHER_BOUND;
 }
 
 static void set_verdict(struct comparison_view *view)
@@ -70,12 +79,14 @@ static void set_verdict(struct comparison_view *view)
     }
     enum ovl_bound bound = find_bound(view);
     view->decided = ovl_verdict(bound, measures, count, &view->verdict) == 0;
-    if (view->decided)
+    if (view->decided && (count > 1 || view->count == 1))
         return;
-    view->verdict = (struct ovl_verdict){.bound = bound};
+    if (!view->decided)
+        view->verdict = (struct ovl_verdict){.bound = bound};
     snprintf(view->verdict.reason, sizeof view->verdict.reason, "%s",
-             view->program->count > 0 ? "no complete run of sync to measure the others against"
-                                      : "nothing was asked for");
+             view->decided              ? "no complete run of threads, async or processes"
+             : view->program->count > 0 ? "no complete run of sync to measure the others against"
+                                        : "nothing was asked for");
 }
 
 /* auto is to come out as the better of the two that it makes its workers of. */
