@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* Of an answer that is no success, so much is read to keep its connection. */
@@ -151,11 +153,18 @@ bool body_begin(struct body *body, const struct body_headers *headers)
     return true;
 }
 
+static bool is_in_memory(int fd)
+{
+    struct statfs system;
+    return fstatfs(fd, &system) == 0 &&
+           (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
+}
+
 /* A small body goes to memory that the system writes out later: a task that gave way for that would
  * take longer. */
 static ssize_t write_some(const struct body *body, const char *data, size_t size)
 {
-    if (body->held_up || body->received < SMALL_BYTES)
+    if (body->at_once || body->received < SMALL_BYTES)
         return syscall(SYS_write, body->fd, data, size);
     return write(body->fd, data, size);
 }
@@ -182,16 +191,24 @@ static bool flush(struct body *body)
     return write_all(body, body->held, size);
 }
 
-/* libcurl gives 16 KiB at most at once. Of a large body several are written together: each write
- * may be a helper thread's. */
+/* From here on the body is large. libcurl gives 16 KiB at most at once: where each write may be a
+ * helper thread's, several are written together. */
+static void begin_large(struct body *body)
+{
+    body->large = true;
+    body->at_once = body->held_up || is_in_memory(body->fd);
+    if (!body->at_once)
+        body->held = malloc(HELD_BYTES);
+}
+
 static bool write_body(struct body *body, const char *data, size_t size)
 {
     if (body->fd < 0) {
         body->received += size;
         return true;
     }
-    if (body->received >= SMALL_BYTES && !body->held)
-        body->held = malloc(HELD_BYTES);
+    if (body->received >= SMALL_BYTES && !body->large)
+        begin_large(body);
     if (!body->held || size > HELD_BYTES)
         return write_all(body, data, size);
     if (size > HELD_BYTES - body->held_size && !flush(body))

@@ -18,6 +18,8 @@ struct body {
     uint64_t discarded;
     uint64_t offset;   /* where in the part the answer begins */
     uint64_t received; /* bytes that were written */
+    bool large;        /* more than a little was written */
+    bool at_once;      /* a large body too: its writes do not wait, or nobody would gain by it */
     char *held;        /* of a large body: bytes that are not written yet; or NULL */
     size_t held_size;
     uint64_t least_noted; /* bytes from which on a note is worth its while */
