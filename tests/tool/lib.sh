@@ -45,12 +45,12 @@ says() {
     grep -q -e "$2" "$1" || fail "no '$2' in: $(cat "$1")"
 }
 
-# await COMMAND...: until it succeeds, for at most ten seconds.
+# await COMMAND...: until it succeeds; for a minute and more, since a busy machine makes everything slow.
 await() {
     tries=0
     until "$@"; do
         tries=$((tries + 1))
-        [ "$tries" -lt 200 ] || return 1
+        [ "$tries" -lt 1200 ] || return 1
         sleep 0.05
     done
 }
