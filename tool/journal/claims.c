@@ -23,7 +23,7 @@ int claims_new(int64_t last, struct claims **ret_claims)
 {
     /* Ids in a journal from elsewhere may be anything. */
     if (last < 0 || last > (int64_t)1 << 36)
-        return -ENOMEM;
+        return -ERANGE;
     struct claims *claims = calloc(1, sizeof *claims + ((size_t)last / 64 + 1) * sizeof(uint64_t));
     if (!claims)
         return -ENOMEM;

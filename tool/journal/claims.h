@@ -8,7 +8,7 @@
 
 struct claims;
 
-/* For entries with ids from 1 to `last`: a bit each. 0 or -ENOMEM. */
+/* For entries with ids from 1 to `last`: a bit each. 0; -ENOMEM; -ERANGE: none of ours. */
 int claims_new(int64_t last, struct claims **ret_claims);
 void claims_free(struct claims *claims);
 

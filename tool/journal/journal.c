@@ -396,8 +396,12 @@ int journal_open(const struct journal_options *options, struct journal **ret_jou
         return EXIT_REFUSED;
     }
     int code = database_open(options, &journal->database, message);
-    if (!code && claims_new(database_last(journal->database), &journal->claims)) {
-        snprintf(message, sizeof message, "--journal %s: out of memory", options->path);
+    int error = code ? 0 : claims_new(database_last(journal->database), &journal->claims);
+    if (error) {
+        snprintf(message, sizeof message, "--journal %s: %s", options->path,
+                 error == -ERANGE ? "damaged: its entries have numbers that are none of overlap's; "
+                                    "move it away and begin anew"
+                                  : "out of memory");
         code = EXIT_REFUSED;
     }
     if (!code && start_writer(journal)) {
