@@ -100,6 +100,20 @@ code=$?
 [ "$code" -eq 0 ] || fail "with few descriptors: exit code $code: $(tail -3 err)"
 equals 'done' 300
 
+# So few that there is no beginning, or one at a time; processes hold descriptors too.
+sh -c 'ulimit -n 12; exec "$0" fetch -i list -d none' "$OVERLAP" >out 2>err </dev/null
+[ $? -eq 3 ] || fail "with 12 descriptors: $(cat out err)"
+says err 'ulimit -n, 12) is too low'
+head -4 list >short
+for few in 20 64; do
+    (
+        # shellcheck disable=SC3045
+        ulimit -n "$few"
+        "$OVERLAP" fetch -i short -d "few-$few" --model processes --json >out 2>err </dev/null
+    ) || fail "processes, $few descriptors: $(tail -3 err)"
+    equals 'done' 4
+done
+
 # Two runs at once in one folder: each file is one of theirs, whole.
 "$OVERLAP" fetch -i list -d both --overwrite -s &
 first=$!

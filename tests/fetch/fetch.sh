@@ -25,6 +25,7 @@ expect 2 fetch
 says err 'nothing to fetch; give URLs'
 expect 3 fetch -i nobody
 says err "cannot read the list 'nobody'"
+! grep -q 'nothing to fetch' err || fail "a list that is not there is told of as empty: $(cat err)"
 
 # Every model does the same.
 seq -f "$site/good/n%.0f" 40 >list
@@ -38,6 +39,8 @@ for model in sync threads async processes auto asyncio; do
 done
 expect 2 fetch x --model nonsense
 says err 'no such model'
+expect 2 fetch --model cluster "$site/good/a"
+says err 'no such model; there are auto'
 
 # A list through a pipe; comments; names, checksums and mirrors behind tabs.
 sum=$("$VERIFY" -s /good/sum | sha256sum | cut -d' ' -f1)

@@ -202,4 +202,9 @@ for option in --limit-rate --limit-rate-total; do
     [ "$took" -ge "$least" ] || fail "$option 150k: two files of 300 kB in $took ms"
     least=$((2 * least))
 done
+# Who means a glob, as curl reads it, is told how; who does not, is not.
+expect 1 fetch "$http/nowhere/[1-3]"
+says err 'status 404; check the URL (with --globs'
+expect 1 fetch "$http/nowhere/1"
+! grep -q globs err || fail "globs, where there is none: $(cat err)"
 finish

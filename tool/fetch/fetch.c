@@ -24,7 +24,8 @@ static void print_summary(const struct run *run)
     const struct run_counts *counts = &run->counts;
     double seconds = (double)(run->end - run->start) / (double)OVL_SECOND;
     if (counts->items == 0) {
-        console_line("there was nothing to fetch: the list has no URLs");
+        if (!run->code)
+            console_line("there was nothing to fetch: the list has no URLs");
         return;
     }
     append_count(others, sizeof others, counts->before, "done before");

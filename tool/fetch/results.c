@@ -70,11 +70,23 @@ static void try_again(struct run *run, struct item *item, const struct decision 
     feed_put(run, item);
 }
 
-static void describe(struct item *item, const struct reply *reply, const char *text)
+/* Whether a URL that was not found may be several, as curl would read it. */
+static bool looks_like_glob(const struct run *run, const struct item *item,
+                            const struct reply *reply)
+{
+    return reply->fault == FAULT_STATUS && reply->status == 404 && !run->settings->globs &&
+           strpbrk(item->given, "[{");
+}
+
+static void describe(const struct run *run, struct item *item, const struct reply *reply,
+                     const char *text)
 {
     char words[1024];
     reply_describe(reply, words, sizeof words);
-    item_set_error(item, "%s", text ? text : words);
+    item_set_error(item, "%s%s", text ? text : words,
+                   looks_like_glob(run, item, reply)
+                       ? " (with --globs, {a,b} and [1-9] in it are read as curl does)"
+                       : "");
 }
 
 static void end_failed(struct run *run, struct item *item, const struct reply *reply,
@@ -84,7 +96,7 @@ static void end_failed(struct run *run, struct item *item, const struct reply *r
     if (reply->fault == FAULT_INTERRUPTED && item->error && item->failures > 0) {
         /* What went wrong before tells more. */
     } else {
-        describe(item, reply, text);
+        describe(run, item, reply, text);
     }
     item->state = begun ? ITEM_FAILED : ITEM_NOT_STARTED;
     item->fault = reply->fault;
@@ -157,7 +169,7 @@ static void take_reply(struct run *run, struct item *item, const struct reply *r
         end_failed(run, item, reply, text);
         return;
     }
-    describe(item, reply, text);
+    describe(run, item, reply, text);
     try_again(run, item, &decision, reply);
 }
 

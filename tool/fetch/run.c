@@ -20,6 +20,9 @@
 #define TRANSFER_DESCRIPTORS 4
 #define OTHER_DESCRIPTORS    24
 
+/* With fewer than this not one URL is fetched. */
+#define LEAST_DESCRIPTORS 13
+
 /* Results lie so long at most, for several to be looked at together. */
 #define PATIENCE_NS (5 * OVL_MILLISECOND)
 
@@ -45,7 +48,7 @@ static int find_model(const struct settings *settings, enum ovl_model *ret_model
     *ret_model = OVL_ASYNC;
     if (!settings->model_name || strcmp(settings->model_name, "auto") == 0)
         return 0;
-    if (ovl_model_parse(settings->model_name, ret_model) == 0)
+    if (ovl_model_parse(settings->model_name, ret_model) == 0 && *ret_model != OVL_CLUSTER)
         return 0;
     console_error("--model %s: no such model; there are auto, sync, threads, async and processes",
                   settings->model_name);
@@ -66,7 +69,7 @@ static unsigned find_most(const struct settings *settings, enum ovl_model model)
     size_t most = settings->workers ? settings->workers : usual[model];
     if (model == OVL_SYNC)
         return 1;
-    if (model != OVL_PROCESSES && most > room) {
+    if (most > room) {
         if (settings->workers)
             console_error("%zu transfers at once: the limit of descriptors (ulimit -n, %zu) has "
                           "room for no more",
@@ -75,6 +78,17 @@ static unsigned find_most(const struct settings *settings, enum ovl_model model)
     }
     bool bodies = model == OVL_THREADS || model == OVL_PROCESSES;
     return (unsigned)(bodies && most > OVL_WORKERS_MAX ? OVL_WORKERS_MAX : most);
+}
+
+static int check_descriptors(void)
+{
+    size_t descriptors = limits_raise_descriptors();
+    if (descriptors >= LEAST_DESCRIPTORS)
+        return 0;
+    console_error("the limit of descriptors (ulimit -n, %zu) is too low to fetch anything; raise "
+                  "it to %d or more",
+                  descriptors, OTHER_DESCRIPTORS);
+    return EXIT_REFUSED;
 }
 
 static int open_executor(struct run *run)
@@ -168,6 +182,8 @@ int run_open(const struct settings *settings, struct run *run)
 {
     *run = (struct run){.settings = settings, .random = (unsigned)ovl_now()};
     int code = find_model(settings, &run->context.model);
+    if (!code)
+        code = check_descriptors();
     if (code)
         return code;
     run->most = find_most(settings, run->context.model);

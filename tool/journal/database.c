@@ -73,6 +73,16 @@ static int refuse(char message[DATABASE_MESSAGE_BYTES], const char *path, const 
     return EXIT_REFUSED;
 }
 
+/* Where SQLite knows what is wrong: most often there is no room. */
+static int refuse_by_sqlite(struct database *database, const char *path,
+                            char message[DATABASE_MESSAGE_BYTES])
+{
+    char what[256];
+    snprintf(what, sizeof what, "cannot write to it: %.200s; make room, or name another file",
+             sqlite3_errmsg(database->writer));
+    return refuse(message, path, what);
+}
+
 static int open_file(struct database *database, const char *path,
                      char message[DATABASE_MESSAGE_BYTES])
 {
@@ -238,7 +248,7 @@ static int check(struct database *database, const struct journal_options *option
     if (mark == 0 && ask(database->writer, "SELECT count(*) FROM sqlite_schema") == 0) {
         sqlite3_exec(database->writer, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
         if (make(database, options) < 0)
-            return refuse(message, path, sqlite3_errmsg(database->writer));
+            return refuse_by_sqlite(database, path, message);
     }
     if (mark != 0 && mark != APPLICATION_ID)
         return refuse(message, path, "a database of another program; name another file");
@@ -310,7 +320,7 @@ static int open_checked(struct database *database, const struct journal_options 
                  NULL, NULL, NULL);
     if (connect(options->path, &database->reader) != SQLITE_OK || prepare(database) < 0 ||
         settle_intents(database) < 0)
-        return refuse(message, options->path, sqlite3_errmsg(database->writer));
+        return refuse_by_sqlite(database, options->path, message);
     database->last = ask(database->writer, "SELECT ifnull(max(id), 0) FROM tasks");
     database->count = (size_t)ask(database->writer, "SELECT count(*) FROM tasks");
     return 0;
