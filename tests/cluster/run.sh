@@ -56,6 +56,17 @@ seq 30000 | timeout 60 mpirun -n 3 "$OVERLAP" run --model cluster --pipe --block
 [ "$(awk '{ n += $1 } END { print n }' out)" -eq 30000 ] || fail "pipe: $(cat out)"
 seq 300 >in
 
+# Fields by the names that a header gives them, in the command and in tags; of a job that is small, and of one that is not.
+printf 'name,size\nx,1\ny,2\n' >table
+ranks 0 -k --csv --header=: --tagstring='{size}' -- echo '{name}-{size}' '{2}' :::: table
+[ "$(cat out)" = "$(printf '1\tx-1 1\n2\ty-2 2')" ] || fail "header: $(cat out)"
+{
+    echo large
+    head -c 100000 /dev/zero | tr '\0' y
+} >table
+ranks 0 --header=: --shell -- 'expr length {large}' :::: table
+[ "$(cat out)" = 100000 ] || fail "header of a large item: $(cat out)"
+
 # A job that takes its time while many times as many others end as are given out at once.
 : >ended
 ranks 0 -- sh -c 'if [ {} = 1 ]; then until [ "$(wc -l <ended)" -ge 250 ]; do sleep 0.02; done
@@ -132,8 +143,11 @@ ranks 0 --journal j --resume -- sh -c 'echo {} >>ran' ::: first second third fou
 # What cannot be is refused, with what to do instead.
 ranks 2 --line-buffer -- echo ::: a
 says err '--line-buffer: under --model cluster'
-ranks 2 --header=: -- echo '{a}' ::: a 1
-says err '--header: under --model cluster'
+[ "$(grep -c '^overlap run: ' err)" -eq 1 ] || fail "wrong usage is not told once: $(cat err)"
+ranks 2 --no-such-option
+[ "$(grep -c '^overlap run: ' err)" -eq 1 ] || fail "a wrong option is not told once: $(cat err)"
+ranks 0 --help
+[ "$(grep -ci '^usage' out)" -eq 1 ] || fail "help is not shown once: $(cat out)"
 ranks 2 --delay 1 -- echo ::: a
 says err '--delay, --load and --memory-free'
 ranks 0 -w 5 -- true ::: a

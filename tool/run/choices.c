@@ -542,10 +542,6 @@ static int check_cluster(const struct choices *choices)
     if (choices->line_buffer)
         return complain("--line-buffer: under --model cluster a job's output comes when it has "
                         "ended; leave one of them out, or give --ungroup");
-    if (choices->header && !choices->pipe)
-        return complain(
-            "--header: under --model cluster fields go by number; leave it out, and the "
-            "first record (tail -n +2)");
     if (choices->delay || choices->load || choices->memory_free)
         return complain("--delay, --load and --memory-free look at one machine; leave them out "
                         "under --model cluster");

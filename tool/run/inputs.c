@@ -206,6 +206,11 @@ static int read_headers(struct inputs *inputs)
     return 0;
 }
 
+struct ovl_bytes inputs_header(const struct inputs *inputs)
+{
+    return inputs->names;
+}
+
 const struct row *inputs_names(const struct inputs *inputs)
 {
     return inputs->names.size ? inputs->names.data : NULL;

@@ -32,7 +32,10 @@ int inputs_add(struct inputs *inputs, struct source *source, bool linked);
 /* Reads headers, and what is to be kept. 0, or -1 once it has said what is wrong. */
 int inputs_begin(struct inputs *inputs);
 
-/* What the headers call the fields, in their order; NULL: there are none. */
+/* What the headers call the fields, in their order: a row as bytes; empty: there are none. */
+struct ovl_bytes inputs_header(const struct inputs *inputs);
+
+/* The same as a row; NULL: there are none. */
 const struct row *inputs_names(const struct inputs *inputs);
 
 /*

@@ -6,17 +6,21 @@
 #include "run/parcel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <overlap/cluster.h>
 #include <overlap/error.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-/* What a job's rank is told before the row. */
+/* What a job's rank is told before the row; between the two is what fields are called. */
 struct order {
     ovl_time median_ns;
     long long total;
+    uint64_t names_size;
 };
 
 /* A job under way, with its row and no more. */
@@ -30,9 +34,73 @@ struct ranks {
     struct given *given; /* each at its index, modulo, or at the next free place behind */
     size_t most;
     uint64_t next; /* the next one's index */
+    struct ovl_bytes names;
     char *item;
     size_t item_room;
 };
+
+/* --- what is said before ranks are joined --- */
+
+/* Standard output and standard error, while nothing is said. */
+static int kept[2] = {-1, -1};
+
+/* Whether the launcher says that this is not the first rank. */
+static bool is_other_rank(void)
+{
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        const char *rank = getenv(names[n]);
+        if (rank)
+            return strcmp(rank, "0") != 0;
+    }
+    return false;
+}
+
+/* A command that is a job of some scheduler, and no cluster, is not meant. */
+static bool asks_for_cluster(char *const *arguments)
+{
+    for (; *arguments && strcmp(*arguments, "--") != 0; arguments++) {
+        if (strcmp(*arguments, "--model=cluster") == 0)
+            return true;
+        if (strcmp(*arguments, "--model") == 0 && arguments[1] &&
+            strcmp(arguments[1], "cluster") == 0)
+            return true;
+    }
+    return false;
+}
+
+bool ranks_hush(char *const *arguments)
+{
+    if (!is_other_rank() || !asks_for_cluster(arguments))
+        return false;
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    for (int n = 0; n < 2 && null >= 0; n++) {
+        kept[n] = fcntl(STDOUT_FILENO + n, F_DUPFD_CLOEXEC, 3);
+        if (kept[n] >= 0)
+            dup2(null, STDOUT_FILENO + n);
+    }
+    if (null >= 0)
+        close(null);
+    return true;
+}
+
+void ranks_speak(int code)
+{
+    const struct timespec most = {.tv_sec = 5};
+    sigset_t end;
+    fflush(stdout);
+    for (int n = 0; n < 2; n++) {
+        if (kept[n] < 0)
+            continue;
+        dup2(kept[n], STDOUT_FILENO + n);
+        close(kept[n]);
+        kept[n] = -1;
+    }
+    sigemptyset(&end);
+    sigaddset(&end, SIGTERM);
+    if (code == EXIT_USAGE)
+        sigtimedwait(&end, NULL, &most);
+}
 
 int ranks_join(unsigned *ret_rank, unsigned *ret_workers)
 {
@@ -84,11 +152,17 @@ static struct given *find(struct ranks *ranks, uint64_t index, bool free_place)
     return NULL;
 }
 
+void ranks_name(struct ranks *ranks, struct ovl_bytes names)
+{
+    ranks->names = names;
+}
+
 static int make_item(struct ranks *ranks, struct ovl_bytes row)
 {
     const struct order order = {.median_ns = atomic_load(&ranks->shared->median_ns),
-                                .total = ranks->shared->total};
-    size_t size = sizeof order + row.size;
+                                .total = ranks->shared->total,
+                                .names_size = ranks->names.size};
+    size_t size = sizeof order + ranks->names.size + row.size;
     if (size > ranks->item_room) {
         char *moved = realloc(ranks->item, size);
         if (!moved)
@@ -97,7 +171,9 @@ static int make_item(struct ranks *ranks, struct ovl_bytes row)
         ranks->item_room = size;
     }
     memcpy(ranks->item, &order, sizeof order);
-    memcpy(ranks->item + sizeof order, row.data, row.size);
+    if (ranks->names.size)
+        memcpy(ranks->item + sizeof order, ranks->names.data, ranks->names.size);
+    memcpy(ranks->item + size - row.size, row.data, row.size);
     return 0;
 }
 
@@ -111,7 +187,8 @@ int ranks_give(struct ranks *ranks, struct ovl_bytes row, struct ovl_bytes *ret_
     }
     *given = (struct given){ranks->next++, job};
     atomic_fetch_add(&ranks->shared->running, 1);
-    *ret_item = (struct ovl_bytes){ranks->item, sizeof(struct order) + row.size};
+    *ret_item =
+        (struct ovl_bytes){ranks->item, sizeof(struct order) + ranks->names.size + row.size};
     return 0;
 }
 
@@ -171,11 +248,15 @@ static int send_job(struct ovl_task *task, struct job *job, struct spool *spool)
 
 int ranks_task(struct ovl_task *task, struct ovl_bytes item)
 {
-    struct job_shared *shared = ovl_task_session(task);
+    struct setup *setup = ovl_task_session(task);
+    struct job_shared *shared = &setup->shared;
     struct order order;
     memcpy(&order, item.data, sizeof order);
-    struct job *job = job_new(
-        (struct ovl_bytes){(const char *)item.data + sizeof order, item.size - sizeof order});
+    const char *names = (const char *)item.data + sizeof order;
+    size_t before = sizeof order + order.names_size;
+    if (setup_rank_command(setup, order.names_size ? (const void *)names : NULL))
+        return -ENOMEM;
+    struct job *job = job_new((struct ovl_bytes){names + order.names_size, item.size - before});
     if (!job)
         return -ENOMEM;
     shared->total = order.total;
@@ -193,8 +274,7 @@ int ranks_serve(struct setup *setup, const struct choices *choices)
 {
     const struct pace_plan one = {.most = 1};
     const struct control_options control_options = {.shared = &setup->shared};
-    const struct ovl_options options = {.session_open = setup_session,
-                                        .session_context = &setup->shared};
+    const struct ovl_options options = {.session_open = setup_session, .session_context = setup};
     int code = setup_open_rank(setup, choices, &one);
     struct control *control = code ? NULL : control_start(&control_options);
     if (!control)

@@ -19,9 +19,21 @@ int ranks_join(unsigned *ret_rank, unsigned *ret_workers);
 
 struct ranks;
 
+/*
+ * What is wrong with the command line is wrong on every rank, and is told by the first alone. From
+ * ranks_hush on, another one says nothing, if it returned true; ranks_speak ends that, given what
+ * parsing returned: after wrong usage it waits for the first one to end the whole, so that this is
+ * not cut off. Signals that end programs are blocked.
+ */
+bool ranks_hush(char *const *arguments);
+void ranks_speak(int code);
+
 /* For so many jobs at once, at most. NULL: no memory. */
 struct ranks *ranks_new(struct job_shared *shared, size_t most);
 void ranks_free(struct ranks *ranks);
+
+/* What a header calls the fields, as inputs_header gives it: valid as long as the ranks. */
+void ranks_name(struct ranks *ranks, struct ovl_bytes names);
 
 /*
  * The item of the next job, for ranks_task; *ret_item is valid until the next call. The row is kept
@@ -44,7 +56,7 @@ struct job *ranks_take(struct ranks *ranks, size_t index, const struct ovl_outco
  */
 int ranks_serve(struct setup *setup, const struct choices *choices);
 
-/* The task. The session is the rank's own struct job_shared. */
+/* The task. The session is the rank's own struct setup. */
 int ranks_task(struct ovl_task *task, struct ovl_bytes item);
 
 #endif

@@ -530,6 +530,8 @@ static int run_prepared(struct run *run)
         return code;
     if (run->choices.dry_run)
         return setup_dry_run(&run->setup);
+    if (run->ranks && !run->choices.pipe)
+        ranks_name(run->ranks, inputs_header(run->setup.inputs));
     if (picture_open(&run->choices, run->began, &run->picture) < 0)
         return EXIT_REFUSED;
     run->pace = pace_new(&plan, run->choices.verbose);
@@ -540,7 +542,10 @@ static int run_command_line(int argc, char **argv)
 {
     struct run run = {.began = ovl_now(), .later_ns = LATER_LEAST_NS};
     run.setup.shared.mask = control_block();
+    bool quiet = ranks_hush(argv);
     int code = choices_parse(&run.choices, argc, argv);
+    if (quiet)
+        ranks_speak(code);
     if (code == OPTIONS_GO) {
         code = run_prepared(&run);
         printer_free(run.printer);

@@ -29,16 +29,15 @@ static int no_memory(void)
 
 /* --- the command --- */
 
-static int make_templates(struct setup *setup)
+static int make_templates(struct setup *setup, const struct row *names)
 {
     const struct choices *choices = setup->choices;
     const struct template_options command = {.shell = choices->shell,
                                              .repeat_context = choices->many_in_context,
                                              .append = !choices->pipe,
                                              .replace = choices->replace,
-                                             .names = setup->inputs ? inputs_names(setup->inputs)
-                                                                    : NULL};
-    const struct template_options tag = {.replace = choices->replace, .names = command.names};
+                                             .names = names};
+    const struct template_options tag = {.replace = choices->replace, .names = names};
     static char *whole_item[] = {"{}"};
     char *text[] = {(char *)choices->tag_text};
     setup->template = template_new(&command, choices->words, choices->word_count);
@@ -300,7 +299,7 @@ int setup_open(struct setup *setup, const struct choices *choices, const struct 
     if (!code)
         code = make_inputs(setup);
     if (!code)
-        code = make_templates(setup);
+        code = make_templates(setup, inputs_names(setup->inputs));
     if (!code)
         code = open_folder(setup);
     if (!code && !choices->dry_run)
@@ -314,23 +313,34 @@ int setup_open(struct setup *setup, const struct choices *choices, const struct 
 }
 
 /* The command may be elsewhere on each machine; where it is not there, its jobs say so. */
+int setup_rank_command(struct setup *setup, const struct row *names)
+{
+    if (setup->template)
+        return 0;
+    int code = make_templates(setup, names);
+    if (code)
+        return code;
+    if (setup->choices->shell)
+        setup->path = strdup("/bin/sh");
+    else if (!template_names_command(setup->template))
+        spawn_find(setup->choices->words[0], &setup->path);
+    setup->shared.template = setup->template;
+    setup->shared.path = setup->path;
+    return 0;
+}
+
 int setup_open_rank(struct setup *setup, const struct choices *choices,
                     const struct pace_plan *plan)
 {
     setup->choices = choices;
     setup->shared.null = -1;
-    int code = make_templates(setup);
-    if (!code)
-        code = open_folder(setup);
+    int code = open_folder(setup);
     if (!code)
         code = make_shared(setup, plan);
     setup->shared.halt = (struct halt_rule){0}; /* the first rank knows how far the jobs are */
-    if (choices->shell)
-        setup->path = strdup("/bin/sh");
-    else if (!code && !template_names_command(setup->template))
-        spawn_find(choices->words[0], &setup->path);
-    setup->shared.path = setup->path;
-    return code;
+    bool named =
+        choices->header && !choices->pipe; /* the first rank reads what fields are called */
+    return code || named ? code : setup_rank_command(setup, NULL);
 }
 
 int setup_close(struct setup *setup)

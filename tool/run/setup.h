@@ -37,11 +37,15 @@ struct setup {
 int setup_open(struct setup *setup, const struct choices *choices, const struct pace_plan *plan);
 
 /*
- * The same on another rank of a cluster than the first: without items and records. Returns 0, or
- * the exit code once it has said what is wrong.
+ * The same on another rank of a cluster than the first: without items and records, and, where a
+ * header names the fields, without the command. Returns 0, or the exit code once it has said what
+ * is wrong.
  */
 int setup_open_rank(struct setup *setup, const struct choices *choices,
                     const struct pace_plan *plan);
+
+/* Makes the command, if it is not made yet, of fields with these names. Returns likewise. */
+int setup_rank_command(struct setup *setup, const struct row *names);
 
 /* Returns 0; or the exit code, once it has said what could not be finished. */
 int setup_close(struct setup *setup);
