@@ -4,7 +4,7 @@
 # shellcheck source=tests/fetch/lib.sh
 . "$(dirname "$0")/lib.sh"
 start_faulty -s 1
-: "${END_MS:=1500}"
+: "${END_MS:=8500}"
 
 # Nothing under a final name but whole pages: LIST has names behind tabs.
 verify_all() {
@@ -27,6 +27,12 @@ requests() {
 # shellcheck disable=SC2317 # await calls it
 more_than() {
     [ "$(requests)" -gt "$1" ]
+}
+
+# Whether the server has nothing left to do of those who were killed: what they asked for is counted by then.
+# shellcheck disable=SC2317 # await calls it
+has_settled() {
+    [ "$("$OVERLAP" fetch -s -o - "$site/connections")" -eq 1 ]
 }
 
 for model in async threads sync processes; do
@@ -58,6 +64,7 @@ for model in async threads processes sync; do
         wait "$pid" 2>/dev/null
         [ ! -d kept ] || verify_all kept
     done
+    await has_settled || fail "$model: connections of a command that was killed stay"
     before=$(requests)
     expect 0 fetch -i list -d kept --journal kept.db --model "$model" --json
     fetch_document

@@ -106,6 +106,7 @@ static uint64_t seed;
 static FILE *log_file;
 static atomic_uint injected;
 static atomic_uint requests;
+static atomic_uint connections; /* that stand now */
 static atomic_uint version_now;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct visit *visits[BUCKETS];
@@ -426,9 +427,12 @@ static bool answer_special(int fd, const struct request *request, bool *ret_spec
         version_now = number;
         return say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     }
-    if (strcmp(request->path, "/count") == 0 || strcmp(request->path, "/requests") == 0) {
-        int size =
-            snprintf(body, sizeof body, "%u\n", request->path[1] == 'c' ? injected : requests);
+    const atomic_uint *number_of = strcmp(request->path, "/count") == 0         ? &injected
+                                   : strcmp(request->path, "/requests") == 0    ? &requests
+                                   : strcmp(request->path, "/connections") == 0 ? &connections
+                                                                                : NULL;
+    if (number_of) {
+        int size = snprintf(body, sizeof body, "%u\n", *number_of);
         snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", size, body);
         return say(fd, text);
     }
@@ -511,6 +515,7 @@ static void *serve(void *argument)
             break;
     }
     free(buffer);
+    connections--;
     close(fd);
     return NULL;
 }
@@ -551,7 +556,10 @@ int main(int argc, char **argv)
         if (fd < 0)
             continue;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-        if (pthread_create(&thread, &small, serve, (void *)(intptr_t)fd) != 0)
+        connections++;
+        if (pthread_create(&thread, &small, serve, (void *)(intptr_t)fd) != 0) {
+            connections--;
             close(fd);
+        }
     }
 }
