@@ -13,7 +13,8 @@ if(OVL_SANITIZE)
   target_link_options(ovl_flags INTERFACE -fsanitize=${OVL_SANITIZE})
 endif()
 if(OVL_COVERAGE)
-  # Atomic: tasks run in threads, and a count that two of them lost may even come out negative.
-  target_compile_options(ovl_flags INTERFACE --coverage -fprofile-update=atomic)
+  # Atomic: tasks run in threads, and a count that two of them lost may even come out negative. And no exec that
+  # writes the counts first: between vfork and exec it is the parent's counts and locks that it would take.
+  target_compile_options(ovl_flags INTERFACE --coverage -fprofile-update=atomic -fno-builtin-execve)
   target_link_options(ovl_flags INTERFACE --coverage)
 endif()
