@@ -37,11 +37,11 @@ def patient(least):
     return least * min(max(age / USUAL_START, 1), MOST)
 END
 
-# patiently PROGRAM SECONDS: a copy of one that waits for so long in each task, and here for patient(SECONDS). Says its
-# name.
+# patiently PROGRAM SECONDS LEAST: a copy of one that waits for so long in each task, and here for patient(LEAST). Says
+# its name.
 patiently() {
     copy=patient_$(basename "$1")
-    sed "s/sleep($2)/sleep(EACH)/; s/\"$2\"/str(EACH)/; 0,/^import /s//from patience import patient; EACH = patient($2)\n&/" "$1" >"$copy"
+    sed "s/sleep($2)/sleep(EACH)/; s/\"$2\"/str(EACH)/; 0,/^import /s//from patience import patient; EACH = patient($3)\n&/" "$1" >"$copy"
     grep -q '(EACH)' "$copy" || fail "$1 has no wait of $2 s"
     echo "$copy"
 }

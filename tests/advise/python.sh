@@ -11,7 +11,7 @@ hot() {
 }
 
 # A program that sleeps: where, how often, what to do, what it gains.
-program=$(patiently "$CORPUS/sleep_loop.py" 0.03)
+program=$(patiently "$CORPUS/sleep_loop.py" 0.03 0.03)
 advise -- "$python" "$program"
 [ "$code" -eq 0 ] || fail "exit code $code"
 holds '.recommendation.model == "async" and .bound == "io"'
@@ -46,7 +46,8 @@ advise -- "$python" "$CORPUS/one_piece.py"
 holds '.recommendation.model == "sync" and .bound == "neither" and .unit == null'
 
 # Commands that sleep are waited for; the program's own lines are named.
-program=$(patiently "$CORPUS/subprocess_wait.py" 0.05)
+# They sleep for longer than this may be without a processor meanwhile: what is over before it is waited for is not seen.
+program=$(patiently "$CORPUS/subprocess_wait.py" 0.05 0.2)
 advise -- "$python" "$program"
 holds ".where[0].line == $(hot "$program") and .where[0].kind == \"child\""
 holds '.unit.count == 20 and .recommendation.model == "async"'

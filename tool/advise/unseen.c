@@ -21,16 +21,12 @@ void unseen_found(struct unseen *unseen, uint32_t at)
         unseen->times[n]--;
 }
 
-/* As many looks as this count as having found it where it was waited: few looks, as on a machine
- * that is busy, must not move everything to where one of them happened to be. */
-#define LOOKS_DOUBTED 2
-
 ovl_time unseen_part(const struct unseen *unseen, size_t n)
 {
-    double all = LOOKS_DOUBTED;
+    double all = 0;
     for (size_t i = 0; i < TREE_LOOKS; i++)
         all += unseen->times[i];
-    return (ovl_time)((double)unseen->cpu_ns * unseen->times[n] / all);
+    return all > 0 ? (ovl_time)((double)unseen->cpu_ns * unseen->times[n] / all) : 0;
 }
 
 void unseen_settle_spent(struct spent *spent)
