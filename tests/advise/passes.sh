@@ -10,7 +10,7 @@ code=$?
 [ "$code" -eq 7 ] || fail "exit code $code, not 7"
 [ "$(cat out)" = 'it says over' ] || fail "other output: $(cat out)"
 says err '^aside$'
-says err '^overlap advise: it ran for '
+says err '^overlap advise: it ran for .*, and ended with exit code 7$'
 
 # With --json the document comes after it.
 "$OVERLAP" advise --json -- echo first >out 2>err </dev/null || fail "--json: exit code $?"
@@ -24,6 +24,7 @@ for n in range(10): time.sleep(0.03)
 os.kill(os.getpid(), signal.SIGKILL)'
 [ "$code" -eq 137 ] || fail "killed by SIGKILL: exit code $code, not 137"
 holds '.waits.sleep >= 0.29'
+says err 'it ran for .*, until SIGKILL ended it'
 
 # A program that is killed while it waits: the wait is told as far as it came.
 mkfifo ready
@@ -40,6 +41,13 @@ wait "$own"
 code=$?
 [ "$code" -eq 143 ] || fail "a SIGTERM is passed on: exit code $code, not 143"
 holds '.waits.sleep >= 0.15 and .waits.sleep < 90'
+
+# What it leaves running is said, and is left alone.
+advise -- sh -c 'sleep 60 >/dev/null 2>&1 & echo $! >number; until grep -qx sleep "/proc/$!/comm"; do :; done'
+read -r left <number
+kill -0 "$left" || fail 'what it left running is gone'
+holds "any(.notes[]; contains(\"advise -p $left\"))"
+kill -KILL "$left"
 
 # What env and timeout use for their own failures.
 "$OVERLAP" advise -- /nonexistent/program >out 2>err </dev/null

@@ -187,6 +187,11 @@ static void note_what_was_not_seen(struct advice *advice, const struct observati
             advice,
             "The program's memory may not be read here (no permission: a container, or "
             "kernel.yama.ptrace_scope): its waits are known, the lines that compute are not.");
+    if (observed->folder.path[0] && observed->left_running)
+        advice_note(advice,
+                    "It has ended, but what it started goes on (processes: %u, one is %d): what is "
+                    "done there from now on is not told. `overlap advise -p %d` looks at one.",
+                    observed->left_running, (int)observed->left_pid, (int)observed->left_pid);
     if (lacks_lines(advice))
         advice_note(advice, "The program has no debug information: build it with -g to see lines.");
     if (observed->python_unknown)

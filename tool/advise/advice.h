@@ -37,6 +37,8 @@ struct advice {
     ovl_time idle_ns;
     ovl_time delay_ns; /* ready, and without a processor */
     const struct thread_times *threads;
+    int signal;    /* that ended the program; 0: none */
+    int exit_code; /* as a shell tells it */
     bool python;
     unsigned cores;
 

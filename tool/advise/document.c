@@ -35,10 +35,11 @@ static json_t *make_threads(const struct thread_times *threads)
     for (size_t n = 0; n < threads->count; n++) {
         const struct thread_time *time = &threads->kept[n];
         json_array_append_new(
-            list, json_pack("{s:i, s:i, s:f, s:f, s:f, s:o}", "process", time->process, "thread",
-                            time->thread, "wall_seconds", seconds(time->wall_ns), "cpu_seconds",
-                            seconds(time->cpu_ns), "idle_seconds", seconds(time->idle_ns), "waits",
-                            make_waits(time->wait_ns)));
+            list,
+            json_pack("{s:i, s:o, s:i, s:f, s:f, s:f, s:o}", "process", time->process, "program",
+                      text_of(time->program), "thread", time->thread, "wall_seconds",
+                      seconds(time->wall_ns), "cpu_seconds", seconds(time->cpu_ns), "idle_seconds",
+                      seconds(time->idle_ns), "waits", make_waits(time->wait_ns)));
     }
     return list;
 }

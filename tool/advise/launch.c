@@ -180,3 +180,8 @@ int launch_exit_code(const struct launch *launch)
     return WIFSIGNALED(launch->status) ? 128 + WTERMSIG(launch->status)
                                        : WEXITSTATUS(launch->status);
 }
+
+int launch_signal(const struct launch *launch)
+{
+    return WIFSIGNALED(launch->status) ? WTERMSIG(launch->status) : 0;
+}

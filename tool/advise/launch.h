@@ -29,4 +29,7 @@ bool launch_wait(struct launch *launch, ovl_time timeout_ns);
 /* The program's own: its exit code, or 128 and its signal. */
 int launch_exit_code(const struct launch *launch);
 
+/* The signal that ended it; 0: it ended by itself. */
+int launch_signal(const struct launch *launch);
+
 #endif

@@ -152,6 +152,14 @@ static void close_wait(struct observation *observed, struct process *process,
                    known ? thread->open_level_count : 0, &wait);
 }
 
+/* The last part of a path that is zero-terminated at `size` at the latest. */
+static const char *name_of(char *path, size_t size)
+{
+    path[size - 1] = '\0'; /* the program could have written there */
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 /* What the agent knows of a thread is more than what was seen of it. */
 static void note_thread(struct observation *observed, const struct process *process,
                         const struct watched_thread *thread, const struct record_thread *own)
@@ -175,6 +183,9 @@ static void note_thread(struct observation *observed, const struct process *proc
         for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
             time.wait_ns[kind] += (ovl_time)atomic_load(&own->short_ns[kind]);
     }
+    if (process->record)
+        snprintf(time.program, sizeof time.program, "%.*s", (int)sizeof time.program - 1,
+                 name_of(process->record->program, sizeof process->record->program));
     thread_times_add(&observed->threads, &time);
 }
 
@@ -252,7 +263,9 @@ static void finish_process(struct observation *observed, struct process *process
         process->working_threads += is_worker(process, thread, most_ns);
         tree_end(&observed->tree, &process->threads[n]->path, ovl_now());
         note_thread(observed, process, thread, process_record_of(process, thread->id));
-        observed->delay_ns += thread->delay_ns;
+        /* The kernel's sum goes on over an exec: the same one is told of twice. */
+        if (thread->delay_ns > observed->delay_ns)
+            observed->delay_ns = thread->delay_ns;
     }
 }
 
@@ -316,10 +329,29 @@ void observation_look(struct observation *observed)
     observed->last_sample_ns = now_ns;
 }
 
+/* Those that go on by themselves: a daemon, or what a shell put into the background. One that is
+ * over leaves its number for as long as nobody has waited for it: a zombie has no program. */
+static void find_left_running(struct observation *observed)
+{
+    char path[64];
+    char program[8];
+    for (size_t n = 0; n < observed->process_count; n++) {
+        const struct process *process = observed->processes[n];
+        if (process->retired || (process->record && atomic_load(&process->record->end_ns)))
+            continue;
+        snprintf(path, sizeof path, "/proc/%d/exe", (int)process->pid);
+        if (readlink(path, program, sizeof program) <= 0)
+            continue;
+        observed->left_running++;
+        observed->left_pid = process->pid;
+    }
+}
+
 void observation_finish(struct observation *observed)
 {
     observed->end_ns = ovl_now();
     find_processes(observed);
+    find_left_running(observed);
     for (size_t n = 0; n < observed->process_count; n++)
         finish_process(observed, observed->processes[n]);
     unseen_settle(&observed->tree);

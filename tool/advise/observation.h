@@ -38,7 +38,7 @@ struct observation {
     /* Sums over threads and processes. */
     struct spent spent;
     ovl_time idle_ns;
-    ovl_time delay_ns; /* ready, and without a processor */
+    ovl_time delay_ns; /* ready, and without a processor: of the thread that was so longest */
     ovl_time short_ns[RECORD_KIND_COUNT];
     uint64_t waits_lost;
     uint64_t sync_device;        /* that what must be on a disk was last waited for; 0: none */
@@ -53,6 +53,8 @@ struct observation {
     ovl_time last_sample_ns;
     bool sampling_refused; /* the memory of a process could not be read */
     bool python_unknown;   /* a version whose structures are not known */
+    unsigned left_running; /* processes that have not ended when the program has, */
+    pid_t left_pid;        /* one of these */
     char interpreter[256]; /* of the first process in Python; "": none */
 };
 

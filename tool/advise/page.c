@@ -224,8 +224,11 @@ static void show_threads(FILE *out, const struct advice *advice, const struct te
                 most = kind;
         if (busy_ns * 100 < advice->wall_ns)
             break;
-        snprintf(row->cells[0], TABLE_CELL_BYTES,
-                 time->thread == time->process ? "process %d" : "  thread %d", time->thread);
+        snprintf(row->cells[0], TABLE_CELL_BYTES, "%s %d",
+                 time->thread != time->process ? "  thread"
+                 : time->program[0]            ? time->program
+                                               : "process",
+                 time->thread);
         time_text(time->wall_ns, row->cells[1], TABLE_CELL_BYTES);
         time_text(time->cpu_ns, row->cells[2], TABLE_CELL_BYTES);
         time_text(busy_ns - time->cpu_ns, row->cells[3], TABLE_CELL_BYTES);
@@ -248,7 +251,12 @@ void advice_page(FILE *out, const struct advice *advice, const struct terminal *
 {
     char wall[32];
     time_text(advice->wall_ns, wall, sizeof wall);
-    fprintf(out, "\noverlap advise: it ran for %s\n\n", wall);
+    fprintf(out, "\noverlap advise: it ran for %s", wall);
+    if (advice->signal && sigabbrev_np(advice->signal))
+        fprintf(out, ", until SIG%s ended it", sigabbrev_np(advice->signal));
+    else if (advice->exit_code)
+        fprintf(out, ", and ended with exit code %d", advice->exit_code);
+    fprintf(out, "\n\n");
     show_bound(out, advice, terminal);
     show_where(out, advice, terminal);
     show_todo(out, advice, terminal);

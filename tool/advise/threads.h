@@ -18,7 +18,8 @@
 /* All in nanoseconds. What is in none of them, the thread was ready and had no processor. */
 struct thread_time {
     int process;
-    int thread; /* the kernel's number */
+    int thread;       /* the kernel's number */
+    char program[32]; /* that the process runs; "": not known */
     ovl_time wall_ns;
     ovl_time cpu_ns;
     ovl_time wait_ns[RECORD_KIND_COUNT];

@@ -244,7 +244,9 @@ static int run_program(const struct settings *settings, struct files *files)
         code = EXIT_OWN_FAILURE;
         if (advice) {
             advice_make(advice, &observed, launch.end_ns - launch.start_ns, launch.cpu_ns);
-            code = tell(settings, files, advice, observed.timeline, launch_exit_code(&launch));
+            advice->signal = launch_signal(&launch);
+            advice->exit_code = launch_exit_code(&launch);
+            code = tell(settings, files, advice, observed.timeline, advice->exit_code);
         }
         free(advice);
     }
