@@ -75,12 +75,16 @@ says out 'Nothing was asked for'
 
 expect 0 --version
 says out '^overlap [0-9]*\.[0-9]*\.[0-9]*$'
-for verb in advise compare origin; do
+for verb in advise compare fetch run origin; do
     expect 0 --help
     says out "^  $verb "
     expect 0 "$verb" --help
     says out "^Usage: overlap $verb "
     [ ! -s err ] || fail "overlap $verb --help: wrote to standard error"
     awk 'length > 80 { exit 1 }' out || fail "overlap $verb --help is wider than 80 columns"
+    mv out help
+    expect 0 help "$verb"
+    cmp -s out help || fail "overlap help $verb is not what $verb --help is"
 done
+refuse "unknown verb 'nothing'" help nothing
 finish

@@ -12,14 +12,14 @@
 #define COUNT_MOST 1000000000
 
 static const char about[] =
-    "Downloads URLs, many at once, each into a file of its own. A file appears under its\n"
-    "name when it is complete; what was begun is resumed. Options that curl has are called as\n"
-    "they are there.\n"
+    "Downloads URLs, many at once, each into a file of its own. A file appears under\n"
+    "its name when it is complete; what was begun is resumed. Options that curl has\n"
+    "are called as they are there.\n"
     "\n"
-    "A list has one URL a line, and '#' begins a comment. After tabs may follow, in any\n"
-    "order: the output's name, a checksum (sha256=...), further URLs of the same file.\n"
-    "Indented lines below a URL are options of it, as in aria2's lists: out=, dir=,\n"
-    "checksum=, header=, referer=, user-agent=, method=, data=.";
+    "A list has one URL a line, and '#' begins a comment. After tabs may follow, in\n"
+    "any order: the output's name, a checksum (sha256=...), further URLs of the same\n"
+    "file. Indented lines below a URL are options of it, as in aria2's lists: out=,\n"
+    "dir=, checksum=, header=, referer=, user-agent=, method=, data=.";
 
 /* What the options below write into. */
 static struct settings given;
@@ -149,7 +149,7 @@ static const struct option options[] = {
     {.name = "refresh",
      .kind = OPTION_FLAG,
      .target = &given.refresh,
-     .help = "ask again for what the journal has, and fetch what changed"},
+     .help = "ask again for what the journal has, and fetch what\nchanged"},
     {.name = "checksum",
      .kind = OPTION_TAKEN,
      .value = "KIND=HEX",
@@ -388,8 +388,8 @@ static const struct option options[] = {
      .kind = OPTION_SET,
      .set = CURL_HTTP_VERSION_2_0,
      .target = &given.http,
-     .help = "HTTP/2, without TLS too where the server goes along (over\n"
-             "TLS it is used where the server has it)"},
+     .help = "HTTP/2, without TLS too where the server goes along\n"
+             "(over TLS it is used where the server has it)"},
     {.name = "http2-prior-knowledge",
      .kind = OPTION_SET,
      .set = CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE,
