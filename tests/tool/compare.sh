@@ -57,6 +57,7 @@ for model in sync threads async auto; do
     says err "$model: .*sleep_on crashed with SIGABRT"
 done
 says err 'processes: item 2: crash: .*SIGABRT'
+[ "$(grep -c 'an item crashes alone' err)" -eq 1 ] || fail "what to do about it is not said once: $(cat err)"
 printf 'a\nexit\nb' >items
 expect 1 compare "$TASKS:sleep_on" -i items --models threads,sync
 says out '^threads .* crashed '

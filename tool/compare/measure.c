@@ -193,10 +193,11 @@ void measure_note_crash(struct measure *measure, const struct program *program, 
     measure->wall_ns = after_ns;
     measure->failed = 1;
     measure->state = MEASURE_CUT;
-    console_error(
-        "%s: %s %s, and with it all of its %s; under processes an item crashes alone, and "
-        "is named",
-        ovl_model_name(measure->model), program->what, how, program->nouns);
+    static bool advised; /* once is enough; the children in which other models run inherit it */
+    console_error("%s: %s %s, and with it all of its %s%s", ovl_model_name(measure->model),
+                  program->what, how, program->nouns,
+                  advised ? "" : "; under processes an item crashes alone, and is named");
+    advised = true;
 }
 
 struct measure_view measure_look(const struct measure *measure, const struct program *program)
