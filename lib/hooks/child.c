@@ -1,8 +1,8 @@
 /* Child processes. */
 #include "hooks/hooks.h"
 
+#include "loop/apart.h"
 #include "loop/loop.h"
-#include "loop/offload.h"
 
 #include <stdlib.h>
 
@@ -47,7 +47,8 @@ static bool wait_for_change(struct children *children)
                    (children->options & (WEXITED | WSTOPPED | WCONTINUED)) == WEXITED;
     int error = one_end ? wait_for_end((pid_t)children->id) : -ENOSYS;
     if (error && error != OVL_ECANCELED && error != -EINTR)
-        return ovl__hook_call_breakable(watch_children, children, OVL_WAIT_CHILD, true);
+        return ovl__hook_call_breakable(watch_children, children, OVL_WAIT_CHILD,
+                                        OVL__BY_CANCEL_OR_SIGNAL);
     if (meter)
         ovl__meter_wait(meter, OVL_WAIT_CHILD, began);
     if (error)
@@ -173,7 +174,7 @@ OVL__HOOK int system(const char *command)
         return OVL__METERED(int, -1, OVL_WAIT_CHILD, ovl__sys.system(command));
     struct system_call call = {.command = command};
     pthread_sigmask(SIG_SETMASK, NULL, &call.mask);
-    if (!ovl__hook_call_breakable(call_system, &call, OVL_WAIT_CHILD, false))
+    if (!ovl__hook_call_breakable(call_system, &call, OVL_WAIT_CHILD, OVL__BY_CANCEL))
         return -1;
     if (call.result < 0)
         errno = call.error;

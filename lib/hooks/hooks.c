@@ -2,13 +2,16 @@
 
 #include "base/clock.h"
 #include "hooks/locks.h"
-
+#include "loop/apart.h"
 #include "loop/interrupt.h"
 #include "loop/loop.h"
 #include "loop/offload.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
+
+/* More threads than so many are not worth what they would save. */
+#define APART_MAX 256
 
 #define MARK(name) &ovl__hook_file_##name,
 const char *const ovl__hooks[] = {OVL__HOOK_FILES(MARK)};
@@ -142,17 +145,47 @@ void ovl__hook_call_in_thread(void (*fn)(void *argument), void *argument, enum o
         ovl__meter_wait(meter, kind, began);
 }
 
+static int call_apart(void (*fn)(void *argument), void *argument, enum ovl__breaks breaks)
+{
+    struct ovl__apart call;
+    int error = ovl__apart_begin(&call, fn, argument);
+    if (error)
+        return error;
+    struct ovl__interruptible interruptible;
+    if (breaks == OVL__BY_CANCEL_OR_SIGNAL)
+        ovl__interruptible_begin(&interruptible, false);
+    error = ovl__apart_end(&call, breaks != OVL__BY_NOTHING);
+    if (breaks == OVL__BY_CANCEL_OR_SIGNAL)
+        ovl__interruptible_end(&interruptible);
+    return error;
+}
+
+int ovl__hook_call_apart(void (*fn)(void *argument), void *argument, enum ovl_wait kind,
+                         enum ovl__breaks breaks)
+{
+    static _Thread_local unsigned under_way;
+    if (under_way == APART_MAX)
+        return -EAGAIN;
+    struct ovl__meter *meter = ovl__current->meter;
+    ovl_time began = meter ? ovl_now() : 0;
+    under_way++;
+    int error = call_apart(fn, argument, breaks);
+    under_way--;
+    if (meter && error != -EAGAIN)
+        ovl__meter_wait(meter, kind, began);
+    return error;
+}
+
 bool ovl__hook_call_breakable(void (*fn)(void *argument), void *argument, enum ovl_wait kind,
-                              bool by_signals)
+                              enum ovl__breaks breaks)
 {
     struct ovl__meter *meter = ovl__current->meter;
     ovl_time began = meter ? ovl_now() : 0;
-    struct ovl__interruptible interruptible;
-    if (by_signals)
-        ovl__interruptible_begin(&interruptible, false);
-    int error = ovl__call_breakable(fn, argument);
-    if (by_signals)
-        ovl__interruptible_end(&interruptible);
+    int error = call_apart(fn, argument, breaks);
+    if (error == -EAGAIN) {
+        fn(argument);
+        error = 0;
+    }
     if (meter)
         ovl__meter_wait(meter, kind, began);
     if (error)

@@ -134,13 +134,25 @@ int ovl__hook_offload(struct ovl__offload *offload, enum ovl_wait kind);
  */
 void ovl__hook_call_in_thread(void (*fn)(void *argument), void *argument, enum ovl_wait kind);
 
+/* What makes the coroutine wait no longer for a call in a thread of its own. */
+enum ovl__breaks { OVL__BY_NOTHING, OVL__BY_CANCEL, OVL__BY_CANCEL_OR_SIGNAL };
+
 /*
- * As ovl__call_breakable (for whose fn see there), and tells the ledger. `by_signals`: a handler
- * without SA_RESTART breaks it off too. True: fn has returned; false with errno set where it was
- * broken off.
+ * Calls fn(argument) in a thread of its own (loop/apart.h, also on fn where it may be broken off),
+ * and tells the ledger. A signal is one whose handler has no SA_RESTART.
+ *
+ * 0: fn has returned. OVL_ECANCELED or -EINTR: it was broken off. -EAGAIN: no thread is to be had,
+ * or many of this thread's coroutines wait so already; nothing was called.
+ */
+int ovl__hook_call_apart(void (*fn)(void *argument), void *argument, enum ovl_wait kind,
+                         enum ovl__breaks breaks);
+
+/*
+ * The same for calls that have no other way: without a thread fn runs in this one, and blocks the
+ * loop. True: fn has returned; false with errno set where it was broken off.
  */
 bool ovl__hook_call_breakable(void (*fn)(void *argument), void *argument, enum ovl_wait kind,
-                              bool by_signals);
+                              enum ovl__breaks breaks);
 
 /* The end of a call that was given a timeout in milliseconds as poll has it. */
 ovl_time ovl__deadline_of_ms(int timeout_ms);

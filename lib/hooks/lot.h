@@ -3,8 +3,8 @@
  * Coroutines stand in lists of ours, under its address; whoever changes it, in whatever thread,
  * looks there afterwards where anybody waits at all.
  *
- * What other processes change does not come by: who waits for that looks again every
- * OVL__GLANCE_NS.
+ * What other processes change does not come by: where no thread waits for that in a coroutine's
+ * place, it looks again every OVL__GLANCE_NS.
  */
 #ifndef OVL_HOOKS_LOT_H
 #define OVL_HOOKS_LOT_H

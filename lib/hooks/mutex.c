@@ -7,6 +7,7 @@
 #include "hooks/locks.h"
 
 #include "hooks/allocator.h"
+#include "hooks/deputy.h"
 #include "hooks/owner.h"
 #include "loop/futex.h"
 #include "loop/loop.h"
@@ -18,15 +19,16 @@
 OVL__HOOK_FILE(mutex);
 
 /* How libc's mutexes are told apart: part of its binary interface, by its static initialisers. */
-#define TYPE_MASK    3
-#define ROBUST       0x10
-#define SPECIAL_MASK 0x60 /* priority inheritance, priority protection */
-#define SHARED       0x80
+#define TYPE_MASK 3
+#define ROBUST    0x10
+#define INHERITS  0x20 /* priority: the kernel has its part in it */
+#define SHARED    0x80
 
 /* The states of the word. */
 #define FREE    0
 #define LOCKED  1
-#define CROWDED 2 /* locked, and others wait: the unlock wakes one */
+#define CROWDED 2               /* locked, and others wait: the unlock wakes one */
+#define CEILING (int)0xfff80000 /* beside the state, where it protects priority */
 
 /* How often to let others run before it is worth to have the word watched. */
 #define YIELDS 4
@@ -36,10 +38,15 @@ static int kind_of(const pthread_mutex_t *mutex)
     return __atomic_load_n(&mutex->__data.__kind, __ATOMIC_RELAXED);
 }
 
-/* The kernel has its part in these: they are tried again and again. */
-static bool is_special(const pthread_mutex_t *mutex)
+static int type_of(const pthread_mutex_t *mutex)
 {
-    return kind_of(mutex) & SPECIAL_MASK;
+    return kind_of(mutex) & TYPE_MASK;
+}
+
+/* Held by a thread in place of one of this thread's coroutines. */
+static bool has_deputy(const pthread_mutex_t *mutex)
+{
+    return kind_of(mutex) & INHERITS && ovl__deputy_holds(mutex);
 }
 
 static int *word_of(pthread_mutex_t *mutex)
@@ -47,33 +54,23 @@ static int *word_of(pthread_mutex_t *mutex)
     return &mutex->__data.__lock;
 }
 
-/* gettid is a system call; a thread changes its number in a child of fork only. */
-static _Thread_local pid_t thread_number;
-
-static void forget_thread_number(void)
-{
-    thread_number = 0;
-}
-
-__attribute__((constructor)) static void watch_forks(void)
-{
-    pthread_atfork(NULL, NULL, forget_thread_number);
-}
-
-static pid_t this_thread(void)
-{
-    if (!thread_number)
-        thread_number = gettid();
-    return thread_number;
-}
-
 /* Which of the loop's coroutines holds it: the thread holds it, and it was noted for whom. */
 static struct ovl__coroutine *holder_of(const pthread_mutex_t *mutex)
 {
     struct ovl__coroutine *owner = ovl__owner_of(mutex);
-    if (!owner || __atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED) != this_thread())
+    if (!owner)
         return NULL;
-    return owner;
+    int thread = __atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED);
+    return thread == ovl__owner_thread() || has_deputy(mutex) ? owner : NULL;
+}
+
+/* What the coroutine itself holds by a deputy. */
+static int lock_once_more(const pthread_mutex_t *mutex)
+{
+    if (type_of(mutex) != PTHREAD_MUTEX_RECURSIVE)
+        return type_of(mutex) == PTHREAD_MUTEX_ERRORCHECK ? EDEADLK : EBUSY;
+    ovl__owner_note(mutex);
+    return 0;
 }
 
 /* A try on behalf of the coroutine, not of its thread. */
@@ -82,6 +79,8 @@ static int try_lock(pthread_mutex_t *mutex)
     struct ovl__coroutine *holder = holder_of(mutex);
     if (holder && holder != ovl__current->coroutine)
         return EBUSY;
+    if (holder && has_deputy(mutex))
+        return lock_once_more(mutex);
     int error = ovl__sys.pthread_mutex_trylock(mutex);
     if (!error || error == EOWNERDEAD)
         ovl__owner_note(mutex);
@@ -89,28 +88,35 @@ static int try_lock(pthread_mutex_t *mutex)
 }
 
 /*
- * Marks the mutex as waited for; *ret_value is then its word. False: it is free. The word of a
- * robust mutex is its holder's number, with a bit for those who wait.
+ * The word as it is while somebody waits. That of a robust mutex is its holder's number, with a bit
+ * for those who wait.
  */
+static int crowded(const pthread_mutex_t *mutex, int word)
+{
+    return kind_of(mutex) & ROBUST ? word | (int)FUTEX_WAITERS : (word & CEILING) | CROWDED;
+}
+
+static bool is_free(const pthread_mutex_t *mutex, int word)
+{
+    return kind_of(mutex) & ROBUST ? !(word & FUTEX_TID_MASK) : (word & ~CEILING) == FREE;
+}
+
+/* Marks the mutex as waited for; *ret_value is then its word. False: another try is worth it. */
 static bool mark_waited_for(pthread_mutex_t *mutex, uint32_t *ret_value)
 {
-    bool robust = kind_of(mutex) & ROBUST;
-    int state = robust ? __atomic_load_n(word_of(mutex), __ATOMIC_RELAXED) : LOCKED;
-    int marked = robust ? state | (int)FUTEX_WAITERS : CROWDED;
+    int word = __atomic_load_n(word_of(mutex), __ATOMIC_RELAXED);
+    int marked = crowded(mutex, word);
     *ret_value = (uint32_t)marked;
-    if (robust && (!(state & FUTEX_TID_MASK) || state == marked))
-        return state == marked;
-    return __atomic_compare_exchange_n(word_of(mutex), &state, marked, false, __ATOMIC_RELAXED,
-                                       __ATOMIC_RELAXED) ||
-           state == marked;
+    if (is_free(mutex, word))
+        return false;
+    return word == marked || __atomic_compare_exchange_n(word_of(mutex), &word, marked, false,
+                                                         __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 /* Gives way until another try is worth it. OVL_ETIMEDOUT. */
-static int wait_for_word(pthread_mutex_t *mutex, unsigned tries, ovl_time deadline)
+static int wait_for_word(pthread_mutex_t *mutex, ovl_time deadline)
 {
     uint32_t value;
-    if (tries < YIELDS || is_special(mutex))
-        return ovl__pause(tries, deadline);
     if (!mark_waited_for(mutex, &value))
         return 0;
     struct ovl__futex futex = {
@@ -130,19 +136,41 @@ static void mark_crowded(pthread_mutex_t *mutex)
 {
     if (kind_of(mutex) & ROBUST)
         __atomic_fetch_or(word_of(mutex), (int)FUTEX_WAITERS, __ATOMIC_RELAXED);
-    else if (!is_special(mutex))
-        __atomic_store_n(word_of(mutex), CROWDED, __ATOMIC_RELAXED);
+    else
+        __atomic_store_n(word_of(mutex), crowded(mutex, *word_of(mutex)), __ATOMIC_RELAXED);
 }
 
-static int wait_and_lock(pthread_mutex_t *mutex, ovl_time deadline)
+static int wait_for_deputy(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *time)
 {
+    int error = ovl__deputy_lock(mutex, clock, time);
+    if (!error || error == EOWNERDEAD)
+        ovl__owner_note(mutex);
+    return error;
+}
+
+/* When a wait ends at the latest: as the caller has it, and as the loop does. */
+struct end {
+    clockid_t clock;
+    const struct timespec *time; /* NULL: for ever */
+    ovl_time deadline;
+};
+
+static int wait_and_lock(pthread_mutex_t *mutex, const struct end *end)
+{
+    bool inherits = kind_of(mutex) & INHERITS;
     int error = EBUSY;
     for (unsigned tries = 0; error == EBUSY; tries++) {
-        if (wait_for_word(mutex, tries, deadline) == OVL_ETIMEDOUT)
+        if (inherits && tries == YIELDS) {
+            error = wait_for_deputy(mutex, end->clock, end->time);
+            if (error != -1)
+                return error;
+        }
+        if ((tries < YIELDS || inherits ? ovl__pause(tries, end->deadline)
+                                        : wait_for_word(mutex, end->deadline)) == OVL_ETIMEDOUT)
             return ETIMEDOUT;
         error = try_lock(mutex);
     }
-    if (!error)
+    if (!error && !inherits)
         mark_crowded(mutex);
     return error;
 }
@@ -151,12 +179,12 @@ static bool is_relock(const pthread_mutex_t *mutex)
 {
     if (holder_of(mutex) != ovl__current->coroutine)
         return false;
-    if ((kind_of(mutex) & TYPE_MASK) != PTHREAD_MUTEX_ERRORCHECK)
+    if (type_of(mutex) != PTHREAD_MUTEX_ERRORCHECK)
         ovl__tell_relock(mutex);
     return true;
 }
 
-static int lock_contended(pthread_mutex_t *mutex, ovl_time deadline)
+static int lock_contended(pthread_mutex_t *mutex, const struct end *end)
 {
     if (is_relock(mutex))
         return EDEADLK;
@@ -165,7 +193,7 @@ static int lock_contended(pthread_mutex_t *mutex, ovl_time deadline)
         return EDEADLK;
     struct ovl__meter *meter = ovl__current->meter;
     ovl_time began = meter ? ovl_now() : 0;
-    int error = wait_and_lock(mutex, deadline);
+    int error = wait_and_lock(mutex, end);
     ovl__lock_wait_end(&wait);
     if (meter)
         ovl__meter_wait(meter, OVL_WAIT_LOCK, began);
@@ -177,11 +205,11 @@ int ovl__mutex_lock(pthread_mutex_t *mutex, clockid_t clock, const struct timesp
     int error = try_lock(mutex);
     if (error != EBUSY)
         return error;
-    ovl_time deadline = OVL_FOREVER;
-    if (time && !ovl__deadline_at(clock, time, &deadline))
+    struct end end = {.clock = clock, .time = time, .deadline = OVL_FOREVER};
+    if (time && !ovl__deadline_at(clock, time, &end.deadline))
         return EINVAL;
     int before = errno;
-    error = lock_contended(mutex, deadline);
+    error = lock_contended(mutex, &end);
     errno = before;
     return error;
 }
@@ -189,13 +217,16 @@ int ovl__mutex_lock(pthread_mutex_t *mutex, clockid_t clock, const struct timesp
 int ovl__mutex_unlock(pthread_mutex_t *mutex)
 {
     struct ovl__coroutine *holder = holder_of(mutex);
-    bool checked = (kind_of(mutex) & TYPE_MASK) == PTHREAD_MUTEX_ERRORCHECK ||
-                   (kind_of(mutex) & TYPE_MASK) == PTHREAD_MUTEX_RECURSIVE;
+    bool checked =
+        type_of(mutex) == PTHREAD_MUTEX_ERRORCHECK || type_of(mutex) == PTHREAD_MUTEX_RECURSIVE;
     if (holder && holder != ovl__current->coroutine && checked)
         return EPERM;
-    if (holder)
-        ovl__owner_forget(mutex);
-    return ovl__sys.pthread_mutex_unlock(mutex);
+    bool is_last = !holder || ovl__owner_forget(mutex);
+    if (!has_deputy(mutex))
+        return ovl__sys.pthread_mutex_unlock(mutex);
+    if (is_last)
+        ovl__deputy_unlock(mutex);
+    return 0;
 }
 
 /* In a plain thread only a mutex that is held by another is worth the clock. */

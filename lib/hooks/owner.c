@@ -28,6 +28,26 @@ struct table {
 static _Thread_local struct table *table;
 static _Thread_local struct ovl__lock_wait *waits;
 
+/* gettid is a system call; a thread changes its number in a child of fork only. */
+static _Thread_local pid_t thread_number;
+
+static void forget_thread_number(void)
+{
+    thread_number = 0;
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, forget_thread_number);
+}
+
+pid_t ovl__owner_thread(void)
+{
+    if (!thread_number)
+        thread_number = gettid();
+    return thread_number;
+}
+
 /*
  * Tables are mapped, not allocated: the lock that is noted may be the allocator's own, which is
  * then held.

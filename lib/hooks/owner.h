@@ -6,8 +6,12 @@
 #define OVL_HOOKS_OWNER_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct ovl__coroutine;
+
+/* The number by which libc knows this thread as a lock's owner. */
+pid_t ovl__owner_thread(void);
 
 /* Who holds the lock, as far as it was noted; NULL: none of this thread's coroutines. */
 struct ovl__coroutine *ovl__owner_of(const void *lock);

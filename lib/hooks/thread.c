@@ -1,7 +1,7 @@
 /* Waiting for other threads: a library with threads of its own must not stop the loop. */
 #include "hooks/hooks.h"
 
-#include "loop/offload.h"
+#include "loop/apart.h"
 
 OVL__HOOK_FILE(thread);
 
@@ -38,7 +38,8 @@ static int yielding_join(struct join_call *call)
 {
     int before = errno;
     call->result = pthread_tryjoin_np(call->thread, call->ret_value);
-    if (call->result == EBUSY && !ovl__hook_call_breakable(call_join, call, OVL_WAIT_LOCK, false))
+    if (call->result == EBUSY &&
+        !ovl__hook_call_breakable(call_join, call, OVL_WAIT_LOCK, OVL__BY_CANCEL))
         call->result = errno;
     errno = before;
     return call->result;

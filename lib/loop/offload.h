@@ -30,18 +30,4 @@ int ovl__offload(struct ovl__offload *call);
 /* Calls fn(argument) in a helper thread likewise, and waits for its end whatever is cancelled. */
 void ovl__call_in_thread(void (*fn)(void *argument), void *argument);
 
-/* AddressSanitizer does not learn that the frame of such a function is gone. */
-#define OVL__BREAKABLE __attribute__((no_sanitize("address")))
-
-/*
- * Calls fn(argument) in a thread of its own, which is broken off where the coroutine is to wait no
- * longer: by pthread_cancel, so that fn is to block in a single call that POSIX has as a point of
- * cancellation, and that undoes itself there. Where no thread is to be had, fn runs at once in
- * this one, and blocks the loop. fn is an OVL__BREAKABLE function.
- *
- * 0: fn has returned. OVL_ECANCELED, or -EINTR as ovl__suspend: it was broken off. Source:
- * pthreads(7), on cancellation points.
- */
-int ovl__call_breakable(void (*fn)(void *argument), void *argument);
-
 #endif

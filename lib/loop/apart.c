@@ -1,0 +1,123 @@
+#include "loop/apart.h"
+
+#include "base/system.h"
+#include "loop/loop.h"
+
+#include <errno.h>
+#include <signal.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void take_lock(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+static void leave_lock(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(take_lock, leave_lock, leave_lock);
+}
+
+/* --- its thread --- */
+
+static void end(void *argument)
+{
+    struct ovl__apart *call = argument;
+    take_lock();
+    call->over = true;
+    ovl__wake_all(&call->waiter);
+    leave_lock();
+}
+
+OVL__BREAKABLE static void *run(void *argument)
+{
+    struct ovl__apart *call = argument;
+    pthread_cleanup_push(end, call);
+    call->fn(call->argument);
+    /* From here on it has to come to its end. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    call->has_returned = true;
+    pthread_cleanup_pop(1);
+    return NULL;
+}
+
+void ovl__apart_say(struct ovl__apart *call)
+{
+    take_lock();
+    call->has_said = true;
+    ovl__wake_all(&call->waiter);
+    leave_lock();
+}
+
+/* --- who waits for it --- */
+
+int ovl__apart_begin(struct ovl__apart *call, void (*fn)(void *argument), void *argument)
+{
+    *call = (struct ovl__apart){.fn = fn, .argument = argument};
+    ovl__wait_list_init(&call->waiter);
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    take_lock(); /* its end waits until its number is known here */
+    int error = ovl__sys.pthread_create(&call->thread, NULL, run, call);
+    if (!error)
+        pthread_detach(call->thread);
+    leave_lock();
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error ? -EAGAIN : 0;
+}
+
+void ovl__apart_hear(struct ovl__apart *call)
+{
+    take_lock();
+    ovl__loop_outside(1);
+    while (!call->has_said && !call->over) {
+        ovl__waits_for("helper thread", -1);
+        ovl__wait(&call->waiter, &lock, OVL_FOREVER);
+    }
+    ovl__loop_outside(-1);
+    leave_lock();
+}
+
+/* Until it is over, or, where that `may_end` early, the coroutine is to wait no longer. */
+static int wait_for_end(struct ovl__apart *call, bool may_end)
+{
+    int error = 0;
+    ovl__loop_outside(1);
+    while (!call->over && !error) {
+        ovl__waits_for("helper thread", -1);
+        error = may_end ? ovl__wait_or_cancel(&call->waiter, &lock, OVL_FOREVER)
+                        : ovl__wait(&call->waiter, &lock, OVL_FOREVER);
+    }
+    ovl__loop_outside(-1);
+    return error;
+}
+
+static void break_off(struct ovl__apart *call)
+{
+    if (!call->over)
+        pthread_cancel(call->thread); /* which is there still: its end takes the lock */
+    wait_for_end(call, false);
+}
+
+int ovl__apart_end(struct ovl__apart *call, bool breakable)
+{
+    take_lock();
+    int error = wait_for_end(call, breakable);
+    if (error)
+        break_off(call);
+    leave_lock();
+    return call->has_returned ? 0 : error;
+}
+
+void ovl__apart_break(struct ovl__apart *call)
+{
+    take_lock();
+    break_off(call);
+    leave_lock();
+}

@@ -1,0 +1,50 @@
+/*
+ * Blocking calls in a thread of their own: those that must not have to wait for a place among the
+ * helpers (offload.h), since what ends them may be another that waits likewise.
+ */
+#ifndef OVL_LOOP_APART_H
+#define OVL_LOOP_APART_H
+
+#include "loop/park.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+
+/* AddressSanitizer does not learn that the frame of such a function is gone. */
+#define OVL__BREAKABLE __attribute__((no_sanitize("address")))
+
+/* One call; it lies still until it has ended. Guarded by a lock of apart.c's. */
+struct ovl__apart {
+    void (*fn)(void *argument);
+    void *argument;
+    pthread_t thread;
+    struct ovl__wait_list waiter;
+    bool has_said;
+    bool has_returned;
+    bool over; /* its thread touches nothing any more */
+};
+
+/* Begins fn(argument) in a new thread, which takes no signals. 0; -EAGAIN: none is to be had. */
+int ovl__apart_begin(struct ovl__apart *call, void (*fn)(void *argument), void *argument);
+
+/* For fn: what the coroutine is to hear has come about. Once. */
+void ovl__apart_say(struct ovl__apart *call);
+
+/* The calling coroutine gives way until fn has said so, or has returned. */
+void ovl__apart_hear(struct ovl__apart *call);
+
+/*
+ * The calling coroutine gives way until fn has returned, whatever is cancelled. Or, where it is
+ * `breakable`, until it is to wait no longer: then fn is broken off, by pthread_cancel, so that it
+ * is to block in a single call that POSIX has as a point of cancellation, and that undoes itself
+ * there; fn is an OVL__BREAKABLE function then.
+ *
+ * 0: fn has returned. OVL_ECANCELED, or -EINTR as ovl__suspend: it was broken off. Source:
+ * pthreads(7), on cancellation points.
+ */
+int ovl__apart_end(struct ovl__apart *call, bool breakable);
+
+/* Breaks fn off, which is as above, and waits for its end. */
+void ovl__apart_break(struct ovl__apart *call);
+
+#endif
