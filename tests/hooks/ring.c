@@ -24,6 +24,9 @@ static long entered;  /* submissions that the kernel was given */
 static long set_up;   /* rings that it was asked for */
 static long fails_at; /* the submission that it refuses; -1: every one */
 static int set_up_error;
+static long maps;         /* of a ring's memory */
+static long maps_fail_at; /* which of them fails; 0: none */
+static bool tells_nobody; /* the kernel takes no descriptor to tell of what is done */
 static struct ovl__system real;
 
 static int count_setup(unsigned entries, struct io_uring_params *params)
@@ -44,9 +47,30 @@ static int count_enter(int fd, unsigned submitted, unsigned wanted, unsigned fla
     return real.io_uring_enter(fd, submitted, wanted, flags);
 }
 
+/* What is mapped of a descriptor is a ring's. */
+static void *count_maps(void *address, size_t size, int protection, int flags, int fd, off_t offset)
+{
+    if (fd < 0 || ++maps != maps_fail_at)
+        return real.mmap(address, size, protection, flags, fd, offset);
+    errno = ENOMEM;
+    return MAP_FAILED;
+}
+
+static int count_register(int fd, unsigned what, void *argument, unsigned count)
+{
+    if (!tells_nobody)
+        return real.io_uring_register(fd, what, argument, count);
+    errno = ENOMEM;
+    return -1;
+}
+
 static void watch_ring(void)
 {
+    if (real.mmap)
+        return;
     real = ovl__sys;
+    ovl__sys.mmap = count_maps;
+    ovl__sys.io_uring_register = count_register;
     ovl__sys.io_uring_setup = count_setup;
     ovl__sys.io_uring_enter = count_enter;
 }
@@ -129,6 +153,22 @@ static void a_ring_is_to_be_had_later(void)
     assert_true(set_up != 1);
 }
 
+/* A ring that came about in part is given back, and the next one is whole. */
+static void its_memory_is_to_be_had_later(void)
+{
+    for (maps_fail_at = 1; maps_fail_at <= 2; maps_fail_at++) {
+        maps = 0;
+        run(read_all);
+    }
+}
+
+static void no_ring_can_tell_the_loop(void)
+{
+    tells_nobody = true;
+    run(read_all);
+    assert_int_equal(entered, 0);
+}
+
 static void some_requests_are_refused(void)
 {
     fails_at = 3;
@@ -198,7 +238,8 @@ int main(int argc, char **argv)
 {
     const struct test_case cases[] = {
         TEST_CASE(more_at_once_than_a_ring_holds), TEST_CASE(no_ring_is_to_be_had),
-        TEST_CASE(a_ring_is_to_be_had_later),      TEST_CASE(some_requests_are_refused),
+        TEST_CASE(a_ring_is_to_be_had_later),      TEST_CASE(its_memory_is_to_be_had_later),
+        TEST_CASE(no_ring_can_tell_the_loop),      TEST_CASE(some_requests_are_refused),
         TEST_CASE(every_request_is_refused),       TEST_CASE(others_go_on_meanwhile),
         TEST_CASE(cancelled_reads_are_whole),
     };
