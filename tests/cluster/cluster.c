@@ -356,13 +356,29 @@ static void ends(void)
 
 /* --- balance: one rank runs a long task, the other all the short ones --- */
 
+/* Ends once there is a file of this name. */
+static int until_there(struct ovl_task *task, struct ovl_bytes item)
+{
+    ovl_time until = ovl_after(60 * OVL_SECOND);
+    (void)task;
+    while (access(item.data, F_OK)) {
+        if (ovl_now() > until)
+            return -ETIMEDOUT;
+        nanosleep(&(struct timespec){.tv_nsec = OVL_MILLISECOND}, NULL);
+    }
+    return 0;
+}
+
 static void balance(void)
 {
     enum { SHORT = 20 };
+    char folder[] = "/tmp/overlap-balance-XXXXXX";
+    char path[sizeof folder + 8];
+    CHECK(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/over", folder);
     struct ovl_executor *executor = open_cluster(NULL);
-    long length = 900 * OVL_MILLISECOND;
-    struct ovl_future *slow = submit(executor, pause_for, &length, sizeof length, NULL);
-    length = 5 * OVL_MILLISECOND;
+    struct ovl_future *slow = submit(executor, until_there, path, strlen(path) + 1, NULL);
+    long length = 5 * OVL_MILLISECOND;
     struct ovl_future *futures[SHORT];
     for (int i = 0; i < SHORT; i++)
         futures[i] = submit(executor, pause_for, &length, sizeof length, NULL);
@@ -370,10 +386,12 @@ static void balance(void)
         CHECK(ovl_future_result(futures[i], NULL) == 0);
         ovl_future_free(futures[i]);
     }
-    CHECK(!ovl_future_done(slow));
+    FILE *file = fopen(path, "w");
+    CHECK(file && !fclose(file));
     CHECK(ovl_future_result(slow, NULL) == 0);
     ovl_future_free(slow);
     close_cluster(executor);
+    CHECK(!unlink(path) && !rmdir(folder));
 }
 
 /* --- the ledger --- */
