@@ -66,7 +66,7 @@ static int take_from_lane(struct ovl__lane *lane, struct ovl_future *future,
 /* Without the lock. */
 static void trim_lane(struct ovl__cluster *cluster, struct ovl__rank *rank)
 {
-    if (!rank->lane)
+    if (!rank->lane || !ovl__lane_size(rank->lane))
         return;
     pthread_mutex_lock(&cluster->executor->lock);
     bool busy = ovl__rank_has(rank) || ovl__executor_may_take(cluster->executor);
