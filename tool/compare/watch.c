@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ static struct {
     atomic_bool interrupted;
     atomic_bool finished; /* who sets it has the last word */
 
+    sem_t begun;             /* the thread has */
     pthread_mutex_t ticking; /* held while a tick is told */
 
     pthread_mutex_t lock; /* never taken by tasks */
@@ -105,6 +107,7 @@ static void interrupt(void)
 
 static void *run(void *unused)
 {
+    sem_post(&watch.begun);
     while (!wait_signal(TICK_NS)) {
         pthread_mutex_lock(&watch.ticking);
         watch.calls.tick(watch.calls.context);
@@ -114,13 +117,20 @@ static void *run(void *unused)
     return unused;
 }
 
+/*
+ * Returns when it runs: a fork in the middle of its beginning might leave the child a lock that
+ * nobody there gives up, an allocator's for one (AddressSanitizer's).
+ */
 static int start_thread(void)
 {
     pthread_t thread;
+    sem_init(&watch.begun, 0, 0);
     int error = pthread_create(&thread, NULL, run, NULL);
     if (error)
         return -error;
     pthread_detach(thread);
+    while (sem_wait(&watch.begun) < 0 && errno == EINTR)
+        continue;
     return 0;
 }
 
