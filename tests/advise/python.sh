@@ -58,14 +58,14 @@ import time
 
 def compute(n):
     total = 0
-    for i in range(20000):
+    for i in range(80000):
         total += i * n
     return total
 
 def send(n):
     time.sleep(0.001)
 
-for n in range(600):
+for n in range(400):
     compute(n)
     send(n)
 END
