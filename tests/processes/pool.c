@@ -264,19 +264,24 @@ static int end_last(struct ovl_task *task, struct ovl_bytes item)
 /* A chunk of tasks that were short, with one in it that is not: the rest of it goes elsewhere. */
 static void nothing_waits_behind_a_long_task(void)
 {
-    enum { ITEMS = 4000, FUTURES = 1000 };
+    enum { ITEMS = 4000, PLACES = 200, FUTURES = 1000 };
     static struct numbered items[ITEMS];
     static int results[ITEMS];
     tasks_ended =
         mmap(NULL, sizeof *tasks_ended, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(tasks_ended, MAP_FAILED);
     struct ovl_executor *executor = open_workers(2);
-    for (int i = 0; i < ITEMS; i++)
-        items[i] = (struct numbered){i, {3000, ITEMS - 1}};
-    assert_int_equal(
-        ovl_map(executor, end_last, items, sizeof *items, results, sizeof(int), ITEMS, NULL), 0);
-    for (int i = 0; i < ITEMS; i++)
-        assert_int_equal(results[i], i);
+    /* Wherever in its chunk it is, the last but one for example. */
+    for (int last = ITEMS - PLACES; last < ITEMS; last++) {
+        atomic_store(tasks_ended, 0);
+        for (int i = 0; i < ITEMS; i++)
+            items[i] = (struct numbered){i, {last, ITEMS - 1}};
+        assert_int_equal(
+            ovl_map(executor, end_last, items, sizeof *items, results, sizeof(int), ITEMS, NULL),
+            0);
+        for (int i = 0; i < ITEMS; i++)
+            assert_int_equal(results[i], i);
+    }
     /* The same by futures. */
     atomic_store(tasks_ended, 0);
     struct ovl_future *futures[FUTURES];

@@ -144,7 +144,8 @@ static bool is_deep(const struct ovl__process *process)
         return false;
     uint64_t progress = atomic_load_explicit(&ovl__slot_of(process, process->collected)->progress,
                                              memory_order_relaxed);
-    return ovl__limit(progress) > ovl__begun(progress) + 1;
+    uint32_t begun = ovl__begun(progress);
+    return ovl__limit(progress) > begun + !begun; /* of none begun it is about to begin one */
 }
 
 static void feed_busy(struct ovl__processes *processes)
