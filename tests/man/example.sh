@@ -11,9 +11,12 @@ cd "$folder" || exit 1
 unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY
 mkdir bin
 [ -z "${OVERLAP-}" ] || ln -s "$OVERLAP" bin/overlap
-# What pkg-config says once overlap is installed.
-[ -z "${OVERLAP_FLAGS-}" ] || {
-    printf '#!/bin/sh\necho "%s"\n' "$OVERLAP_FLAGS" >bin/pkg-config
+# What pkg-config says once overlap is installed: under names without the blanks that a checkout's may have.
+[ -z "${OVERLAP_HEADERS-}" ] || {
+    mkdir installed
+    ln -s "$OVERLAP_HEADERS" installed/include
+    ln -s "$OVERLAP_LIBRARY" installed/lib
+    printf '#!/bin/sh\necho "-I%s/include -L%s/lib -loverlap"\n' "$folder/installed" "$folder/installed" >bin/pkg-config
     chmod +x bin/pkg-config
 }
 PATH=$folder/bin:$PATH
