@@ -1,12 +1,12 @@
 #include "hooks/deputy.h"
 
+#include "base/thread.h"
 #include "hooks/locks.h"
 #include "hooks/owner.h"
 #include "loop/loop.h"
 #include "loop/park.h"
 
 #include <linux/futex.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -131,17 +131,10 @@ static struct deputy *deputy_start(pthread_mutex_t *mutex, clockid_t clock,
     ovl__wait_list_init(&self->waiter);
     self->principal = ovl__owner_thread();
     self->leash = (uint32_t)self->principal;
-    pthread_t thread;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = ovl__sys.pthread_create(&thread, NULL, stand_in, self);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error) {
+    if (ovl__thread_start(stand_in, self, NULL)) {
         free(self);
         return NULL;
     }
-    pthread_detach(thread);
     return self;
 }
 

@@ -1,10 +1,7 @@
 #include "loop/apart.h"
 
-#include "base/system.h"
+#include "base/thread.h"
 #include "loop/loop.h"
-
-#include <errno.h>
-#include <signal.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -60,16 +57,10 @@ int ovl__apart_begin(struct ovl__apart *call, void (*fn)(void *argument), void *
 {
     *call = (struct ovl__apart){.fn = fn, .argument = argument};
     ovl__wait_list_init(&call->waiter);
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     take_lock(); /* its end waits until its number is known here */
-    int error = ovl__sys.pthread_create(&call->thread, NULL, run, call);
-    if (!error)
-        pthread_detach(call->thread);
+    int error = ovl__thread_start(run, call, &call->thread);
     leave_lock();
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error ? -EAGAIN : 0;
+    return error;
 }
 
 void ovl__apart_hear(struct ovl__apart *call)

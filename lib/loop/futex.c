@@ -2,7 +2,7 @@
 
 #include "base/list.h"
 #include "base/memory.h"
-#include "base/system.h"
+#include "base/thread.h"
 #include "loop/loop.h"
 #include "loop/park.h"
 
@@ -212,17 +212,10 @@ static struct watcher *watcher_start(void)
     struct watcher *watcher = ovl__zalloc(sizeof *watcher);
     if (!watcher)
         return NULL;
-    pthread_t thread;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = ovl__sys.pthread_create(&thread, NULL, watch, watcher);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error) {
+    if (ovl__thread_start(watch, watcher, NULL)) {
         free(watcher);
         return NULL;
     }
-    pthread_detach(thread);
     ovl__list_append(&watchers, &watcher->link);
     return watcher;
 }

@@ -1,6 +1,6 @@
 #include "loop/offload.h"
 
-#include "base/system.h"
+#include "base/thread.h"
 #include "loop/loop.h"
 
 /* A name look-up that stalls must not hold up the next: threads are added up to this many. */
@@ -78,25 +78,11 @@ static void *help(void *unused)
     return unused;
 }
 
-/* Helpers take no signals: those are for the program's own threads. */
-static bool start_thread(void *(*fn)(void *argument), void *argument, pthread_t *ret_thread)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = !ovl__sys.pthread_create(ret_thread, NULL, fn, argument);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started)
-        pthread_detach(*ret_thread);
-    return started;
-}
-
 static bool find_helper(void)
 {
     if (ovl__wake_one(&pool.idle))
         return true;
-    pthread_t thread;
-    if (pool.threads < THREADS_MAX && start_thread(help, NULL, &thread))
+    if (pool.threads < THREADS_MAX && !ovl__thread_start(help, NULL, NULL))
         pool.threads++;
     return pool.threads > 0;
 }

@@ -1,6 +1,7 @@
 /* What tasks do now: copied while their loop stands still, and written once it goes on. */
 #include "base/memory.h"
 #include "base/system.h"
+#include "base/thread.h"
 #include "loop/inside.h"
 #include "watch/watch.h"
 
@@ -374,15 +375,8 @@ static int start_dumper(void)
     static bool started;
     if (started)
         return 0;
-    pthread_t thread;
-    sigset_t all, before;
     sem_init(&asked, 0, 0);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = -ovl__sys.pthread_create(&thread, NULL, dump_when_asked, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!error)
-        pthread_detach(thread);
+    int error = ovl__thread_start(dump_when_asked, NULL, NULL);
     started = !error;
     return error;
 }

@@ -1,7 +1,7 @@
 #include "watch/watch.h"
 
 #include "base/sanitize.h"
-#include "base/system.h"
+#include "base/thread.h"
 #include "ledger/meter.h"
 #include "loop/inside.h"
 #include "loop/park.h"
@@ -217,14 +217,7 @@ static void *watchdog_main(void *unused)
 
 static void start_watchdog(void)
 {
-    pthread_t thread;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    registry.has_watchdog = !ovl__sys.pthread_create(&thread, NULL, watchdog_main, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (registry.has_watchdog)
-        pthread_detach(thread);
+    registry.has_watchdog = !ovl__thread_start(watchdog_main, NULL, NULL);
 }
 
 /* --- beginning and ending --- */
