@@ -28,9 +28,13 @@
 #ifndef OVERLAP_CLUSTER_H
 #define OVERLAP_CLUSTER_H
 
+#include <overlap/bytes.h>
 #include <overlap/export.h>
+#include <stddef.h>
 
 OVL_BEGIN_DECLS
+
+struct ovl_executor;
 
 /*
  * Joins the cluster early, at the top of main: the other ranks serve from here on, and do nothing
@@ -52,6 +56,36 @@ OVL_EXPORT int ovl_cluster_join(void);
  * Threads: the main one. Errors: OVL_EPLUGIN, OVL_EALONE, -ENOMEM; what is returned is untouched.
  */
 OVL_EXPORT int ovl_cluster_rank(unsigned *ret_rank, unsigned *ret_count);
+
+/* Called with a piece that a task has said. `words` is valid until it returns, and aligned as
+ * malloc aligns. */
+typedef void ovl_cluster_heard_fn(void *context, struct ovl_bytes words);
+
+/*
+ * On rank 0: calls `heard` with each piece that tasks say while they run (ovl_cluster_say):
+ * progress, or a result that is too large to be whole in memory. The pieces of a rank come in their
+ * order, and all that a task has said comes before its future is done. Where nobody listens, what
+ * is said is dropped. A NULL ends it.
+ *
+ * `heard` is called on a thread of the executor's, one call at a time, until the executor is
+ * closed: while it takes its time nothing else is taken from the ranks, and a task that says more
+ * waits.
+ *
+ * Threads: any, before the first task is submitted. Errors: -EINVAL (no executor of OVL_CLUSTER, or
+ * this is not rank 0).
+ */
+OVL_EXPORT int ovl_cluster_listen(struct ovl_executor *executor, ovl_cluster_heard_fn *heard,
+                                  void *context);
+
+/*
+ * Says a piece of `size` bytes to rank 0, inside of a task that a cluster's rank runs, for whoever
+ * listens there (ovl_cluster_listen). It returns when they are on their way; a large piece, once
+ * rank 0 has it. A copy is sent: `data` is the caller's.
+ *
+ * Threads: any. Errors: -EINVAL (this process is no rank that runs tasks), -EMSGSIZE (more than 1
+ * GiB), -ENOMEM.
+ */
+OVL_EXPORT int ovl_cluster_say(const void *data, size_t size);
 
 /*
  * Why OVL_EPLUGIN or OVL_EALONE came, in words, with what is to be done; "" where neither did.

@@ -419,6 +419,94 @@ static void ledger(void)
     ovl_ledger_close(book);
 }
 
+/* --- what tasks say --- */
+
+struct hearing {
+    uint32_t next[2]; /* by speaker: the number of the piece that is to come */
+    uint64_t bytes;
+};
+
+/* Pieces of every size: none but the head, within a message, and larger than its buffers. */
+static size_t piece_size(uint32_t number)
+{
+    static const size_t sizes[] = {0, 1, 5000, 70000, 3000000};
+    return sizes[number % 5];
+}
+
+struct piece {
+    uint32_t speaker;
+    uint32_t number;
+};
+
+static int say_pieces(struct ovl_task *task, struct ovl_bytes item)
+{
+    uint32_t speaker = *(const uint32_t *)item.data;
+    (void)task;
+    for (uint32_t i = 0; i < 50; i++) {
+        size_t size = sizeof(struct piece) + piece_size(i);
+        struct piece *piece = malloc(size);
+        if (!piece)
+            return -ENOMEM;
+        *piece = (struct piece){speaker, i};
+        memset(piece + 1, (int)(i + speaker), piece_size(i));
+        int error = ovl_cluster_say(piece, size);
+        free(piece);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+static void hear(void *context, struct ovl_bytes words)
+{
+    struct hearing *hearing = context;
+    const struct piece *piece = words.data;
+    CHECK(words.size >= sizeof *piece && piece->speaker < 2);
+    CHECK(piece->number == hearing->next[piece->speaker]++);
+    CHECK(words.size == sizeof *piece + piece_size(piece->number));
+    const unsigned char *rest = (const void *)(piece + 1);
+    for (size_t n = 0; n < piece_size(piece->number); n += 997)
+        CHECK(rest[n] == (unsigned char)(piece->number + piece->speaker));
+    hearing->bytes += words.size;
+}
+
+static int say_too_much(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    return ovl_cluster_say(item.data, ((size_t)1 << 30) + 1);
+}
+
+static void saying(void)
+{
+    struct hearing hearing = {0};
+    struct ovl_executor *executor = open_cluster(NULL);
+    struct ovl_executor *other;
+    struct ovl_future *futures[2];
+    CHECK(ovl_cluster_listen(executor, hear, &hearing) == 0);
+    for (uint32_t i = 0; i < 2; i++)
+        futures[i] = submit(executor, say_pieces, &i, sizeof i, NULL);
+    for (uint32_t i = 0; i < 2; i++) {
+        CHECK(ovl_future_result(futures[i], NULL) == 0);
+        CHECK(hearing.next[i] == 50); /* before its future was done */
+        ovl_future_free(futures[i]);
+    }
+    struct ovl_future *much = submit(executor, say_too_much, "", 1, NULL);
+    CHECK(ovl_future_result(much, NULL) == -EMSGSIZE);
+    ovl_future_free(much);
+    close_cluster(executor);
+    executor = open_cluster(NULL); /* where nobody listens */
+    uint32_t speaker = 0;
+    struct ovl_future *future = submit(executor, say_pieces, &speaker, sizeof speaker, NULL);
+    CHECK(ovl_future_result(future, NULL) == 0);
+    ovl_future_free(future);
+    close_cluster(executor);
+    CHECK(hearing.next[0] == 50);
+    CHECK(ovl_cluster_say("", 1) == -EINVAL); /* rank 0 runs no tasks */
+    CHECK(ovl_executor_open(OVL_SYNC, NULL, &other) == 0);
+    CHECK(ovl_cluster_listen(other, hear, &hearing) == -EINVAL);
+    ovl_executor_close(other, OVL_FOREVER);
+}
+
 /* --- opening --- */
 
 static void one_at_a_time(void)
@@ -469,6 +557,7 @@ int main(int argc, char **argv)
     ends();
     balance();
     ledger();
+    saying();
     one_at_a_time();
     puts("all of it holds");
     return 0;

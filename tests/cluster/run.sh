@@ -79,6 +79,38 @@ for letter in x y z; do head -c 20000000 /dev/zero | tr '\0' "$letter"; done | c
 [ "$(cat err)" = xyz ] || fail "errors of jobs: $(cat err)"
 [ "$(find kept -name stdout -size +19000k | wc -l)" -eq 3 ] || fail "results: $(find kept)"
 
+# However much a job writes, no rank has more of it in memory than a few pieces. (Sanitizers keep what was freed.)
+timeout 60 mpirun -n 3 ./rank run --model cluster -w1 -k -- sh -c 'case {} in
+    1) head -c 150000000 /dev/zero;;
+    2) for n in 0 1 2; do read -r rank <rank.$n; grep VmHWM "/proc/$rank/status"; done >memory;;
+    esac' ::: 1 2 >out 2>err </dev/null || fail "much output: $(cat err)"
+[ "$(wc -c <out)" -eq 150000000 ] || fail "much output: $(wc -c <out) bytes"
+ldd "$OVERLAP" | grep -q 'lib[at]san' || awk '$2 > 64000 { exit 1 }' memory || fail "memory of much output: $(cat memory)"
+[ "$(wc -l <memory)" -eq 3 ] || fail "memory of ranks: $(cat memory)"
+
+# Line by line as it comes, while the jobs run; the last line as whole as the others; what is stored, of the last attempt.
+mkfifo on
+timeout 60 mpirun -n 3 "$OVERLAP" run --model cluster --line-buffer --tag --results lines -- \
+    sh -c 'echo early; printf half; read line <on; printf "%s" " and half"' ::: a b >out 2>err </dev/null &
+pid=$!
+patiently eval '[ "$(grep -c early out)" -eq 2 ]' || fail "lines were held back: $(cat err)"
+exec 3<>on
+printf 'on\non\n' >&3
+ends 0
+exec 3<&-
+[ "$(sort out)" = "$(printf 'a\tearly\na\thalf and half\nb\tearly\nb\thalf and half')" ] || fail "lines: $(cat out)"
+[ "$(cat lines/1/a/stdout)" = "$(printf 'early\nhalf and half')" ] || fail "lines that were stored: $(cat lines/1/a/stdout)"
+ranks 1 --line-buffer --results again --retries 2 -- sh -c 'echo {}; exit 1' ::: a
+[ "$(cat out again/1/a/stdout)" = "$(printf 'a\na\na')" ] || fail "lines of two attempts: $(cat out again/1/a/stdout)"
+
+# Starts that are apart, and a machine that never has enough left: one job at a time is run all the same.
+ranks 0 --delay 0.5 --json -- true ::: 1 2 3 4 5
+grep -oE '"wall_seconds":[0-9]+' out | awk -F: '$2 < 2 { exit 1 }' || fail "--delay: $(cat out)"
+ranks 0 --memory-free 1000000G -- sh -c 'mkdir one && sleep 0.1 && rmdir one && echo {}' ::: 1 2 3 4
+[ "$(sort out | tr '\n' ' ')" = '1 2 3 4 ' ] || fail "--memory-free: $(cat out)"
+ranks 0 --load 1000 -- echo ::: 1 2 3
+[ "$(wc -l <out)" -eq 3 ] || fail "--load: $(cat out)"
+
 # Each its own fate, told with the machine; places among those that run; a job is no rank.
 ranks 1 --json -k -- sh -c 'env | grep -E "^(OMPI|PMIX)_"; exit {}' ::: 0 7 0
 says out '"done":2,"failed":1,"not_started":0'
@@ -141,15 +173,13 @@ ranks 0 --journal j --resume -- sh -c 'echo {} >>ran' ::: first second third fou
 [ "$(sort ran | tr '\n' ' ')" = 'fifth first fourth second third ' ] || fail "after a rank's death: $(cat ran)"
 
 # What cannot be is refused, with what to do instead.
-ranks 2 --line-buffer -- echo ::: a
-says err '--line-buffer: under --model cluster'
+ranks 2 --load much -- echo ::: a
+says err '--load much: not understood'
 [ "$(grep -c '^overlap run: ' err)" -eq 1 ] || fail "wrong usage is not told once: $(cat err)"
 ranks 2 --no-such-option
 [ "$(grep -c '^overlap run: ' err)" -eq 1 ] || fail "a wrong option is not told once: $(cat err)"
 ranks 0 --help
 [ "$(grep -ci '^usage' out)" -eq 1 ] || fail "help is not shown once: $(cat out)"
-ranks 2 --delay 1 -- echo ::: a
-says err '--delay, --load and --memory-free'
 ranks 0 -w 5 -- true ::: a
 says err '--workers 5: there are 2 ranks that run jobs; start more with mpirun'
 ranks 0 --dry-run -- echo ::: a b

@@ -32,6 +32,9 @@ printf 'a\terr\nb\terr\n' | cmp -s - err || fail "--tag: $(cat err)"
 printf '1:x\tx\n2:y\ty\n' | cmp -s - out || fail "--tagstring: $(cat out)"
 "$OVERLAP" run --line-buffer --tag -- sh -c 'echo one; printf two' ::: a >out
 printf 'a\tone\na\ttwo\n' | cmp -s - out || fail "--line-buffer --tag: $(cat out)"
+"$OVERLAP" run --line-buffer --results stored -- echo ::: a >out
+cat out stored/1/a/stdout >both
+printf 'a\na\n' | cmp -s - both || fail "--line-buffer --results: $(cat both)"
 
 # As it comes: the first line is there while the job still runs.
 mkfifo go

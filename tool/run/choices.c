@@ -89,6 +89,23 @@ static int take_timeout(void *target, const char *text)
     return 0;
 }
 
+/* A share is of the processors of this machine. */
+static int take_load(void *target, const char *text)
+{
+    double *load = target;
+    char *end;
+    double number = strtod(text, &end);
+    bool share = *end == '%';
+    if (end == text || end[share] || !(number > 0)) {
+        console_error("--load %s: not understood; give a number above 0, or a share of the "
+                      "processors such as 100%%",
+                      text);
+        return -1;
+    }
+    *load = share ? number / 100 * ovl_model_default_workers(OVL_PROCESSES) : number;
+    return 0;
+}
+
 static int add_text(struct texts *texts, const char *text)
 {
     const char **list = realloc(texts->list, (texts->count + 2) * sizeof *list);
@@ -320,13 +337,18 @@ static int parse_options(struct choices *c, int argc, char **argv, int *ret_rest
         {.name = "memory-free",
          .kind = OPTION_SIZE,
          .value = "N",
-         .target = &c->memory_free,
+         .target = &c->limits.memory_free,
          .help = "begin no job while less memory is free"},
-        {.name = "memfree", .kind = OPTION_SIZE, .value = "N", .target = &c->memory_free, ALIAS},
-        {.name = "load",
-         .kind = OPTION_TEXT,
+        {.name = "memfree",
+         .kind = OPTION_SIZE,
          .value = "N",
-         .target = &c->load,
+         .target = &c->limits.memory_free,
+         ALIAS},
+        {.name = "load",
+         .kind = OPTION_TAKEN,
+         .value = "N",
+         .target = &c->limits.load,
+         .take = take_load,
          .help = "begin no job while the load is higher: a number, or N%\nof the processors"},
         {.name = "delay",
          .kind = OPTION_SECONDS,
@@ -533,21 +555,6 @@ static int complain(const char *text)
     return EXIT_USAGE;
 }
 
-/* What holds on one machine: a rank knows of its own job alone, and sends what it wrote at its end.
- */
-static int check_cluster(const struct choices *choices)
-{
-    if (choices->model != MODEL_CLUSTER)
-        return OPTIONS_GO;
-    if (choices->line_buffer)
-        return complain("--line-buffer: under --model cluster a job's output comes when it has "
-                        "ended; leave one of them out, or give --ungroup");
-    if (choices->delay || choices->load || choices->memory_free)
-        return complain("--delay, --load and --memory-free look at one machine; leave them out "
-                        "under --model cluster");
-    return OPTIONS_GO;
-}
-
 static int check(struct choices *choices)
 {
     if (!choices->word_count) {
@@ -574,7 +581,7 @@ static int check(struct choices *choices)
         return complain("--header takes ':', for the first item of each input");
     if (choices->pipe && choices->source_count > 1)
         return complain("--pipe reads one input; give one -i FILE, or none for standard input");
-    return check_cluster(choices);
+    return OPTIONS_GO;
 }
 
 static void set_defaults(struct choices *choices)

@@ -4,6 +4,7 @@
 
 #include "report/progress.h"
 #include "run/halt.h"
+#include "run/machine.h"
 
 #include <overlap/model.h>
 #include <overlap/time.h>
@@ -76,8 +77,7 @@ struct choices {
     /* Workers. */
     int model;
     struct worker_choice workers;
-    uint64_t memory_free;
-    const char *load;
+    struct machine_limits limits;
     ovl_time delay;
 
     /* Output. */

@@ -1,7 +1,6 @@
 #include "run/control.h"
 
 #include "report/console.h"
-#include "run/machine.h"
 #include "system/signals.h"
 
 #include <errno.h>
@@ -116,21 +115,12 @@ static void take_signal(struct control *control, int number)
 
 /* --- the machine --- */
 
-static bool is_short(const struct control_options *options)
-{
-    double load;
-    if (options->memory_free && machine_memory() < options->memory_free)
-        return true;
-    return options->load > 0 && getloadavg(&load, 1) == 1 && load > options->load;
-}
-
 /* One job at a time is always run: nobody else may be there to make room. */
 static void look_at_machine(struct control *control)
 {
     struct job_shared *shared = control->options.shared;
-    if (!control->options.memory_free && !(control->options.load > 0))
-        return;
-    atomic_store(&shared->hold, is_short(&control->options) && atomic_load(&shared->running));
+    atomic_store(&shared->hold,
+                 machine_is_short(&control->options.limits) && atomic_load(&shared->running));
 }
 
 static void look_at_time(struct control *control)

@@ -6,15 +6,15 @@
 #define TOOL_RUN_CONTROL_H
 
 #include "run/job.h"
+#include "run/machine.h"
 #include "run/pace.h"
 
 struct control;
 
 struct control_options {
     struct job_shared *shared;
-    struct pace *pace;    /* NULL: a rank's of a cluster, where SIGINT is for the first rank */
-    uint64_t memory_free; /* bytes; 0: any will do */
-    double load;          /* 0: any will do */
+    struct pace *pace; /* NULL: a rank's of a cluster, where SIGINT is for the first rank */
+    struct machine_limits limits; /* all zero: none; a rank's of a cluster looks by itself */
 };
 
 /*

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 uint64_t machine_memory(void)
 {
@@ -14,6 +15,14 @@ uint64_t machine_memory(void)
     if (file)
         fclose(file);
     return kib == UINT64_MAX ? UINT64_MAX : kib * 1024;
+}
+
+bool machine_is_short(const struct machine_limits *limits)
+{
+    double load;
+    if (limits->memory_free && machine_memory() < limits->memory_free)
+        return true;
+    return limits->load > 0 && getloadavg(&load, 1) == 1 && load > limits->load;
 }
 
 struct machine_usage machine_usage(void)

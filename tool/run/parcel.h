@@ -4,9 +4,6 @@
 
 #include "run/job.h"
 
-/* Of a job's output, at most: it is in memory as a whole while it travels. */
-#define PARCEL_MOST ((size_t)1 << 30)
-
 /* How many bytes the job takes. */
 size_t parcel_size(const struct job *job);
 

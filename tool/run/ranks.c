@@ -2,13 +2,13 @@
 
 #include "command.h"
 #include "report/console.h"
-#include "run/control.h"
 #include "run/parcel.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <overlap/cluster.h>
 #include <overlap/error.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,25 +16,25 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What a job's rank is told before the row; between the two is what fields are called. */
-struct order {
-    ovl_time median_ns;
-    long long total;
-    uint64_t names_size;
-};
-
-/* A job under way, with its row and no more. */
+/* A job under way, with its row, and what has come of its output. */
 struct given {
     uint64_t index;
-    struct job *job; /* NULL: none */
+    struct job *job;   /* NULL: none */
+    bool begun;        /* it waits for its machine no more */
+    int error;         /* its output cannot be kept */
+    uint32_t attempts; /* whose output it is */
 };
 
 struct ranks {
+    struct ranks_options options;
     struct job_shared *shared;
     struct given *given; /* each at its index, modulo, or at the next free place behind */
-    size_t most;
-    uint64_t next; /* the next one's index */
-    struct ovl_bytes names;
+    struct job **held;   /* jobs that are to be given again, a ring, the oldest first */
+    size_t held_first;
+    size_t held_count;
+    uint64_t next;        /* the next one's index */
+    ovl_time next_start;  /* before which none is given */
+    pthread_mutex_t lock; /* guards which jobs are given: words come on a thread of their own */
     char *item;
     size_t item_room;
 };
@@ -116,16 +116,20 @@ int ranks_join(unsigned *ret_rank, unsigned *ret_workers)
 
 /* --- the first rank --- */
 
-struct ranks *ranks_new(struct job_shared *shared, size_t most)
+struct ranks *ranks_new(const struct ranks_options *options)
 {
     struct ranks *ranks = calloc(1, sizeof *ranks);
-    struct given *given = calloc(most, sizeof *given);
-    if (!ranks || !given) {
+    struct given *given = calloc(options->most, sizeof *given);
+    struct job **held = calloc(options->most, sizeof(struct job *));
+    if (!ranks || !given || !held) {
         free(ranks);
         free(given);
+        free(held);
         return NULL;
     }
-    *ranks = (struct ranks){.shared = shared, .given = given, .most = most};
+    *ranks = (struct ranks){
+        .options = *options, .shared = options->shared, .given = given, .held = held};
+    pthread_mutex_init(&ranks->lock, NULL);
     return ranks;
 }
 
@@ -133,9 +137,13 @@ void ranks_free(struct ranks *ranks)
 {
     if (!ranks)
         return;
-    for (size_t n = 0; n < ranks->most; n++)
+    for (size_t n = 0; n < ranks->options.most; n++) {
         job_free(ranks->given[n].job, ranks->shared->spool);
+        job_free(ranks->held[n], ranks->shared->spool);
+    }
+    pthread_mutex_destroy(&ranks->lock);
     free(ranks->given);
+    free(ranks->held);
     free(ranks->item);
     free(ranks);
 }
@@ -144,25 +152,36 @@ void ranks_free(struct ranks *ranks)
  * there is no such job; for one that is to be given, no place. */
 static struct given *find(struct ranks *ranks, uint64_t index, bool free_place)
 {
-    for (size_t n = 0; n < ranks->most; n++) {
-        struct given *given = &ranks->given[(index + n) % ranks->most];
+    size_t most = ranks->options.most;
+    for (size_t n = 0; n < most; n++) {
+        struct given *given = &ranks->given[(index + n) % most];
         if (free_place ? !given->job : given->job && given->index == index)
             return given;
     }
     return NULL;
 }
 
-void ranks_name(struct ranks *ranks, struct ovl_bytes names)
+/* --- giving --- */
+
+/* Whether no job runs, as far as is known: those that wait for their machines do not. */
+static bool none_begun(const struct ranks *ranks)
 {
-    ranks->names = names;
+    for (size_t n = 0; n < ranks->options.most; n++)
+        if (ranks->given[n].job && ranks->given[n].begun)
+            return false;
+    return true;
 }
 
-static int make_item(struct ranks *ranks, struct ovl_bytes row)
+static int make_item(struct ranks *ranks, const struct given *given, struct ovl_bytes *ret_item)
 {
-    const struct order order = {.median_ns = atomic_load(&ranks->shared->median_ns),
-                                .total = ranks->shared->total,
-                                .names_size = ranks->names.size};
-    size_t size = sizeof order + ranks->names.size + row.size;
+    struct ovl_bytes names = ranks->options.names;
+    const struct job *job = given->job;
+    const struct rank_order order = {.index = given->index,
+                                     .median_ns = atomic_load(&ranks->shared->median_ns),
+                                     .total = ranks->shared->total,
+                                     .names_size = names.size,
+                                     .alone = given->begun};
+    size_t size = sizeof order + names.size + job->row_size;
     if (size > ranks->item_room) {
         char *moved = realloc(ranks->item, size);
         if (!moved)
@@ -171,25 +190,108 @@ static int make_item(struct ranks *ranks, struct ovl_bytes row)
         ranks->item_room = size;
     }
     memcpy(ranks->item, &order, sizeof order);
-    if (ranks->names.size)
-        memcpy(ranks->item + sizeof order, ranks->names.data, ranks->names.size);
-    memcpy(ranks->item + size - row.size, row.data, row.size);
+    if (names.size)
+        memcpy(ranks->item + sizeof order, names.data, names.size);
+    memcpy(ranks->item + size - job->row_size, job->row, job->row_size);
+    *ret_item = (struct ovl_bytes){ranks->item, size};
+    return 0;
+}
+
+/* The job is the ranks', whatever becomes of it. */
+static int give(struct ranks *ranks, struct job *job, struct ovl_bytes *ret_item)
+{
+    pthread_mutex_lock(&ranks->lock);
+    struct given *given = find(ranks, ranks->next, true);
+    if (given)
+        *given = (struct given){.index = ranks->next, .job = job, .begun = none_begun(ranks)};
+    pthread_mutex_unlock(&ranks->lock);
+    if (!given) {
+        job_free(job, ranks->shared->spool);
+        return -ENOMEM;
+    }
+    int error = make_item(ranks, given, ret_item);
+    if (error)
+        return error;
+    ranks->next++;
+    ranks->next_start = ovl_after(ranks->shared->delay_ns);
+    atomic_fetch_add(&ranks->shared->running, 1);
     return 0;
 }
 
 int ranks_give(struct ranks *ranks, struct ovl_bytes row, struct ovl_bytes *ret_item)
 {
     struct job *job = job_new(row);
-    struct given *given = find(ranks, ranks->next, true);
-    if (!job || !given || make_item(ranks, row)) {
-        job_free(job, ranks->shared->spool);
-        return -ENOMEM;
-    }
-    *given = (struct given){ranks->next++, job};
-    atomic_fetch_add(&ranks->shared->running, 1);
-    *ret_item =
-        (struct ovl_bytes){ranks->item, sizeof(struct order) + ranks->names.size + row.size};
-    return 0;
+    return job ? give(ranks, job, ret_item) : -ENOMEM;
+}
+
+struct job *ranks_held(struct ranks *ranks)
+{
+    if (!ranks->held_count)
+        return NULL;
+    struct job *job = ranks->held[ranks->held_first];
+    ranks->held[ranks->held_first] = NULL;
+    ranks->held_first = (ranks->held_first + 1) % ranks->options.most;
+    ranks->held_count--;
+    return job;
+}
+
+int ranks_give_again(struct ranks *ranks, struct ovl_bytes *ret_item)
+{
+    struct job *job = ranks_held(ranks);
+    int error = job ? give(ranks, job, ret_item) : 0;
+    return error ? error : job != NULL;
+}
+
+ovl_time ranks_wait(const struct ranks *ranks)
+{
+    ovl_time left = ranks->shared->delay_ns ? ranks->next_start - ovl_now() : 0;
+    return left > 0 ? left : 0;
+}
+
+/* --- taking --- */
+
+/* The output of an attempt that failed is not the job's. */
+static void forget_former(struct ranks *ranks, struct given *given, uint32_t attempts)
+{
+    if (given->attempts != attempts)
+        for (int n = 0; n < JOB_STREAMS; n++)
+            capture_release(&given->job->streams[n], ranks->shared->spool);
+    given->attempts = attempts;
+}
+
+/* As the job would be, were it here (follow.c). */
+static void take_output(struct ranks *ranks, struct given *given, int stream,
+                        struct ovl_bytes output)
+{
+    const struct job_shared *shared = ranks->shared;
+    struct job *job = given->job;
+    if (!given->error && output.size && (shared->output == JOB_GROUPED || shared->keep_output))
+        given->error =
+            capture_append(&job->streams[stream], shared->spool, output.data, output.size);
+    if (shared->output == JOB_AS_IT_COMES &&
+        shared->take(shared->take_context, job, stream, output.data, output.size))
+        ranks->options.stuck(ranks->options.context);
+}
+
+void ranks_hear(void *context, struct ovl_bytes words)
+{
+    struct ranks *ranks = context;
+    struct rank_word word;
+    if (words.size < sizeof word)
+        return;
+    memcpy(&word, words.data, sizeof word);
+    pthread_mutex_lock(&ranks->lock);
+    struct given *given = find(ranks, word.index, false);
+    if (given && word.stream == RANK_BEGUN)
+        given->begun = true;
+    pthread_mutex_unlock(&ranks->lock);
+    if (!given || word.stream >= JOB_STREAMS)
+        return;
+    /* It is not taken before all that its rank has said was heard. */
+    forget_former(ranks, given, word.attempts);
+    take_output(
+        ranks, given, (int)word.stream,
+        (struct ovl_bytes){(const char *)words.data + sizeof word, words.size - sizeof word});
 }
 
 /* No rank has run it to its end: where the whole was stopped, that is why. */
@@ -200,88 +302,55 @@ static void lose(struct job *job, int error)
         job_refuse(job, EINVAL, ovl_error_message(error));
 }
 
-struct job *ranks_take(struct ranks *ranks, size_t index, const struct ovl_outcome *outcome,
-                       struct ovl_bytes result)
+static struct given take(struct ranks *ranks, uint64_t index)
 {
+    struct given taken = {0};
+    pthread_mutex_lock(&ranks->lock);
     struct given *given = find(ranks, index, false);
-    struct job *job = given ? given->job : NULL;
-    unsigned running = atomic_fetch_sub(&ranks->shared->running, 1);
-    if (!job)
-        return NULL;
-    given->job = NULL;
-    int error = outcome->error ? outcome->error : parcel_unpack(job, ranks->shared->spool, result);
-    if (error && outcome->error)
-        lose(job, error);
-    else if (error)
-        job_lose_output(job, error, "cannot keep its output");
-    job->running = running;
-    return job;
-}
-
-/* --- the others --- */
-
-/* What is too much to be sent, or cannot be read again, is not the job's output any more. */
-static void leave_output(struct job *job, struct spool *spool, int error, const char *why)
-{
-    for (int n = 0; n < JOB_STREAMS; n++)
-        capture_release(&job->streams[n], spool);
-    job_refuse(job, -error, why);
-}
-
-static int send_job(struct ovl_task *task, struct job *job, struct spool *spool)
-{
-    if (parcel_size(job) > PARCEL_MOST)
-        leave_output(job, spool, -EINVAL,
-                     "its output is more than the cluster carries, 1 GiB: have it write to a file");
-    void *bytes = ovl_task_result(task, parcel_size(job));
-    if (!bytes) {
-        leave_output(job, spool, -ENOMEM, "cannot send its output");
-        bytes = ovl_task_result(task, parcel_size(job));
+    if (given) {
+        taken = *given;
+        given->job = NULL;
     }
-    int error = bytes ? parcel_pack(job, spool, bytes) : -ENOMEM;
-    if (!error || !bytes)
-        return error;
-    leave_output(job, spool, error, "cannot read its output again");
-    bytes = ovl_task_result(task, parcel_size(job));
-    return bytes ? parcel_pack(job, spool, bytes) : -ENOMEM;
+    pthread_mutex_unlock(&ranks->lock);
+    return taken;
 }
 
-int ranks_task(struct ovl_task *task, struct ovl_bytes item)
+static void hold(struct ranks *ranks, struct job *job)
 {
-    struct setup *setup = ovl_task_session(task);
-    struct job_shared *shared = &setup->shared;
-    struct order order;
-    memcpy(&order, item.data, sizeof order);
-    const char *names = (const char *)item.data + sizeof order;
-    size_t before = sizeof order + order.names_size;
-    if (setup_rank_command(setup, order.names_size ? (const void *)names : NULL))
-        return -ENOMEM;
-    struct job *job = job_new((struct ovl_bytes){names + order.names_size, item.size - before});
-    if (!job)
-        return -ENOMEM;
-    shared->total = order.total;
-    shared->slot = ovl_task_worker(task) + 1;
-    shared->task = task;
-    atomic_store(&shared->median_ns, order.median_ns);
-    gethostname(job->host, sizeof job->host - 1);
-    job_run(shared, job);
-    int error = send_job(task, job, shared->spool);
-    job_free(job, shared->spool);
-    return error;
+    size_t most = ranks->options.most;
+    ranks->held[(ranks->held_first + ranks->held_count++) % most] = job;
 }
 
-int ranks_serve(struct setup *setup, const struct choices *choices)
+/* What became of it, of the task's error or of what its rank has sent. */
+static void end_job(struct ranks *ranks, const struct given *given, int error,
+                    struct ovl_bytes result)
 {
-    const struct pace_plan one = {.most = 1};
-    const struct control_options control_options = {.shared = &setup->shared};
-    const struct ovl_options options = {.session_open = setup_session, .session_context = setup};
-    int code = setup_open_rank(setup, choices, &one);
-    struct control *control = code ? NULL : control_start(&control_options);
-    if (!control)
-        return code ? code : EXIT_REFUSED;
-    struct ovl_executor *executor;
-    int error = ovl_executor_open(OVL_CLUSTER, &options, &executor);
-    console_error("cannot begin: %s", ovl_error_message(error));
-    control_stop(control);
-    return EXIT_REFUSED;
+    struct job_shared *shared = ranks->shared;
+    struct job *job = given->job;
+    for (int n = 0; n < JOB_STREAMS && shared->output == JOB_AS_IT_COMES; n++)
+        shared->take(shared->take_context, job, n, NULL, 0); /* where its rank did not say so */
+    if (error) {
+        lose(job, error);
+        return;
+    }
+    error = parcel_unpack(job, shared->spool, result);
+    if (error || given->error)
+        job_lose_output(job, error ? error : given->error, "cannot keep its output");
+}
+
+int ranks_take(struct ranks *ranks, size_t index, const struct ovl_outcome *outcome,
+               struct ovl_bytes result, struct job **ret_job)
+{
+    struct given given = take(ranks, index);
+    unsigned running = atomic_fetch_sub(&ranks->shared->running, 1);
+    if (given.job && outcome->error == RANK_HELD) {
+        hold(ranks, given.job);
+        return 0;
+    }
+    if (given.job) {
+        end_job(ranks, &given, outcome->error, result);
+        given.job->running = running;
+    }
+    *ret_job = given.job;
+    return 1;
 }

@@ -48,9 +48,10 @@ struct run {
     struct ranks *ranks; /* NULL: jobs run here */
     struct tally tally;
     ovl_time began;
-    uint64_t given; /* rows that were given to workers */
-    uint64_t taken; /* and came back */
-    ovl_time later_ns;
+    uint64_t given;    /* rows that were given to workers */
+    uint64_t taken;    /* and came back */
+    ovl_time later_ns; /* input that has nothing now is looked at again after it */
+    ovl_time wait_ns;  /* until next_row is called again; OVL_FOREVER: when a job ends */
     bool input_ended;
     bool halted;
     bool halted_by_success;
@@ -194,9 +195,12 @@ static int take_job(void *context, size_t index, const struct ovl_outcome *outco
                     struct ovl_bytes result)
 {
     struct run *run = context;
-    struct job *job =
-        run->ranks ? ranks_take(run->ranks, index, outcome, result) : job_of_result(result);
+    struct job *job = NULL;
     run->taken++;
+    if (!run->ranks)
+        job = job_of_result(result);
+    else if (!ranks_take(run->ranks, index, outcome, result, &job))
+        return 0;
     if (job) {
         end_job(run, job);
         return 0;
@@ -259,10 +263,9 @@ static bool is_ahead(struct run *run)
     return run->given - run->taken >= setup_ahead(&run->choices, pace_workers(run->pace));
 }
 
-/* The row is a worker's now. Returns what next_row is to return. */
-static int give_row(struct run *run, struct ovl_bytes *item)
+/* Given, and a worker's now, if `error` is 0. Returns what next_row is to return. */
+static int note_given(struct run *run, int error)
 {
-    int error = run->ranks ? ranks_give(run->ranks, *item, item) : 0;
     if (error) {
         console_error("out of memory");
         refuse(run);
@@ -272,42 +275,67 @@ static int give_row(struct run *run, struct ovl_bytes *item)
     return 1;
 }
 
-static int next_row(void *context, struct ovl_bytes *ret_item)
+/* The next row that the journal does not have. Returns what next_row is to return. */
+static int next_input(struct run *run, struct ovl_bytes *ret_row)
 {
-    struct run *run = context;
-    if (atomic_load(&run->setup.shared.stop))
-        return 0;
-    if (is_ahead(run) || printer_waiting(run->printer) >= WAITING_MOST) {
-        run->later_ns = OVL_FOREVER;
-        return OVL_STREAM_LATER;
-    }
     for (;;) {
-        int result = read_row(run, ret_item);
+        int result = read_row(run, ret_row);
         if (result == SOURCE_LATER) {
-            run->later_ns = longer(run->later_ns == OVL_FOREVER ? LATER_LEAST_NS : run->later_ns);
+            run->later_ns = longer(run->later_ns);
             return OVL_STREAM_LATER;
         }
         run->later_ns = LATER_LEAST_NS;
         run->input_ended = result == 0;
-        if (result != 1) {
-            if (result < 0)
-                refuse(run);
-            return 0;
-        }
-        int found = look_in_records(run, *ret_item);
-        if (found < 0)
+        int found = result == 1 ? look_in_records(run, *ret_row) : 0;
+        if (result < 0 || found < 0)
             refuse(run);
-        if (found < 0 || atomic_load(&run->setup.shared.stop))
+        if (result != 1 || found < 0 || atomic_load(&run->setup.shared.stop))
             return 0;
         if (!found)
-            return give_row(run, ret_item);
+            return 1;
     }
+}
+
+/* Whether jobs that ranks have may be given again. */
+static bool may_come_back(const struct run *run)
+{
+    return run->ranks && machine_is_limited(&run->choices.limits) && run->given != run->taken &&
+           !atomic_load(&run->setup.shared.stop);
+}
+
+/* The row is a worker's from now on. */
+static int give_row(struct run *run, struct ovl_bytes *item)
+{
+    int error = run->ranks ? ranks_give(run->ranks, *item, item) : 0;
+    return note_given(run, error);
+}
+
+static int next_row(void *context, struct ovl_bytes *ret_item)
+{
+    struct run *run = context;
+    run->wait_ns = run->ranks ? ranks_wait(run->ranks) : 0;
+    if (atomic_load(&run->setup.shared.stop))
+        return 0;
+    if (run->wait_ns)
+        return OVL_STREAM_LATER;
+    if (is_ahead(run) || printer_waiting(run->printer) >= WAITING_MOST) {
+        run->wait_ns = OVL_FOREVER;
+        return OVL_STREAM_LATER;
+    }
+    int again = run->ranks ? ranks_give_again(run->ranks, ret_item) : 0;
+    if (again)
+        return note_given(run, again < 0 ? again : 0);
+    int result = run->input_ended ? 0 : next_input(run, ret_item);
+    if (result == 1)
+        return give_row(run, ret_item);
+    run->wait_ns = result ? run->later_ns : OVL_FOREVER;
+    return result || may_come_back(run) ? OVL_STREAM_LATER : 0;
 }
 
 static ovl_time when_later(void *context)
 {
     struct run *run = context;
-    return run->later_ns == OVL_FOREVER ? OVL_FOREVER : ovl_after(run->later_ns);
+    return run->wait_ns == OVL_FOREVER ? OVL_FOREVER : ovl_after(run->wait_ns);
 }
 
 /*
@@ -354,8 +382,10 @@ static int run_jobs(struct run *run, const struct pace_plan *plan)
         return error;
     }
     pace_steer(run->pace, executor);
-    if (run->ranks)
+    if (run->ranks) {
         control_reach(run->control, executor);
+        ovl_cluster_listen(executor, ranks_hear, run->ranks);
+    }
     const struct ovl_stream stream = {
         .next = next_row,
         .each = take_job,
@@ -364,7 +394,7 @@ static int run_jobs(struct run *run, const struct pace_plan *plan)
         .later = when_later,
         .window = setup_window(plan),
     };
-    error = ovl_map_stream(executor, run->ranks ? ranks_task : job_task, &stream);
+    error = ovl_map_stream(executor, run->ranks ? rank_task : job_task, &stream);
     if (error && error != OVL_ETASKS && !run->refused) {
         console_error("stopped: %s", ovl_error_message(error));
         run->refused = true;
@@ -372,6 +402,8 @@ static int run_jobs(struct run *run, const struct pace_plan *plan)
     pace_steer(run->pace, NULL);
     control_reach(run->control, NULL);
     ovl_executor_close(executor, OVL_FOREVER);
+    for (struct job *job; run->ranks && (job = ranks_held(run->ranks));)
+        end_job(run, job);
     return 0;
 }
 
@@ -446,7 +478,7 @@ static struct printer *open_printer(struct run *run)
         .tag = run->setup.tag,
         .total = run->setup.shared.total,
         .all_to_error = json,
-        .silent = json && run->choices.results,
+        .silent = (json && run->choices.results) || run->setup.shared.output == JOB_AS_IT_COMES,
         .printed = printed,
         .context = run,
     };
@@ -462,8 +494,7 @@ static int execute(struct run *run, const struct pace_plan *plan)
     const struct control_options control = {
         .shared = &run->setup.shared,
         .pace = run->pace,
-        .memory_free = run->choices.memory_free,
-        .load = run->setup.load,
+        .limits = run->ranks ? (struct machine_limits){0} : run->choices.limits,
     };
     run->printer = open_printer(run);
     run->control = run->printer ? control_start(&control) : NULL;
@@ -498,31 +529,50 @@ static int refuse_command(struct run *run)
 
 /* Where there are ranks: what they are to do. Returns OPTIONS_GO on the first one, and where there
  * are none. */
-static int join_ranks(struct run *run, struct pace_plan *plan)
+static int plan_jobs(struct run *run, struct pace_plan *ret_plan)
 {
     unsigned rank;
     unsigned workers;
-    if (run->choices.model != MODEL_CLUSTER)
+    if (run->choices.model != MODEL_CLUSTER) {
+        *ret_plan = pace_plan(&run->choices);
         return OPTIONS_GO;
+    }
     if (ranks_join(&rank, &workers) < 0)
         return EXIT_REFUSED;
     if (rank > 0)
-        return ranks_serve(&run->setup, &run->choices);
-    *plan = pace_plan_ranks(&run->choices, workers);
-    run->ranks = ranks_new(&run->setup.shared, setup_window(plan));
+        return rank_serve(&run->setup, &run->choices);
+    *ret_plan = pace_plan_ranks(&run->choices, workers);
+    return OPTIONS_GO;
+}
+
+/* Nobody reads what jobs write: as they write it, nothing is gained by going on. */
+static void cut(void *context)
+{
+    struct run *run = context;
+    control_cut(run->control);
+}
+
+static int open_ranks(struct run *run, const struct pace_plan *plan)
+{
+    const struct ranks_options options = {
+        .shared = &run->setup.shared,
+        .most = setup_window(plan),
+        .names = run->choices.pipe ? (struct ovl_bytes){0} : inputs_header(run->setup.inputs),
+        .stuck = cut,
+        .context = run,
+    };
+    run->ranks = ranks_new(&options);
     if (!run->ranks)
         console_error("out of memory");
-    return run->ranks ? OPTIONS_GO : EXIT_REFUSED;
+    return run->ranks ? 0 : EXIT_REFUSED;
 }
 
 static int run_prepared(struct run *run)
 {
     struct pace_plan plan = {0};
-    int code = join_ranks(run, &plan);
+    int code = plan_jobs(run, &plan);
     if (code != OPTIONS_GO)
         return code;
-    if (!run->ranks)
-        plan = pace_plan(&run->choices);
     code = setup_open(&run->setup, &run->choices, &plan);
     if (code == SETUP_NO_COMMAND)
         return refuse_command(run);
@@ -530,8 +580,10 @@ static int run_prepared(struct run *run)
         return code;
     if (run->choices.dry_run)
         return setup_dry_run(&run->setup);
-    if (run->ranks && !run->choices.pipe)
-        ranks_name(run->ranks, inputs_header(run->setup.inputs));
+    if (run->choices.model == MODEL_CLUSTER)
+        code = open_ranks(run, &plan);
+    if (code)
+        return code;
     if (picture_open(&run->choices, run->began, &run->picture) < 0)
         return EXIT_REFUSED;
     run->pace = pace_new(&plan, run->choices.verbose);

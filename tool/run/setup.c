@@ -222,24 +222,6 @@ static int make_inputs(struct setup *setup)
 
 /* --- what jobs share --- */
 
-static int read_load(struct setup *setup)
-{
-    const char *text = setup->choices->load;
-    if (!text)
-        return 0;
-    char *end;
-    double number = strtod(text, &end);
-    bool share = *end == '%';
-    if (end == text || end[share] || !(number > 0)) {
-        console_error("--load %s: not understood; give a number above 0, or a share of the "
-                      "processors such as 100%%",
-                      text);
-        return EXIT_USAGE;
-    }
-    setup->load = share ? number / 100 * ovl_model_default_workers(OVL_PROCESSES) : number;
-    return 0;
-}
-
 const char *setup_temporary_folder(const struct choices *choices)
 {
     const char *folder = choices->temporary ? choices->temporary : getenv("TMPDIR");
@@ -295,9 +277,7 @@ int setup_open(struct setup *setup, const struct choices *choices, const struct 
 {
     setup->choices = choices;
     setup->shared.null = -1;
-    int code = read_load(setup);
-    if (!code)
-        code = make_inputs(setup);
+    int code = make_inputs(setup);
     if (!code)
         code = make_templates(setup, inputs_names(setup->inputs));
     if (!code)

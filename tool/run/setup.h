@@ -20,7 +20,6 @@ struct setup {
     struct spool *spool;
     struct records *records;
     struct source_blocks blocks;
-    double load;
     char *path;
     struct job_shared shared;
 };

@@ -282,6 +282,18 @@ int ovl_cluster_join(void)
     return ovl_executor_open(OVL_CLUSTER, NULL, &executor);
 }
 
+int ovl_cluster_listen(struct ovl_executor *executor, ovl_cluster_heard_fn *heard, void *context)
+{
+    if (!executor || executor->ops != &ovl__model_cluster || !executor->own)
+        return -EINVAL;
+    struct ovl__cluster *cluster = executor->own;
+    pthread_mutex_lock(&executor->lock);
+    cluster->heard = heard;
+    cluster->heard_context = context;
+    pthread_mutex_unlock(&executor->lock);
+    return 0;
+}
+
 const char *ovl_cluster_problem(void)
 {
     return ovl__transport_problem();

@@ -39,6 +39,7 @@ enum ovl__letter_kind {
     OVL__CLOSING,    /* to a rank: close the sessions */
     OVL__LEAVING,    /* to a rank: the program exits; it answers CLOSED, of no executor */
     OVL__RESULTS,    /* to rank 0: parts are struct ovl__result_part, in the order of the tasks */
+    OVL__SAYING,     /* to rank 0: what a task says; one part, the size of the bytes behind it */
     OVL__CLOSED,     /* to rank 0: the sessions are closed */
 };
 
@@ -97,6 +98,9 @@ struct ovl__reader {
 const void *ovl__reader_take(struct ovl__reader *reader, size_t size);
 
 /* --- the other ranks (rank.c) --- */
+
+/* A task may say so much at once. */
+#define OVL__SAY_MAX ((size_t)1 << 30)
 
 /*
  * Serves rank 0 until it exits, and then exits: with the executor that this rank's program was

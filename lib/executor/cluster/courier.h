@@ -8,6 +8,8 @@
 
 #include "executor/cluster/cluster.h"
 
+#include <overlap/cluster.h>
+
 /* A rank, as rank 0 sees it. Under the executor's lock. */
 struct ovl__rank {
     struct ovl_future *tasks[OVL__AHEAD]; /* what it was sent, a ring, the oldest first */
@@ -34,6 +36,8 @@ struct ovl__cluster {
     struct ovl__rank *ranks;
     unsigned count;
     pthread_t courier;
+    ovl_cluster_heard_fn *heard; /* NULL: what tasks say is dropped */
+    void *heard_context;
     struct ovl__wait_list changed; /* the courier, asleep */
     bool closing;
     bool abandon;

@@ -12,6 +12,7 @@
 #include "executor/nested.h"
 
 #include <errno.h>
+#include <overlap/cluster.h>
 #include <overlap/error.h>
 #include <pthread.h>
 #include <sched.h>
@@ -20,6 +21,7 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* How long a rank looks for messages awake; and the longest sleep between two looks. */
 #define AWAKE_NS   (200 * OVL_MICROSECOND)
@@ -115,6 +117,33 @@ static void send_all(struct serving *serving, enum ovl__tag tag, const void *dat
         give_up(serving, "a message cannot be sent");
     while (!serving->transport->sent(sending))
         rest(serving, since);
+}
+
+/* --- what tasks say --- */
+
+/* This process, where it is a rank that runs tasks; a process that it forks is none. */
+static struct serving *speaker;
+static pid_t speaker_process;
+
+int ovl_cluster_say(const void *data, size_t size)
+{
+    struct serving *serving = speaker;
+    struct ovl__letter letter = {0};
+    const uint64_t part = size;
+    if (!serving || speaker_process != getpid())
+        return -EINVAL;
+    if (size > OVL__SAY_MAX)
+        return -EMSGSIZE;
+    pthread_mutex_lock(&serving->lock);
+    ovl__letter_begin(&letter, OVL__SAYING, serving->number);
+    ovl__letter_add(&letter, &part, sizeof part);
+    ovl__letter_add(&letter, data, size);
+    int error = letter.error;
+    if (!error)
+        send_all(serving, OVL__HEAD, letter.bytes.data, letter.bytes.size);
+    pthread_mutex_unlock(&serving->lock);
+    ovl__buffer_release(&letter.bytes);
+    return error;
 }
 
 /* --- being told to end a task --- */
@@ -440,6 +469,8 @@ _Noreturn void ovl__rank_serve(const struct ovl__transport *transport, unsigned 
     pthread_mutex_init(&serving.lock, NULL);
     pthread_cond_init(&serving.begun, NULL);
     begin_to_sit(&serving);
+    speaker = &serving;
+    speaker_process = getpid();
     pthread_mutex_lock(&serving.lock);
     while (serve(&serving))
         ;

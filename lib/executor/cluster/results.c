@@ -139,6 +139,20 @@ static void note_time(struct ovl__cluster *cluster, ovl_time took_ns, uint32_t c
     cluster->task_ns = cluster->task_ns ? (cluster->task_ns * 3 + each) / 4 : each;
 }
 
+/* Memory for messages that stays. */
+#define KEPT_BYTES ((size_t)4 << 20)
+
+/* What a task of a former executor says is heard by nobody. */
+static void hear(const struct ovl__cluster *cluster, struct ovl__reader *reader, uint64_t executor)
+{
+    const uint64_t *size = ovl__reader_take(reader, sizeof *size);
+    const void *words = size ? ovl__reader_take(reader, *size) : NULL;
+    if (!words)
+        ovl__courier_give_up(cluster, "a message makes no sense");
+    if (executor == cluster->number && cluster->heard)
+        cluster->heard(cluster->heard_context, (struct ovl_bytes){words, *size});
+}
+
 /* Without the lock. */
 bool ovl__courier_receive(struct ovl__cluster *cluster)
 {
@@ -156,6 +170,12 @@ bool ovl__courier_receive(struct ovl__cluster *cluster)
         return true; /* a rank beyond those wanted has nothing to say */
     if (head->kind == OVL__CLOSED) {
         cluster->ranks[number].closed |= head->executor == cluster->number;
+        return true;
+    }
+    if (head->kind == OVL__SAYING) {
+        hear(cluster, &reader, head->executor);
+        if (cluster->received.capacity > KEPT_BYTES)
+            ovl__buffer_release(&cluster->received);
         return true;
     }
     for (uint32_t i = 0; i < head->count; i++)
