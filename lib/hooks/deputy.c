@@ -172,6 +172,8 @@ void ovl__deputy_unlock(const pthread_mutex_t *mutex)
 {
     struct deputy **at = place_of(mutex);
     struct deputy *self = *at;
+    if (!self)
+        return;
     uint32_t held = (uint32_t)self->principal;
     *at = self->next;
     if (__atomic_compare_exchange_n(&self->leash, &held, 0, false, __ATOMIC_RELEASE,

@@ -22,7 +22,10 @@ bool ovl__deputy_holds(const pthread_mutex_t *mutex);
  */
 int ovl__deputy_lock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *time);
 
-/* Has it unlocked; the mutex is let alone afterwards. This blocks for as long as that takes. */
+/*
+ * Has it unlocked, where a deputy holds it; the mutex is let alone afterwards. This blocks for as
+ * long as that takes.
+ */
 void ovl__deputy_unlock(const pthread_mutex_t *mutex);
 
 #endif
