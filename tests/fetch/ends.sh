@@ -47,7 +47,7 @@ for model in async threads sync processes; do
     code=$?
     took=$(($(milliseconds) - begin))
     [ "$code" -eq 130 ] || fail "$model: exit code $code on Ctrl-C: $(cat err)"
-    [ "$took" -lt $((END_MS + 1500)) ] || fail "$model: $took ms until it ended"
+    in_time "$took" $((END_MS + 1500)) || fail "$model: $took ms until it ended"
     fetch_document
     [ "$(json not_started)" -gt 200 ] || fail "$model: $(json not_started) not started"
     says err 'interrupted'

@@ -31,7 +31,7 @@ interrupt() {
     code=$?
     took=$(($(milliseconds) - begin))
     [ "$code" -eq 130 ] || fail "overlap $*: exit code $code after $signal to $whom"
-    [ "$took" -lt "${END_MS:-1500}" ] || fail "overlap $*: ended $took ms after $signal to $whom"
+    in_time "$took" "${END_MS:-1500}" || fail "overlap $*: ended $took ms after $signal to $whom"
     says err 'interrupted; what was done until then is shown'
     await gone "$mark" || fail "overlap $*: left a process behind after $signal to $whom"
     "$SCHEMA_CHECK" "$SCHEMA" <out || fail "overlap $*: not as the schema has it: $(cat out)"

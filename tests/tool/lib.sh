@@ -65,6 +65,15 @@ milliseconds() {
     echo $(($(date +%s%N) / 1000000))
 }
 
+# in_time TOOK LIMIT: whether what took so many milliseconds kept to the limit: where it did not, a machine is allowed for
+# that is too busy just now to run the command quickly when it has next to nothing to do.
+in_time() {
+    [ "$1" -ge "$2" ] || return 0
+    began=$(milliseconds)
+    "$OVERLAP" compare cpu --models sync --sums 1 --number 1 >/dev/null 2>&1 </dev/null
+    [ "$1" -lt $(($2 + 4 * ($(milliseconds) - began))) ]
+}
+
 # start_origin ARGUMENT...: a server; sets url, port and origin_pid.
 start_origin() {
     rm -f ready
