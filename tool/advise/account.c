@@ -1,6 +1,7 @@
 #include "advise/account.h"
 
 #include "advise/idle.h"
+#include "advise/launchers.h"
 #include "advise/unseen.h"
 
 #include <stdio.h>
@@ -95,9 +96,13 @@ static struct line_cost *finish_look(struct observation *observed, struct proces
     enum plumbing_kind waits_in = plumbing_of(tree, stretch->levels, stretch->count);
     add_plumbing(observed, process, look->plumbing, stretch->spent.cpu_ns);
     unseen_found(&observed->plumbing.unseen[waits_in], look->plumbing);
-    unseen_found(&tree->nodes[tree_innermost(&thread->path)].unseen, look->node);
+    struct node *node = &tree->nodes[tree_innermost(&thread->path)];
     struct line_cost *waits_at = tree_line(tree, stretch->levels, stretch->count);
-    if (waits_at && look->line)
+    /* What came before the first wait of a place is the way there, and says nothing of the others.
+     */
+    if (node->spent.waits > 0)
+        unseen_found(&node->unseen, look->node);
+    if (waits_at && look->line && waits_at->spent.waits > 0)
         unseen_found(&waits_at->unseen, look->line);
     look->found = false;
     struct line_cost *line = look->line ? tree_line_at(tree, look->line) : NULL;
@@ -203,6 +208,15 @@ static ovl_time children_cpu(struct observation *observed, const struct process 
     return (ovl_time)(share * (double)length_ns);
 }
 
+/* Whether what a shell waits for is seen itself. */
+static bool is_seen_in_children(const struct observation *observed, const struct process *process)
+{
+    for (size_t n = observed->process_count; n-- > 0;)
+        if (observed->processes[n]->parent == process->pid && !observed->processes[n]->command)
+            return launchers_only_run_others(process);
+    return false;
+}
+
 /* Which library in C made the call that waited. */
 static void note_through(struct process *process, struct line_cost *line, uint64_t caller)
 {
@@ -220,16 +234,27 @@ static void note_through(struct process *process, struct line_cost *line, uint64
     }
 }
 
+ovl_time account_busy(const struct process *process, const struct record_wait *wait,
+                      ovl_time cpu_ns)
+{
+    ovl_time busy_ns = (ovl_time)wait->busy_ns;
+    if (!process->was_python || process->command || wait->kind != RECORD_DISK || cpu_ns <= 0)
+        return 0;
+    return busy_ns < cpu_ns ? busy_ns : cpu_ns;
+}
+
 void account_waited(struct observation *observed, struct process *process,
                     struct watched_thread *thread, const struct tree_level *levels, size_t count,
-                    const struct record_wait *wait)
+                    const struct record_wait *wait, ovl_time busy_ns)
 {
     ovl_time start_ns = (ovl_time)wait->start_ns;
     ovl_time end_ns = (ovl_time)wait->end_ns;
     ovl_time length_ns = end_ns - start_ns;
     enum record_kind kind = wait->kind < RECORD_KIND_COUNT ? wait->kind : RECORD_OTHER;
     enum idle_kind idle =
-        idle_of(&observed->tree, levels, count, kind, wait->flags, process->was_python);
+        kind == RECORD_CHILD && is_seen_in_children(observed, process)
+            ? IDLE_WAITS
+            : idle_of(&observed->tree, levels, count, kind, wait->flags, process->was_python);
     struct spent spent = {.cpu_ns = 0};
     begin_thread(thread, end_ns);
     process->waited_ns += length_ns;
@@ -247,7 +272,7 @@ void account_waited(struct observation *observed, struct process *process,
         thread->seen_ns = end_ns;
         return;
     }
-    if (kind == RECORD_CHILD && idle != IDLE_CHILD_IS_PYTHON) {
+    if (kind == RECORD_CHILD) {
         ovl_time child_ns = children_cpu(observed, process, length_ns);
         spent.cpu_ns = child_ns;
         spent.free_ns = child_ns;
@@ -255,7 +280,11 @@ void account_waited(struct observation *observed, struct process *process,
         length_ns -= child_ns;
     }
     add_plumbing(observed, process, plumbing, plumbing == PLUMBING_TASK ? end_ns - start_ns : 0);
-    thread->work_ns += end_ns - start_ns;
+    if (busy_ns > 0) {
+        spent.cpu_ns = busy_ns;
+        spent.free_ns = wait->flags & RECORD_GIL_HELD ? 0 : busy_ns;
+    }
+    thread->work_ns += end_ns - start_ns + busy_ns;
     thread->wait_ns[kind] += end_ns - start_ns;
     spent.wait_ns[kind] = length_ns;
     if (kind == RECORD_DISK && wait->flags & RECORD_SYNC) {
@@ -303,5 +332,5 @@ void account_sample(struct observation *observed, struct process *process,
                      sample->now_ns - sample->wait_ns, sample->cpu_ns,
                      sample->free_of_gil ? ACCOUNT_SAMPLE_FREE : ACCOUNT_SAMPLE);
     if (sample->wait_ns > 0)
-        account_waited(observed, process, thread, sample->levels, sample->count, &wait);
+        account_waited(observed, process, thread, sample->levels, sample->count, &wait, 0);
 }

@@ -29,10 +29,17 @@ void account_line(struct observation *observed, struct process *process,
                   struct watched_thread *thread, const struct tree_level *levels, size_t count,
                   ovl_time now_ns, ovl_time cpu_ns);
 
-/* It waited, at `levels`. */
+/*
+ * Of the cpu_ns that a thread of Python's was seen to compute, what the system computed in the call
+ * that waited, where that is a file's: no look finds it, and it is the waiting line's own.
+ */
+ovl_time account_busy(const struct process *process, const struct record_wait *wait,
+                      ovl_time cpu_ns);
+
+/* It waited, at `levels`, and computed for busy_ns in that call. */
 void account_waited(struct observation *observed, struct process *process,
                     struct watched_thread *thread, const struct tree_level *levels, size_t count,
-                    const struct record_wait *wait);
+                    const struct record_wait *wait, ovl_time busy_ns);
 
 /*
  * What the main thread computed before it was seen for the first time is the program's start: the

@@ -3,6 +3,8 @@
 #include "advise/computing.h"
 #include "advise/concurrent.h"
 #include "advise/costs.h"
+#include "advise/launchers.h"
+#include "advise/notes.h"
 #include "advise/rules.h"
 #include "advise/sequential.h"
 
@@ -88,6 +90,19 @@ static void add_where(struct advice *advice, uint32_t place, int kind, ovl_time 
     advice->where[n] = entry;
 }
 
+/* A line that both computes and waits is as hot as the two together: its entries follow each other.
+ */
+static int by_line(const void *left, const void *right)
+{
+    const struct advice_where *a = left;
+    const struct advice_where *b = right;
+    if (a->line_ns != b->line_ns)
+        return a->line_ns > b->line_ns ? -1 : 1;
+    if (a->place != b->place)
+        return a->place < b->place ? -1 : 1;
+    return a->time_ns > b->time_ns ? -1 : a->time_ns < b->time_ns;
+}
+
 static void find_where(struct advice *advice)
 {
     ovl_time all_ns = spent_all(&advice->spent);
@@ -98,10 +113,14 @@ static void find_where(struct advice *advice)
             add_where(advice, line->place, kind, line->spent.wait_ns[kind], all_ns);
     }
     for (size_t n = 0; n < advice->where_count; n++) {
-        const struct place *place = &advice->tree->places[advice->where[n].place];
+        struct advice_where *where = &advice->where[n];
+        const struct place *place = &advice->tree->places[where->place];
         if (place->own)
-            advice->where[n].loop_line = source_loop(place->file, place->first_line, place->line);
+            where->loop_line = source_loop(place->file, place->first_line, place->line);
+        for (size_t i = 0; i < advice->where_count; i++)
+            where->line_ns += advice->where[i].place == where->place ? advice->where[i].time_ns : 0;
     }
+    qsort(advice->where, advice->where_count, sizeof *advice->where, by_line);
 }
 
 /* --- predictions --- */
@@ -129,7 +148,7 @@ static unsigned cores_to_use(void)
 static bool is_python(const struct observation *observed)
 {
     for (size_t n = 0; n < observed->process_count; n++)
-        if (observed->processes[n]->was_python)
+        if (observed->processes[n]->was_python && !observed->processes[n]->launcher)
             return true;
     return false;
 }
@@ -140,71 +159,7 @@ static const char *interpreter_of(const struct observation *observed)
     return observed->folder.path[0] && observed->interpreter[0] ? observed->interpreter : NULL;
 }
 
-/* A program that is not Python's, most of whose time is in places without a line. */
-static bool lacks_lines(const struct advice *advice)
-{
-    const struct place *top =
-        advice->where_count ? &advice->tree->places[advice->where[0].place] : NULL;
-    return top && !advice->python && top->line == 0 && top->file[0] == '/';
-}
-
-static bool looks_from_outside(const struct observation *observed)
-{
-    for (size_t n = 0; n < observed->process_count; n++)
-        if (observed->processes[n]->outside)
-            return true;
-    return false;
-}
-
-#define SYNC_SHARE 10  /* of the unit's time, this part at least is worth a look at the disk */
-#define LOST_SHARE 0.3 /* of the time: then it is to be said */
-
-/* Ready to go on, and without a processor. */
-static void note_lost_time(struct advice *advice)
-{
-    if ((advice->present.model == OVL_SYNC || advice->present.model == OVL_ASYNC) &&
-        advice->wall_ns >= RULES_SHORT_NS &&
-        (double)advice->delay_ns > LOST_SHARE * (double)advice->wall_ns)
-        advice_note(advice,
-                    "For %.1f s of this it was ready to go on, and other programs had the "
-                    "processors: on a machine that is not busy it takes less.",
-                    (double)advice->delay_ns / (double)OVL_SECOND);
-}
-
-static void note_what_was_not_seen(struct advice *advice, const struct observation *observed)
-{
-    if (observed->folder.path[0] && !observed->process_count)
-        advice_note(advice,
-                    "Nothing could be seen inside of the program: it was over too soon, or runs "
-                    "with other rights (setuid), or there is no room in /dev/shm and /tmp. What "
-                    "is told here is its time and its processor time alone.");
-    else if (observed->folder.path[0] && looks_from_outside(observed))
-        advice_note(advice, "The program, or one that it runs, is linked statically or was given "
-                            "an environment of its "
-                            "own: it is looked at from outside, and its short waits are not seen.");
-    if (observed->sampling_refused)
-        advice_note(
-            advice,
-            "The program's memory may not be read here (no permission: a container, or "
-            "kernel.yama.ptrace_scope): its waits are known, the lines that compute are not.");
-    if (observed->folder.path[0] && observed->left_running)
-        advice_note(advice,
-                    "It has ended, but what it started goes on (processes: %u, one is %d): what is "
-                    "done there from now on is not told. `overlap advise -p %d` looks at one.",
-                    observed->left_running, (int)observed->left_pid, (int)observed->left_pid);
-    if (lacks_lines(advice))
-        advice_note(advice, "The program has no debug information: build it with -g to see lines.");
-    if (observed->python_unknown)
-        advice_note(
-            advice,
-            "This version of Python is not known: waits are measured, the lines where they are not "
-            "(3.8 to 3.13 are known).");
-    if (observed->waits_lost)
-        advice_note(
-            advice,
-            "%llu waits came too fast to be taken down one by one: they are in the sums alone.",
-            (unsigned long long)observed->waits_lost);
-}
+#define SYNC_SHARE 10 /* of the unit's time, this part at least is worth a look at the disk */
 
 /* What the program needs, by the rules for what it is. `forecast`: NULL: there is none. */
 static void recommend(struct advice *advice, const struct observation *observed,
@@ -250,7 +205,8 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
 {
     *advice = (struct advice){.tree = &observed->tree,
                               .wall_ns = wall_ns,
-                              .cpu_ns = cpu_ns >= 0 ? cpu_ns : observed->spent.cpu_ns,
+                              .cpu_ns = cpu_ns >= 0 ? cpu_ns - launchers_cpu(observed)
+                                                    : observed->spent.cpu_ns,
                               .spent = observed->spent,
                               .idle_ns = observed->idle_ns,
                               .delay_ns = observed->delay_ns,
@@ -274,6 +230,5 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
     recommend(advice, observed, known ? &forecast : NULL);
     if (known)
         forecast_release(&forecast);
-    note_what_was_not_seen(advice, observed);
-    note_lost_time(advice);
+    notes_add(advice, observed);
 }

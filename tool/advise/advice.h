@@ -23,8 +23,9 @@ struct advice_where {
     uint32_t place;
     int kind; /* an enum record_kind, or ADVICE_CPU */
     ovl_time time_ns;
-    double share;  /* of all that was spent */
-    int loop_line; /* of the loop around it in the source; 0: none is known */
+    ovl_time line_ns; /* at the same line, of all kinds */
+    double share;     /* of all that was spent */
+    int loop_line;    /* of the loop around it in the source; 0: none is known */
 };
 
 #define ADVICE_CPU (-1)

@@ -6,8 +6,7 @@
 
 enum idle_kind {
     IDLE_NOT,
-    IDLE_WAITS,           /* a join, a worker without work, a loop without tasks */
-    IDLE_CHILD_IS_PYTHON, /* for a child whose own work is seen */
+    IDLE_WAITS, /* a join, a worker without work, a loop without tasks */
 };
 
 /* Looks at who waits, and where. `python`: it is a process with CPython in it. */

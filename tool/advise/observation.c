@@ -1,6 +1,7 @@
 #include "advise/observation.h"
 
 #include "advise/account.h"
+#include "advise/launchers.h"
 #include "advise/outside.h"
 #include "advise/ring.h"
 #include "advise/sampling.h"
@@ -60,6 +61,33 @@ void observation_close(struct observation *observed)
     *observed = (struct observation){.folder = FOLDER_NONE};
 }
 
+/* What was added up so far was the launchers' and is forgotten; where there is no memory for that,
+ * it is kept. */
+static void start_anew(struct observation *observed, ovl_time now_ns)
+{
+    struct tree tree;
+    struct timeline *timeline = timeline_new("as it ran");
+    if (!timeline || tree_init(&tree) != 0) {
+        timeline_free(timeline);
+        return;
+    }
+    timeline_free(observed->timeline);
+    tree_release(&observed->tree);
+    observed->timeline = timeline;
+    observed->tree = tree;
+    observed->plumbing = (struct plumbing){.workers = 0};
+    observed->hot = (struct hot){.count = 0};
+    observed->spent = (struct spent){.cpu_ns = 0};
+    memset(observed->short_ns, 0, sizeof observed->short_ns);
+    observed->threads = (struct thread_times){.count = 0};
+    observed->idle_ns = 0;
+    observed->waits_lost = 0;
+    observed->sync_device = 0;
+    observed->python_unknown = false;
+    observed->interpreter[0] = '\0';
+    observed->program_ns = now_ns;
+}
+
 /* Whether it was started, by exec, by a program in Python. */
 static bool is_command(const struct observation *observed, const struct process *process)
 {
@@ -82,8 +110,10 @@ int observation_add(struct observation *observed, struct process *process)
             return -ENOMEM;
         observed->processes = moved;
     }
-    process->command = is_command(observed, process);
+    process->command |= is_command(observed, process);
     process->child = process->parent == getpid();
+    if (launchers_find(observed, process))
+        start_anew(observed, process->start_ns);
     observed->processes[observed->process_count++] = process;
     if (process->record && process->was_python && !process->reader)
         observed->python_unknown = true;
@@ -149,15 +179,7 @@ static void close_wait(struct observation *observed, struct process *process,
                                .end_ns = (uint64_t)end_ns};
     bool known = thread->open_wait_ns == since_ns;
     account_waited(observed, process, thread, thread->open_levels,
-                   known ? thread->open_level_count : 0, &wait);
-}
-
-/* The last part of a path that is zero-terminated at `size` at the latest. */
-static const char *name_of(char *path, size_t size)
-{
-    path[size - 1] = '\0'; /* the program could have written there */
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
+                   known ? thread->open_level_count : 0, &wait, 0);
 }
 
 /* What the agent knows of a thread is more than what was seen of it. */
@@ -171,21 +193,21 @@ static void note_thread(struct observation *observed, const struct process *proc
                                .idle_ns = thread->idle_ns};
     for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
         time.wait_ns[kind] = thread->wait_ns[kind];
+    if (process->record && thread->id == process->pid)
+        time.cpu_ns -= (ovl_time)process->record->start_cpu_ns;
     if (own) {
         ovl_time end_ns = (ovl_time)atomic_load(&own->end_ns);
         ovl_time cpu_ns = (ovl_time)atomic_load(&own->cpu_ns);
         if (!end_ns)
-            end_ns = (ovl_time)atomic_load(&process->record->end_ns);
-        if (!end_ns)
-            end_ns = observed->end_ns ? observed->end_ns : ovl_now();
+            end_ns = process->end_ns;
+        if (thread->id == process->pid)
+            cpu_ns -= (ovl_time)process->record->start_cpu_ns;
         time.wall_ns = end_ns - (ovl_time)atomic_load(&own->start_ns);
         time.cpu_ns = cpu_ns > time.cpu_ns ? cpu_ns : time.cpu_ns;
         for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
             time.wait_ns[kind] += (ovl_time)atomic_load(&own->short_ns[kind]);
     }
-    if (process->record)
-        snprintf(time.program, sizeof time.program, "%.*s", (int)sizeof time.program - 1,
-                 name_of(process->record->program, sizeof process->record->program));
+    snprintf(time.program, sizeof time.program, "%s", process->program);
     thread_times_add(&observed->threads, &time);
 }
 
@@ -216,25 +238,31 @@ static void count_rest(struct observation *observed, struct process *process,
     thread->cpu_ns = total_ns;
 }
 
-static void count_worker(struct observation *observed, struct process *process)
+static ovl_time end_of(const struct observation *observed, const struct process *process)
 {
-    process->worker = true;
     ovl_time end_ns = process->record ? (ovl_time)atomic_load(&process->record->end_ns) : 0;
     if (!end_ns)
         end_ns = observed->end_ns ? observed->end_ns : ovl_now();
+    return end_ns;
+}
+
+static void count_worker(struct observation *observed, struct process *process)
+{
+    process->worker = true;
     uint32_t threads = process->record ? atomic_load(&process->record->thread_count) : 0;
     for (uint32_t n = 0; n < threads && n < RECORD_THREADS; n++) {
         observed->plumbing.reads += atomic_load(&process->record->threads[n].reads);
         observed->plumbing.read_bytes += atomic_load(&process->record->threads[n].read_bytes);
     }
     observed->plumbing.workers++;
-    observed->plumbing.lives_ns += end_ns - process->start_ns;
+    observed->plumbing.lives_ns += process->end_ns - process->start_ns;
 }
 
 static void finish_process(struct observation *observed, struct process *process)
 {
-    if (process->retired)
+    if (process->retired || process->launcher)
         return;
+    process->end_ns = end_of(observed, process);
     struct record *record = process->record;
     if (record) {
         ring_empty(observed, process);
@@ -306,18 +334,19 @@ void observation_look(struct observation *observed)
     ovl_time now_ns = ovl_now();
     find_processes(observed);
     outside_find(observed);
-    for (size_t n = 0; n < observed->process_count; n++) {
+    ring_mark(observed);
+    for (size_t n = observed->process_count; n-- > 0;) {
         struct process *process = observed->processes[n];
         if (process->retired)
             continue;
-        /* What is left in the ring of one that ends meanwhile is taken the next time. */
+        /* What is left in the ring of one that ends meanwhile is taken as it is finished. */
         bool ended = process->record ? atomic_load(&process->record->end_ns) != 0
                                      : kill(process->pid, 0) != 0;
         if (process->record)
-            ring_empty(observed, process);
-        if (!process->record)
+            ring_empty_marked(observed, process);
+        if (!process->record && !process->launcher)
             outside_look(observed, process);
-        else if (!ended && !process->command)
+        else if (!ended && !process->command && !process->launcher)
             sampling_look(observed, process);
         if (ended && sampling_is_over(process)) {
             finish_process(observed, process);
@@ -352,6 +381,10 @@ void observation_finish(struct observation *observed)
     observed->end_ns = ovl_now();
     find_processes(observed);
     find_left_running(observed);
+    ring_mark(observed);
+    for (size_t n = observed->process_count; n-- > 0;)
+        if (observed->processes[n]->record)
+            ring_empty_marked(observed, observed->processes[n]);
     for (size_t n = 0; n < observed->process_count; n++)
         finish_process(observed, observed->processes[n]);
     unseen_settle(&observed->tree);

@@ -45,6 +45,7 @@ struct observation {
     struct thread_times threads; /* of processes that have ended */
 
     ovl_time start_ns;
+    ovl_time program_ns; /* when the program itself began, after its launchers; 0: it had none */
     ovl_time end_ns;
     ovl_time period_ns; /* between two samples */
     uint64_t samples;

@@ -57,15 +57,17 @@ static int add(struct observation *observed, pid_t pid, const struct process *pa
     struct process *process = process_attach(pid, found.layout, found.runtime);
     if (process)
         process->parent = parent ? parent->pid : observed->folder.path[0] ? getpid() : 0;
+    if (process) {
+        process->was_python = python;
+        process->command = parent && !python && (parent->was_python || parent->command);
+        process->start_ns = ovl_now();
+        process->image = image_of(pid);
+    }
     int error = process ? observation_add(observed, process) : -ENOMEM;
     if (error) {
         process_free(process);
         return error;
     }
-    process->was_python = python;
-    process->command = parent && !python && (parent->was_python || parent->command);
-    process->start_ns = ovl_now();
-    process->image = image_of(pid);
     observed->python_unknown |= python && !found.layout;
     return 0;
 }
@@ -337,7 +339,8 @@ static void go_on_waiting(struct observation *observed, struct process *process,
                                .flags = RECORD_NATIVE,
                                .start_ns = (uint64_t)(since->now_ns - since->wait_ns),
                                .end_ns = (uint64_t)since->now_ns};
-    account_waited(observed, process, thread, thread->open_levels, thread->open_level_count, &wait);
+    account_waited(observed, process, thread, thread->open_levels, thread->open_level_count, &wait,
+                   0);
 }
 
 static void look_at_native(struct observation *observed, struct process *process,

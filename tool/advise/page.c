@@ -81,23 +81,24 @@ static void show_bound(FILE *out, const struct advice *advice, const struct term
 
 static void show_where(FILE *out, const struct advice *advice, const struct terminal *terminal)
 {
-    for (size_t n = 0; n < advice->where_count && n < WHERE_SHOWN; n++) {
+    size_t shown = 0;
+    for (size_t n = 0; n < advice->where_count && shown < WHERE_SHOWN; n++) {
         const struct advice_where *where = &advice->where[n];
         const struct place *place = &advice->tree->places[where->place];
         char text[512];
         char line[256];
-        if (n && where->share < 0.05)
-            break;
-        if (!place->function[0])
+        if ((shown && where->share < 0.05) || !place->function[0])
             continue;
         char at[32] = "";
         if (place->line)
             snprintf(at, sizeof at, ":%d", place->line);
-        snprintf(text, sizeof text, "%3.0f%% %-8s %s%s  %s()", 100 * where->share,
-                 advice_kind_name(where->kind), advice_file_name(place->file), at, place->function);
-        fprintf(out, "  %s%-12s%s%s\n", terminal->colour ? "\033[1m" : "", n ? "" : "Where",
+        bool named = strcmp(place->function, "?") != 0;
+        snprintf(text, sizeof text, "%3.0f%% %-8s %s%s%s%s%s", 100 * where->share,
+                 advice_kind_name(where->kind), advice_file_name(place->file), at,
+                 named ? "  " : "", named ? place->function : "", named ? "()" : "");
+        fprintf(out, "  %s%-12s%s%s\n", terminal->colour ? "\033[1m" : "", shown ? "" : "Where",
                 terminal->colour ? "\033[0m" : "", text);
-        if (n == 0 && source_line(place->file, place->line, line, sizeof line))
+        if (shown++ == 0 && source_line(place->file, place->line, line, sizeof line))
             fprintf(out, "                            %.*s\n",
                     terminal->width > 50 ? (int)terminal->width - 28 : 40, line);
     }

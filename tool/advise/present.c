@@ -96,25 +96,62 @@ static bool has_loop(const struct tree *tree)
     return false;
 }
 
+static bool counts(const struct process *process)
+{
+    return process->was_python && !process->command && !process->launcher;
+}
+
+/* Who only hands out, or is over before the next one begins, is none of the workers. */
+static bool is_worker(const struct process *process, ovl_time most_ns)
+{
+    return counts(process) && process->work_ns * WORKER_SHARE > most_ns;
+}
+
+static unsigned workers_at_once(const struct observation *observed)
+{
+    ovl_time most_ns = 0;
+    for (size_t n = 0; n < observed->process_count; n++)
+        if (counts(observed->processes[n]) && observed->processes[n]->work_ns > most_ns)
+            most_ns = observed->processes[n]->work_ns;
+    unsigned most = 0;
+    for (size_t n = 0; n < observed->process_count; n++) {
+        const struct process *process = observed->processes[n];
+        unsigned count = 0;
+        for (size_t i = 0; i < observed->process_count && is_worker(process, most_ns); i++) {
+            const struct process *other = observed->processes[i];
+            count += is_worker(other, most_ns) && other->start_ns <= process->start_ns &&
+                     other->end_ns > process->start_ns;
+        }
+        most = count > most ? count : most;
+    }
+    return most;
+}
+
+static unsigned workers_of_pools(const struct observation *observed)
+{
+    unsigned count = 0;
+    for (size_t n = 0; n < observed->process_count; n++)
+        count += counts(observed->processes[n]) && observed->processes[n]->worker;
+    return count;
+}
+
+static unsigned threads_at_once(const struct observation *observed)
+{
+    unsigned most = 0;
+    for (size_t n = 0; n < observed->process_count; n++) {
+        const struct process *process = observed->processes[n];
+        if (counts(process) && process->working_threads > most)
+            most = process->working_threads;
+    }
+    return most;
+}
+
 void present_find(const struct observation *observed, struct present *ret)
 {
     *ret = (struct present){.model = OVL_SYNC, .workers = 1};
-    ovl_time most_ns = 0;
-    for (size_t n = 0; n < observed->process_count; n++)
-        if (!observed->processes[n]->command && observed->processes[n]->work_ns > most_ns)
-            most_ns = observed->processes[n]->work_ns;
-    bool pool = observed->plumbing.workers > 1;
-    unsigned processes = 0;
-    unsigned threads = 0;
-    for (size_t n = 0; n < observed->process_count; n++) {
-        const struct process *process = observed->processes[n];
-        if (process->command || !process->was_python)
-            continue;
-        /* Who only hands out is none of the workers. */
-        processes += pool ? process->worker : process->work_ns * WORKER_SHARE > most_ns;
-        if (process->working_threads > threads)
-            threads = process->working_threads;
-    }
+    unsigned processes =
+        observed->plumbing.workers > 1 ? workers_of_pools(observed) : workers_at_once(observed);
+    unsigned threads = threads_at_once(observed);
     if (has_loop(&observed->tree)) {
         ret->model = OVL_ASYNC;
         find_blocking(&observed->tree, ret);

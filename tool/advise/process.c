@@ -73,6 +73,12 @@ static struct record *map_record(const char *path)
     return record;
 }
 
+static void name_program(struct process *process, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(process->program, sizeof process->program, "%s", slash ? slash + 1 : path);
+}
+
 struct process *process_open(const char *path)
 {
     struct record *record = map_record(path);
@@ -88,6 +94,8 @@ struct process *process_open(const char *path)
     process->parent = record->parent;
     process->start_ns = (ovl_time)record->start_ns;
     process->was_python = record->python_major != 0;
+    record->program[sizeof record->program - 1] = '\0'; /* the program could have written there */
+    name_program(process, record->program);
     const struct python_layout *layout =
         record->python_runtime && !strstr(record->python_version, "free-th")
             ? python_layout_find(record->python_major, record->python_minor)
@@ -106,6 +114,12 @@ struct process *process_attach(pid_t pid, const struct python_layout *layout, ui
         return NULL;
     process->pid = pid;
     process->outside = true;
+    char link[64];
+    char program[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/%d/exe", (int)pid);
+    ssize_t size = readlink(link, program, sizeof program - 1);
+    program[size > 0 ? size : 0] = '\0';
+    name_program(process, program);
     if (layout && !give_reader(process, layout, runtime)) {
         process_free(process);
         return NULL;
@@ -139,6 +153,7 @@ static void release(struct process *process)
 void process_retire(struct process *process)
 {
     process->last_cpu_ns = process_cpu(process);
+    process->last_own_cpu_ns = process_own_cpu(process);
     release(process);
     process->retired = true;
 }
@@ -178,6 +193,8 @@ struct watched_thread *process_thread(struct process *process, int id)
     thread->id = id;
     thread->clock = -1;
     thread->track = SIZE_MAX;
+    if (id == process->pid && process->record)
+        thread->cpu_ns = thread->lined_ns = (ovl_time)process->record->start_cpu_ns;
     if (process->thread_count == 1)
         process->threads[0]->alone_ns = process->threads[0]->work_ns;
     process->threads[process->thread_count++] = thread;
@@ -254,14 +271,26 @@ ovl_time process_cpu(const struct process *process)
 {
     if (process->retired)
         return process->last_cpu_ns;
+    ovl_time children_ns = 0;
     if (process->record && atomic_load(&process->record->end_ns))
-        return (ovl_time)(atomic_load(&process->record->cpu_ns) +
-                          atomic_load(&process->record->children_cpu_ns));
+        children_ns = (ovl_time)atomic_load(&process->record->children_cpu_ns);
+    return process_own_cpu(process) + children_ns;
+}
+
+/* The system's clocks go on over an exec: what ran before had its part. */
+ovl_time process_own_cpu(const struct process *process)
+{
+    const struct record *record = process->record;
+    ovl_time before_ns = record ? (ovl_time)record->start_cpu_ns : 0;
+    if (process->retired)
+        return process->last_own_cpu_ns;
+    if (record && atomic_load(&record->end_ns))
+        return (ovl_time)atomic_load(&record->cpu_ns) - before_ns;
     clockid_t clock;
     struct timespec time;
     if (clock_getcpuclockid(process->pid, &clock) != 0 || clock_gettime(clock, &time) != 0)
         return 0;
-    return (ovl_time)time.tv_sec * OVL_SECOND + time.tv_nsec;
+    return (ovl_time)time.tv_sec * OVL_SECOND + time.tv_nsec - before_ns;
 }
 
 /* --- places --- */

@@ -59,6 +59,7 @@ struct watched_thread {
 struct process {
     pid_t pid;
     pid_t parent;
+    char program[32];             /* the name of its executable, the first part of a long one */
     struct record *record;        /* NULL: the process is only looked at from outside */
     struct python_reader *reader; /* NULL: no Python that is known */
     uint64_t runtime;             /* of CPython */
@@ -70,15 +71,19 @@ struct process {
     unsigned refused;             /* how often a thread could not be stopped */
     bool retired;                 /* it has ended, and only the few numbers here are kept */
     bool was_python;
+    bool launcher;    /* as launchers_find says: nothing of it is added up */
     bool command;     /* run by a program in Python: its own work is in what that waits for */
     ovl_time work_ns; /* of all its threads, once it has been finished */
     unsigned working_threads;   /* that did something */
     ovl_time waited_ns;         /* all its threads */
     ovl_time waited_counted_ns; /* as cpu_counted_ns */
-    ovl_time last_cpu_ns;       /* of a retired one */
+    ovl_time last_cpu_ns;       /* of a retired one: process_cpu, */
+    ovl_time last_own_cpu_ns;   /* process_own_cpu */
     ovl_time start_ns;
+    ovl_time end_ns;         /* once it has been finished */
     ovl_time cpu_counted_ns; /* that its parent's waits have been told of */
     struct code *code;       /* NULL: none yet */
+    uint64_t ring_mark;      /* up to which ring_empty_marked takes */
     uint32_t *places;        /* the tree's, by the record's */
     size_t place_room;
     struct sampled_place *sampled; /* the tree's, by code and instruction */
@@ -115,6 +120,9 @@ size_t process_tasks(const struct process *process, int *ret_ids, size_t most);
 
 /* The processor time of the process and of the children that it has waited for. */
 ovl_time process_cpu(const struct process *process);
+
+/* Without these children. */
+ovl_time process_own_cpu(const struct process *process);
 
 /* A place of the record, as the tree's. */
 uint32_t process_place(struct process *process, struct tree *tree, uint32_t place);

@@ -54,6 +54,7 @@ static void take_wait(struct observation *observed, struct process *process,
                        ? native_levels(observed, process, thread, wait, levels)
                        : levels_of(observed, process, wait, levels);
     ovl_time cpu_ns = (ovl_time)wait->cpu_ns - thread->cpu_ns;
+    ovl_time busy_ns = account_busy(process, wait, cpu_ns);
     if (!thread->first_ns)
         thread->seen_ns = (ovl_time)atomic_load(&process->record->threads[wait->thread].start_ns);
     if (!(wait->flags & RECORD_NATIVE))
@@ -62,18 +63,17 @@ static void take_wait(struct observation *observed, struct process *process,
         thread->cpu_ns = (ovl_time)wait->cpu_ns;
     account_computed(observed, process, thread, levels,
                      account_is_start(process, thread) ? 0 : count, (ovl_time)wait->start_ns,
-                     cpu_ns > 0 ? cpu_ns : 0, ACCOUNT_WAIT);
-    account_waited(observed, process, thread, levels, count, wait);
+                     cpu_ns > busy_ns ? cpu_ns - busy_ns : 0, ACCOUNT_WAIT);
+    account_waited(observed, process, thread, levels, count, wait, busy_ns);
     thread->open_wait_ns = 0;
 }
 
-void ring_empty(struct observation *observed, struct process *process)
+static void take_until(struct observation *observed, struct process *process, uint64_t head)
 {
     struct record *record = process->record;
-    uint64_t head = atomic_load_explicit(&record->head, memory_order_acquire);
     uint64_t tail = atomic_load_explicit(&record->tail, memory_order_relaxed);
-    if (head - tail > RECORD_RING)
-        tail = head; /* not what the agent writes */
+    if (head - tail > RECORD_RING || process->launcher)
+        tail = head; /* not what the agent writes; or nobody's to add up */
     while (tail != head) {
         size_t at = (size_t)(tail % RECORD_RING);
         const struct record_wait *wait = (const struct record_wait *)(record->ring + at);
@@ -89,4 +89,26 @@ void ring_empty(struct observation *observed, struct process *process)
         tail += size;
     }
     atomic_store_explicit(&record->tail, tail, memory_order_release);
+}
+
+static uint64_t head_of(const struct process *process)
+{
+    return atomic_load_explicit(&process->record->head, memory_order_acquire);
+}
+
+void ring_empty(struct observation *observed, struct process *process)
+{
+    take_until(observed, process, head_of(process));
+}
+
+void ring_mark(struct observation *observed)
+{
+    for (size_t n = 0; n < observed->process_count; n++)
+        if (observed->processes[n]->record)
+            observed->processes[n]->ring_mark = head_of(observed->processes[n]);
+}
+
+void ring_empty_marked(struct observation *observed, struct process *process)
+{
+    take_until(observed, process, process->ring_mark);
 }

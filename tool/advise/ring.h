@@ -7,4 +7,11 @@
 /* Takes all that are there. */
 void ring_empty(struct observation *observed, struct process *process);
 
+/*
+ * The same up to a mark. What a parent waited for is told by what its child wrote down before that
+ * ended: parents are marked first, and emptied last.
+ */
+void ring_mark(struct observation *observed);
+void ring_empty_marked(struct observation *observed, struct process *process);
+
 #endif

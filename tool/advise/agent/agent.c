@@ -241,9 +241,9 @@ static void write_long_wait(struct agent_wait *wait, struct record_thread *threa
     if (!has_slept())
         return;
     uint64_t cpu_ns = agent_thread_cpu();
+    uint64_t busy_ns = wait->busy_known ? cpu_ns - wait->cpu_ns : 0;
     find_kind(wait);
     if (wait->busy_known) {
-        uint64_t busy_ns = cpu_ns - wait->cpu_ns;
         if (busy_ns < end_ns - wait->start_ns)
             wait->start_ns += busy_ns;
         else
@@ -266,6 +266,7 @@ static void write_long_wait(struct agent_wait *wait, struct record_thread *threa
         .start_ns = wait->start_ns,
         .end_ns = end_ns,
         .cpu_ns = cpu_ns,
+        .busy_ns = busy_ns,
         .object = wait->object,
         .caller = wait->caller,
     };
@@ -376,6 +377,7 @@ static void open_record(void)
     record->parent = (int)getppid();
     record->generation = ++generation;
     record->start_ns = now_ns;
+    record->start_cpu_ns = agent_thread_cpu();
     record->strings_used = 1; /* 0: an empty string */
     atomic_store(&record->place_count, 1);
     describe_process(record);

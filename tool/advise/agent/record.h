@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define RECORD_MAGIC   0x6f76616476697365u
-#define RECORD_VERSION 3u
+#define RECORD_VERSION 4u
 
 /* The environment by which the agent finds the folder that its file goes to. */
 #define RECORD_FOLDER_VARIABLE "OVERLAP_ADVISE_FOLDER"
@@ -111,9 +111,10 @@ struct record_wait {
     uint32_t flags;     /* RECORD_… */
     uint64_t start_ns;
     uint64_t end_ns;
-    uint64_t cpu_ns; /* the thread's, at the end */
-    uint64_t object; /* of a lock; the child's pid; a socket's inode; of a file, its device */
-    uint64_t caller; /* the address that the call came from */
+    uint64_t cpu_ns;  /* the thread's, at the end */
+    uint64_t busy_ns; /* of that, inside of the call and before start_ns, where that is known */
+    uint64_t object;  /* of a lock; the child's pid; a socket's inode; of a file, its device */
+    uint64_t caller;  /* the address that the call came from */
 };
 
 #define RECORD_NATIVE   1u /* the levels are addresses of the program's own */
@@ -129,6 +130,7 @@ struct record {
     int32_t parent;
     uint32_t generation; /* of the process: 1 and up with each exec or fork */
     uint64_t start_ns;
+    uint64_t start_cpu_ns;   /* the main thread's by then: before an exec, it ran another program */
     _Atomic uint64_t end_ns; /* 0: it runs, or was killed */
     _Atomic uint64_t cpu_ns; /* all of the process's, at its end */
     _Atomic uint64_t children_cpu_ns;

@@ -1,0 +1,90 @@
+#include "advise/launchers.h"
+
+#include <string.h>
+
+/* What has run for longer before it became, or ran, another program did something by itself. */
+#define LAUNCH_MOST_NS (5 * OVL_SECOND)
+
+static const char *const names[] = {
+    "ash",   "bash",       "busybox", "dash",    "fish",    "ksh",     "mksh",      "sh",
+    "zsh",   "chrt",       "doas",    "env",     "flock",   "ionice",  "make",      "nice",
+    "nohup", "numactl",    "prlimit", "runuser", "script",  "setpriv", "setsid",    "stdbuf",
+    "su",    "sudo",       "taskset", "time",    "timeout", "unshare", "xargs",     "conda",
+    "mamba", "micromamba", "pixi",    "uv",      "uvx",     "tini",    "dumb-init", "gosu",
+};
+
+bool launchers_only_run_others(const struct process *process)
+{
+    for (size_t n = 0; !process->was_python && n < sizeof names / sizeof *names; n++)
+        if (strcmp(process->program, names[n]) == 0)
+            return true;
+    return false;
+}
+
+/* The newest of that number: a process may have run several programs. NULL: none is known. */
+static struct process *newest(const struct observation *observed, pid_t pid)
+{
+    for (size_t n = observed->process_count; n-- > 0;)
+        if (observed->processes[n]->pid == pid)
+            return observed->processes[n];
+    return NULL;
+}
+
+/* An exec is the end of what ran before it, of which that could tell nothing. */
+static void end_image(struct process *before, const struct process *process)
+{
+    if (!before->record || atomic_load(&before->record->end_ns))
+        return;
+    atomic_store(&before->record->cpu_ns, process->record ? process->record->start_cpu_ns : 0);
+    atomic_store(&before->record->end_ns, (uint64_t)process->start_ns);
+}
+
+static bool is_short(const struct process *before, const struct process *process)
+{
+    return process->start_ns - before->start_ns < LAUNCH_MOST_NS;
+}
+
+static bool is_over(const struct process *process)
+{
+    return process->retired || (process->record && atomic_load(&process->record->end_ns));
+}
+
+/* Whether, up to now, everything else was there to run this. */
+static bool is_first_python(const struct observation *observed, const struct process *process)
+{
+    if (!process->was_python || !observed->process_count ||
+        process->start_ns - observed->start_ns > LAUNCH_MOST_NS)
+        return false;
+    for (size_t n = 0; n < observed->process_count; n++) {
+        const struct process *other = observed->processes[n];
+        if (other->was_python || !(is_over(other) || launchers_only_run_others(other)))
+            return false;
+    }
+    return true;
+}
+
+bool launchers_find(struct observation *observed, struct process *process)
+{
+    bool forked = process->record && process->record->generation > 1;
+    struct process *before = forked ? NULL : newest(observed, process->pid);
+    const struct process *parent = newest(observed, process->parent);
+    if (before)
+        end_image(before, process);
+    bool became = before && process->child && is_short(before, process);
+    if (!observed->folder.path[0] || forked || !(became || is_first_python(observed, process))) {
+        process->launcher = parent && parent->launcher && !process->was_python;
+        return false;
+    }
+    for (size_t n = 0; n < observed->process_count; n++)
+        observed->processes[n]->launcher = true;
+    return true;
+}
+
+ovl_time launchers_cpu(const struct observation *observed)
+{
+    ovl_time sum_ns = 0;
+    for (size_t n = 0; n < observed->process_count; n++)
+        if (observed->processes[n]->launcher)
+            sum_ns += process_own_cpu(observed->processes[n]);
+    return sum_ns;
+}
