@@ -126,4 +126,22 @@ expect 0 run --memory-free 1000T true ::: a b # one at a time, and never none
 ) || fail "with 80 descriptors: $(cat err)"
 says err 'at once are what the limit of descriptors'
 counts 200 0 0
+
+# So few that no job can begin: told once, and no more are tried.
+seq 300 >items
+(
+    exec >out 2>err
+    ulimit -n 10
+    exec "$OVERLAP" run --json -w1 -i items true
+)
+[ $? -eq 3 ] || fail "with 10 descriptors: $(cat err)"
+says err 'no process is to be had: Too many open files; raise the limit (ulimit -n); no more jobs begin'
+counts 0 1 299
+
+# Input without an end is not counted to it.
+yes | timeout 60 "$OVERLAP" run --json-lines -w1 --halt soon,fail=1 false >out 2>err
+code=$?
+[ "$code" -eq 1 ] || fail "endless input: exit code $code: $(tail -n 1 err)"
+says err '0 done, 1 failed, at least [0-9]* not started'
+tail -n 1 out | grep -q '"uncounted":true' || fail "endless input: $(tail -n 1 out)"
 finish

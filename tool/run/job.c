@@ -14,9 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long to wait where the machine has no process or descriptor, and how often. */
+/* How long to wait where the machine has no process or descriptor, and how often while no other job
+ * runs that will give up its own. */
 #define SHORTAGE_NS    (20 * OVL_MILLISECOND)
-#define SHORTAGE_TRIES 500
+#define SHORTAGE_TRIES 250
 
 /* How often a job that is held back looks whether it may begin. */
 #define HOLD_NS (50 * OVL_MILLISECOND)
@@ -194,14 +195,17 @@ static bool is_shortage(int error)
 /* As start, and where the machine is short of something, again when other jobs have ended. */
 static pid_t start_patiently(struct attempt *attempt)
 {
-    for (unsigned tries = 0;; tries++) {
+    struct job_shared *shared = attempt->shared;
+    unsigned tries = 0;
+    for (;;) {
         pid_t process = start(attempt);
         if (process >= 0 || !is_shortage(process) || tries == SHORTAGE_TRIES)
             return process;
-        atomic_fetch_add(&attempt->shared->shortages, 1);
+        atomic_fetch_add(&shared->shortages, 1);
         ovl_sleep(ovl_after(SHORTAGE_NS));
-        if (atomic_load(&attempt->shared->stop))
+        if (atomic_load(&shared->stop))
             return process;
+        tries = atomic_load(&shared->running) ? 0 : tries + 1;
     }
 }
 
@@ -242,9 +246,14 @@ static void run_process(struct attempt *attempt)
     clock_gettime(CLOCK_REALTIME, &now);
     job->began = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
     pid_t process = start_patiently(attempt);
+    if (process < 0 && atomic_load(&shared->stop) && is_shortage(process)) {
+        job->attempts--; /* it need not begin any more */
+        return;
+    }
     if (process < 0) {
         job->end = ovl_now();
         job_refuse(job, -process, "no process is to be had");
+        job->shortage = is_shortage(process);
         return;
     }
     atomic_fetch_add(&shared->running, 1);
@@ -369,8 +378,9 @@ void job_run(struct job_shared *shared, struct job *job)
         job->refusal = 0;
         job->refused = NULL;
         job->unkept = false;
+        job->shortage = false;
         attempt_once(shared, job);
-        if (job->state != JOB_FAILED)
+        if (job->state != JOB_FAILED || job->shortage)
             break;
     }
     for (int n = 0; n < JOB_STREAMS; n++) {

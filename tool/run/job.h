@@ -37,6 +37,7 @@ struct job {
     char *reason;        /* as another rank has told it; NULL: none has */
     char host[JOB_HOST]; /* of the rank that ran it; "": there are no ranks */
     bool unkept;         /* for there was no room for its output */
+    bool shortage;       /* for there was no process or descriptor, however long it waited */
     bool remembered;     /* the journal has it: it was not run */
     double seconds;      /* of one that is remembered */
     double cpu_seconds;

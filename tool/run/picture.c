@@ -99,8 +99,8 @@ static void write_page(struct picture *picture, const struct tally *tally, struc
     char counts[160];
     pace_reason(pace, verdict, sizeof verdict);
     snprintf(counts, sizeof counts,
-             "%" PRIu64 " done, %" PRIu64 " failed, %" PRIu64 " not started; %.3f s of CPU time.",
-             tally->done, tally->failed, tally->not_started,
+             "%" PRIu64 " done, %" PRIu64 " failed, %s%" PRIu64 " not started; %.3f s of CPU time.",
+             tally->done, tally->failed, tally->uncounted ? "at least " : "", tally->not_started,
              (double)tally->cpu_ns / (double)OVL_SECOND);
     page_begin(out, "overlap run", picture->command);
     page_verdict(out, verdict);

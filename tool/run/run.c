@@ -37,6 +37,9 @@
 /* How long input is read on, only to be counted, where it has nothing now. */
 #define COUNT_PATIENCE_MS 100
 
+/* And for how long in all: input may have no end. */
+#define COUNT_NS OVL_SECOND
+
 struct run {
     struct choices choices;
     struct setup setup;
@@ -103,6 +106,18 @@ static void printed(void *context, struct job *job)
     if (failed && !job->remembered && !run->command_told)
         told_failure(job);
     add_to_document(run, job);
+}
+
+/* Where the machine has no process or descriptor for one job, it has none for the next ones. */
+static void look_at_shortage(struct run *run, const struct job *job)
+{
+    if (!job->shortage || run->refused)
+        return;
+    console_error("no process is to be had: %s; %s; no more jobs begin", strerror(job->refusal),
+                  job->refusal == EMFILE   ? "raise the limit (ulimit -n)"
+                  : job->refusal == EAGAIN ? "end other programs, or raise the limit (ulimit -u)"
+                                           : "end other programs");
+    refuse(run);
 }
 
 /* A command that is one and the same for all items, and cannot be run, is told of once. */
@@ -182,6 +197,7 @@ static void end_job(struct run *run, struct job *job)
         if (run->choices.trace_commands)
             setup_tell_command(&run->setup, job);
         look_at_room(run, job);
+        look_at_shortage(run, job);
     }
     pace_ended(run->pace, job);
     status_add(run->status, job);
@@ -338,28 +354,26 @@ static ovl_time when_later(void *context)
     return run->wait_ns == OVL_FOREVER ? OVL_FOREVER : ovl_after(run->wait_ns);
 }
 
-/*
- * What was not begun is counted: of input that is still to come, as much as comes without a long
- * wait.
- */
+/* What was not begun is counted, as far as it comes without a long wait. */
 static void count_rest(struct run *run)
 {
     struct ovl_bytes row;
-    if (run->input_ended)
-        return;
-    for (;;) {
-        int result = inputs_next(run->setup.inputs, false, &row);
+    ovl_time until = ovl_after(COUNT_NS);
+    int result = run->input_ended ? 0 : SOURCE_LATER;
+    while (result && ovl_now() < until) {
+        result = inputs_next(run->setup.inputs, false, &row);
         struct pollfd look = {.fd = inputs_descriptor(run->setup.inputs), .events = POLLIN};
         if (result == SOURCE_LATER && poll(&look, 1, COUNT_PATIENCE_MS) > 0)
             continue;
         struct job *job = result == 1 ? job_new(row) : NULL;
         if (!job)
-            return;
+            break;
         job->state = JOB_NOT_STARTED;
         tally_add(&run->tally, job);
         add_to_document(run, job);
         job_free(job, run->setup.spool);
     }
+    run->tally.uncounted = result > 0;
 }
 
 /* --- the whole --- */
@@ -452,8 +466,9 @@ static void tell_end(struct run *run)
         console_line("overlap run: workers: %s", reason);
     }
     if (tally->not_started || control_interrupted(run->control))
-        console_error("%llu done, %llu failed, %llu not started", (unsigned long long)tally->done,
-                      (unsigned long long)tally->failed, (unsigned long long)tally->not_started);
+        console_error("%llu done, %llu failed, %s%llu not started", (unsigned long long)tally->done,
+                      (unsigned long long)tally->failed, tally->uncounted ? "at least " : "",
+                      (unsigned long long)tally->not_started);
     else if (!tally_ended(tally))
         console_error("nothing to do: there are no items");
 }

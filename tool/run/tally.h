@@ -10,6 +10,7 @@ struct tally {
     uint64_t failed; /* those that were cut off among them */
     uint64_t cut_off;
     uint64_t not_started;
+    bool uncounted;      /* there is more input: how much was not looked for to its end */
     uint64_t remembered; /* of done and failed: from the journal */
     ovl_time cpu_ns;     /* of all jobs that ran */
     ovl_time wall_ns;

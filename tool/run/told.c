@@ -134,5 +134,6 @@ void told_json_counts(struct text *text, const struct told_end *end)
                 end->wall_seconds, (double)tally->cpu_ns / (double)OVL_SECOND, end->model,
                 end->workers);
     text_add_json(text, (struct ovl_bytes){end->workers_reason, strlen(end->workers_reason)});
-    text_format(text, ",\"interrupted\":%s", end->interrupted ? "true" : "false");
+    text_format(text, ",\"uncounted\":%s,\"interrupted\":%s", tally->uncounted ? "true" : "false",
+                end->interrupted ? "true" : "false");
 }
