@@ -185,8 +185,24 @@ static int take_value(const struct option *option, const char *name, const char 
     }
 }
 
+/* What to do in place of a foreign option, written so; NULL: it is none. */
+static const char *find_remedy(const struct usage *usage, const char *word, size_t length)
+{
+    for (const struct foreign_option *o = usage->foreign; o && o->name; o++)
+        if (word[1] == '-'
+                ? strlen(o->name) == length - 2 && !strncmp(o->name, word + 2, length - 2)
+                : o->letter && word[1] == o->letter)
+            return o->remedy;
+    return NULL;
+}
+
 static int complain_unknown(const struct usage *usage, const char *word, size_t length)
 {
+    const char *remedy = find_remedy(usage, word, length);
+    if (remedy) {
+        console_error("there is no %.*s here: %s", (int)length, word, remedy);
+        return -1;
+    }
     struct spelling names[NAMES_MAX] = {{.text = "--help"}};
     const char *list[NAMES_MAX] = {names[0].text};
     size_t count = 1;

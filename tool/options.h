@@ -38,6 +38,13 @@ struct option {
     const char *group; /* heading in --help that begins with this option; NULL: as the one before */
 };
 
+/* An option that people know from other programs and the verb has not. */
+struct foreign_option {
+    const char *name;   /* without the dashes */
+    char letter;        /* 0: none */
+    const char *remedy; /* what to do instead */
+};
+
 /* What a verb is called with. */
 struct usage {
     const char *verb;
@@ -45,6 +52,7 @@ struct usage {
     const char *about;    /* a paragraph for --help */
     const struct option *options;
     size_t option_count;
+    const struct foreign_option *foreign; /* ends with one that has no name; NULL: none */
 
     /* Takes an argument that is no option, as `take` does; NULL: there are none. */
     option_take_fn *operand;

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "options.h"
 #include "report/console.h"
+#include "run/foreign.h"
 #include "values.h"
 
 #include <overlap/executor.h>
@@ -226,6 +227,13 @@ static int parse_options(struct choices *c, int argc, char **argv, int *ret_rest
          .least = 1,
          .target = &c->per_job,
          .help = "so many items a job, at most"},
+        {.name = "max-lines",
+         .letter = 'L',
+         .kind = OPTION_NUMBER,
+         .value = "N",
+         .least = 1,
+         .target = &c->per_job,
+         ALIAS},
         {.name = "max-replace-args",
          .letter = 'N',
          .kind = OPTION_NUMBER,
@@ -255,6 +263,7 @@ static int parse_options(struct choices *c, int argc, char **argv, int *ret_rest
          .target = &c->pipe,
          .help = "give jobs blocks of the input on their standard input"},
         {.name = "spreadstdin", .kind = OPTION_FLAG, .target = &c->pipe, ALIAS},
+        {.name = "pipepart", .kind = OPTION_FLAG, .target = &c->pipe, ALIAS},
         {.name = "block",
          .kind = OPTION_SIZE,
          .value = "N",
@@ -262,11 +271,16 @@ static int parse_options(struct choices *c, int argc, char **argv, int *ret_rest
          .most = (uint64_t)1 << 30,
          .target = &c->block_bytes,
          .help = "with --pipe: how large a block is, about (1M)"},
+        {.name = "recstart",
+         .kind = OPTION_TEXT,
+         .value = "TEXT",
+         .target = &c->record_start,
+         .help = "with --pipe: blocks begin with this"},
         {.name = "recend",
          .kind = OPTION_TEXT,
          .value = "TEXT",
          .target = &c->record_end,
-         .help = "with --pipe: blocks end behind this (\\n)"},
+         .help = "with --pipe: blocks end behind this (\\n; none with\n--recstart)"},
 
         {.group = "Command",
          .name = "shell",
@@ -492,6 +506,7 @@ static int parse_options(struct choices *c, int argc, char **argv, int *ret_rest
                  "::::+ go side by side with the source before), or come from standard input.",
         .options = options,
         .option_count = sizeof options / sizeof *options,
+        .foreign = foreign_options,
         .rest = ret_rest,
     };
     return options_parse(&usage, argc, argv);
@@ -555,6 +570,19 @@ static int complain(const char *text)
     return EXIT_USAGE;
 }
 
+/* A replacement string of GNU parallel's alone, which may stand in several words. */
+static bool has_perl(const struct choices *choices)
+{
+    bool begun = false;
+    for (size_t n = 0; n < choices->word_count; n++) {
+        const char *begin = begun ? choices->words[n] : strstr(choices->words[n], "{=");
+        begun = begin != NULL;
+        if (begun && strstr(begin, "=}"))
+            return true;
+    }
+    return false;
+}
+
 static int check(struct choices *choices)
 {
     if (!choices->word_count) {
@@ -579,6 +607,9 @@ static int check(struct choices *choices)
                         "FILE, that of the first call");
     if (choices->header && strcmp(choices->header, ":") != 0)
         return complain("--header takes ':', for the first item of each input");
+    if (!choices->replace && has_perl(choices))
+        return complain("{= =} has an expression in Perl, which is not run; put sed before it, or "
+                        "--shell, and 'f={}; echo \"${f%.*.*}\"'; -I TEXT where it is text");
     if (choices->pipe && choices->source_count > 1)
         return complain("--pipe reads one input; give one -i FILE, or none for standard input");
     return OPTIONS_GO;
@@ -596,7 +627,7 @@ static void set_defaults(struct choices *choices)
 
 int choices_parse(struct choices *ret, int argc, char **argv)
 {
-    *ret = (struct choices){.tries = 1, .block_bytes = 1 << 20, .record_end = "\n"};
+    *ret = (struct choices){.tries = 1, .block_bytes = 1 << 20};
     int rest = argc;
     int code = parse_options(ret, argc, argv, &rest);
     if (code != OPTIONS_GO)

@@ -61,8 +61,8 @@ struct choices {
     uint64_t bytes_per_job;
     bool pipe;
     uint64_t block_bytes;
-    const char *record_end;
-    uint64_t records; /* of a block; 0: as many as fit */
+    const char *record_start; /* NULL: records are told by their ends */
+    const char *record_end;   /* NULL: a line's, or none where their beginning is given */
 
     /* The command. */
     char *const *words;

@@ -181,7 +181,7 @@ static int add_fields(const struct inputs *inputs, struct ovl_bytes record,
 /* A source without records has no header, and no items. */
 static int read_header(struct inputs *inputs, struct source *source, struct kept *kept)
 {
-    static const struct source_blocks line = {.ending = {"\n", 1}, .records = 1};
+    static const struct source_blocks line = {.between = {"\n", 1}, .end_size = 1, .records = 1};
     struct ovl_bytes record;
     int result = inputs->options.blocks ? source_next_block(source, &line, true, &record)
                                         : source_next(source, true, &record);

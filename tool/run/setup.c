@@ -3,6 +3,7 @@
 #include "command.h"
 #include "report/console.h"
 #include "report/output.h"
+#include "run/escape.h"
 #include "run/printer.h"
 #include "run/spawn.h"
 
@@ -93,42 +94,12 @@ static int find_command(struct setup *setup)
 
 /* --- items --- */
 
-static int hex_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    digit |= 0x20;
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
-/* One character, or an escape for one. */
-static bool read_delimiter(const char *text, char *ret)
-{
-    static const char escapes[] = "n\nt\tr\r0\0\\\\";
-    if (text[0] && !text[1]) {
-        *ret = text[0];
-        return true;
-    }
-    if (text[0] != '\\')
-        return false;
-    for (size_t n = 0; n + 1 < sizeof escapes && !text[2]; n += 2) {
-        if (text[1] == escapes[n]) {
-            *ret = escapes[n + 1];
-            return true;
-        }
-    }
-    if (text[1] != 'x' || hex_digit(text[2]) < 0 || hex_digit(text[3]) < 0 || text[4])
-        return false;
-    *ret = (char)(hex_digit(text[2]) * 16 + hex_digit(text[3]));
-    return true;
-}
-
 static int make_style(const struct choices *choices, struct source_style *ret)
 {
     *ret = (struct source_style){.delimiter = choices->null_ends ? '\0' : '\n',
                                  .csv = choices->csv,
                                  .skip_empty = choices->skip_empty};
-    if (choices->delimiter && !read_delimiter(choices->delimiter, &ret->delimiter)) {
+    if (choices->delimiter && !escape_character(choices->delimiter, &ret->delimiter)) {
         console_error("--delimiter '%s': give one character, or \\t, \\n, \\0 or \\xHH",
                       choices->delimiter);
         return EXIT_USAGE;
@@ -185,6 +156,26 @@ static int add_sources(struct setup *setup, const struct source_style *style)
     return add_source(setup, &standard, true, style);
 }
 
+/* Where only the beginning of records is given, they end with it. */
+static int make_blocks(struct setup *setup)
+{
+    const struct choices *choices = setup->choices;
+    const char *start = choices->record_start ? choices->record_start : "";
+    const char *end = choices->record_end ? choices->record_end : *start ? "" : "\n";
+    setup->between = malloc(strlen(start) + strlen(end) + 1);
+    if (!setup->between)
+        return -ENOMEM;
+    size_t end_size = escape_text(end, setup->between);
+    size_t size = end_size + escape_text(start, setup->between + end_size);
+    setup->blocks = (struct source_blocks){
+        .bytes = choices->block_bytes,
+        .between = {setup->between, size},
+        .end_size = end_size,
+        .records = choices->fields_per_job,
+    };
+    return 0;
+}
+
 static int make_inputs(struct setup *setup)
 {
     const struct choices *choices = setup->choices;
@@ -194,11 +185,8 @@ static int make_inputs(struct setup *setup)
         code = make_columns(setup);
     if (code)
         return code;
-    setup->blocks = (struct source_blocks){
-        .bytes = choices->block_bytes,
-        .ending = {choices->record_end, strlen(choices->record_end)},
-        .records = choices->fields_per_job,
-    };
+    if (choices->pipe && make_blocks(setup))
+        return no_memory();
     const struct inputs_options options = {
         .blocks = choices->pipe ? &setup->blocks : NULL,
         .columns = choices->pipe ? NULL : setup->columns,
@@ -332,6 +320,7 @@ int setup_close(struct setup *setup)
     columns_free(setup->columns);
     template_free(setup->template);
     template_free(setup->tag);
+    free(setup->between);
     free(setup->path);
     if (setup->shared.null >= 0)
         close(setup->shared.null);

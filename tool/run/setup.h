@@ -20,6 +20,7 @@ struct setup {
     struct spool *spool;
     struct records *records;
     struct source_blocks blocks;
+    char *between; /* what is between their records */
     char *path;
     struct job_shared shared;
 };

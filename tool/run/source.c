@@ -237,25 +237,36 @@ int source_next(struct source *source, bool wait, struct ovl_bytes *ret_record)
 
 /* --- blocks --- */
 
-/* Where the block ends: behind the last ending, or the one that fills it. 0: there is none yet. */
+/* Where the record that begins at `start` ends. 0: it does not yet. */
+static size_t record_end(const struct source_blocks *blocks, const char *bytes, size_t size,
+                         size_t start)
+{
+    /* Without an end of its own it goes on until the next one begins. */
+    size_t from = start + (blocks->end_size == 0);
+    if (from > size)
+        return 0;
+    const char *found =
+        memmem(bytes + from, size - from, blocks->between.data, blocks->between.size);
+    return found ? (size_t)(found - bytes) + blocks->end_size : 0;
+}
+
+/* Where the block ends: with its last record, or the one that fills it. 0: there is none yet. */
 static size_t block_size(const struct source *source, const struct source_blocks *blocks)
 {
     const char *bytes = source->buffer + source->start;
     size_t size = source->end - source->start;
-    const struct ovl_bytes *ending = &blocks->ending;
-    if (!ending->size)
+    if (!blocks->between.size)
         return size < blocks->bytes ? 0 : blocks->bytes;
     size_t found = 0;
     for (size_t records = 0; found < size; records++) {
         if (records && (found >= blocks->bytes || records == blocks->records))
             return found;
-        const char *next = memmem(bytes + found, size - found, ending->data, ending->size);
-        if (!next)
+        size_t end = record_end(blocks, bytes, size, found);
+        if (!end)
             break;
-        size_t behind = (size_t)(next - bytes) + ending->size;
-        if (records && !blocks->records && behind > blocks->bytes)
+        if (records && !blocks->records && end > blocks->bytes)
             return found;
-        found = behind;
+        found = end;
     }
     return 0;
 }

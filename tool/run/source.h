@@ -37,9 +37,11 @@ int source_next(struct source *source, bool wait, struct ovl_bytes *ret_record);
 
 /* How a source is cut into blocks. */
 struct source_blocks {
-    size_t bytes;            /* about so many */
-    struct ovl_bytes ending; /* each block but the last ends with it; of no bytes: anywhere */
-    size_t records;          /* so many endings a block, at most; 0: as many as fit */
+    size_t bytes;             /* about so many */
+    struct ovl_bytes between; /* how a record ends, and how the next one begins; of no bytes: a
+                                 block ends anywhere */
+    size_t end_size;          /* so much of that is the end of the former */
+    size_t records;           /* so many records a block, at most; 0: as many as fit */
 };
 
 /* As source_next, a block of a file; a record that is longer than a block is one. */
