@@ -208,12 +208,19 @@ static ovl_time children_cpu(struct observation *observed, const struct process 
     return (ovl_time)(share * (double)length_ns);
 }
 
-/* Whether what a shell waits for is seen itself. */
-static bool is_seen_in_children(const struct observation *observed, const struct process *process)
+/* Whether what is waited for is seen itself: what a shell runs, or a fork of a program in Python.
+ */
+static bool is_seen_in_children(const struct observation *observed, const struct process *process,
+                                const struct record_wait *wait)
 {
-    for (size_t n = observed->process_count; n-- > 0;)
-        if (observed->processes[n]->parent == process->pid && !observed->processes[n]->command)
-            return launchers_only_run_others(process);
+    bool shell = launchers_only_run_others(process);
+    for (size_t n = observed->process_count; n-- > 0;) {
+        const struct process *child = observed->processes[n];
+        if (child->parent == process->pid && !child->command &&
+            (shell ||
+             (process->was_python && child->was_python && wait->object == (uint64_t)child->pid)))
+            return true;
+    }
     return false;
 }
 
@@ -252,7 +259,7 @@ void account_waited(struct observation *observed, struct process *process,
     ovl_time length_ns = end_ns - start_ns;
     enum record_kind kind = wait->kind < RECORD_KIND_COUNT ? wait->kind : RECORD_OTHER;
     enum idle_kind idle =
-        kind == RECORD_CHILD && is_seen_in_children(observed, process)
+        kind == RECORD_CHILD && is_seen_in_children(observed, process, wait)
             ? IDLE_WAITS
             : idle_of(&observed->tree, levels, count, kind, wait->flags, process->was_python);
     struct spent spent = {.cpu_ns = 0};
@@ -295,6 +302,8 @@ void account_waited(struct observation *observed, struct process *process,
     tree_see(&observed->tree, &thread->path, levels, count, end_ns, &spent);
     if (kind == RECORD_NETWORK)
         tree_uses(&observed->tree, &thread->path, wait->object);
+    if (wait->synced)
+        tree_syncs(&observed->tree, &thread->path, wait->synced);
     spent_add(&observed->spent, &spent);
     struct line_cost *line = tree_line(&observed->tree, levels, count);
     if (line) {

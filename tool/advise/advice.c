@@ -8,6 +8,7 @@
 #include "advise/rules.h"
 #include "advise/sequential.h"
 
+#include <inttypes.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -65,6 +66,14 @@ void advice_unit_name(const struct advice *advice, char *text, size_t size)
         snprintf(text, size, "the loop at line %d of %s", call->line, advice_file_name(call->file));
     else
         snprintf(text, size, "a loop in %s", advice_file_name(call->file));
+}
+
+void advice_unit_times(const struct advice *advice, char *text, size_t size)
+{
+    if (advice->unit.uncounted)
+        snprintf(text, size, "over and over");
+    else
+        snprintf(text, size, "%" PRIu64 " times", advice->unit.count);
 }
 
 /* --- where --- */
@@ -161,6 +170,17 @@ static const char *interpreter_of(const struct observation *observed)
 
 #define SYNC_SHARE 10 /* of the unit's time, this part at least is worth a look at the disk */
 
+static void advise_paced(struct advice *advice)
+{
+    char reason[ADVICE_TEXT];
+    snprintf(reason, sizeof reason,
+             "For %.2f s it waits for who gives it its input or takes its output, at a terminal "
+             "or the other end of a pipe: that sets its pace.",
+             (double)advice->spent.wait_ns[RECORD_TERMINAL] / (double)OVL_SECOND);
+    advice->bound = OVL_NEITHER_BOUND;
+    rules_stay(advice, reason);
+}
+
 /* What the program needs, by the rules for what it is. `forecast`: NULL: there is none. */
 static void recommend(struct advice *advice, const struct observation *observed,
                       const struct forecast *forecast)
@@ -168,6 +188,8 @@ static void recommend(struct advice *advice, const struct observation *observed,
     bool concurrent = advice->present.model != OVL_SYNC;
     if (computing_is(advice, observed->process_count > 0))
         computing_advise(advice, &observed->hot);
+    else if (!concurrent && rules_is_paced(&advice->spent))
+        advise_paced(advice);
     else if (concurrent_is_plumbing(advice))
         concurrent_advise_plumbing(advice);
     else if (advice->present.model == OVL_ASYNC)

@@ -50,7 +50,8 @@ struct advice {
 
     struct present present;
     struct plumbing plumbing;
-    bool overhead; /* that is what holds it back */
+    bool overhead;        /* that is what holds it back */
+    bool waits_too_often; /* no model helps against that, and fewer waits do */
 
     enum ovl_model model;
     unsigned workers;
@@ -83,6 +84,9 @@ void advice_note(struct advice *advice, const char *format, ...)
 
 /* What the unit is called in a sentence: "download()", "the loop at line 12". */
 void advice_unit_name(const struct advice *advice, char *text, size_t size);
+
+/* How often it is done, in a sentence: "40 times", "over and over". */
+void advice_unit_times(const struct advice *advice, char *text, size_t size);
 
 /* The last part of a path. */
 const char *advice_file_name(const char *path);

@@ -70,7 +70,7 @@ static json_t *make_unit(const struct advice *advice)
     json_t *function =
         unit->function ? text_of(advice->tree->places[unit->function].function) : json_null();
     double count = (double)unit->count;
-    bool counted = unit->count > 0;
+    bool counted = unit->count > 0 && !unit->uncounted;
     return json_pack(
         "{s:o, s:o, s:i, s:o, s:o, s:o}", "function", function, "file", text_of(call->file), "line",
         call->line, "count", counted ? json_integer((json_int_t)unit->count) : json_null(),

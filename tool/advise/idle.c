@@ -54,7 +54,7 @@ enum idle_kind idle_of(const struct tree *tree, const struct tree_level *levels,
     if (flags & RECORD_IDLE)
         return IDLE_WAITS;
     if (kind != RECORD_LOCK && kind != RECORD_CHILD && kind != RECORD_OTHER &&
-        kind != RECORD_NETWORK)
+        kind != RECORD_NETWORK && kind != RECORD_TERMINAL)
         return IDLE_NOT;
     /* A thread of a library in C that waits for work. */
     if (python && kind == RECORD_LOCK && (flags & RECORD_NATIVE))

@@ -44,23 +44,22 @@ static bool is_short(const struct process *before, const struct process *process
     return process->start_ns - before->start_ns < LAUNCH_MOST_NS;
 }
 
-static bool is_over(const struct process *process)
-{
-    return process->retired || (process->record && atomic_load(&process->record->end_ns));
-}
-
-/* Whether, up to now, everything else was there to run this. */
+/* Whether this is the first program in Python, and everything above it is there to run others. What
+ * runs beside it, as at the other end of a pipe, does not speak against that. */
 static bool is_first_python(const struct observation *observed, const struct process *process)
 {
-    if (!process->was_python || !observed->process_count ||
-        process->start_ns - observed->start_ns > LAUNCH_MOST_NS)
+    if (!process->was_python || process->start_ns - observed->start_ns > LAUNCH_MOST_NS)
         return false;
-    for (size_t n = 0; n < observed->process_count; n++) {
-        const struct process *other = observed->processes[n];
-        if (other->was_python || !(is_over(other) || launchers_only_run_others(other)))
+    for (size_t n = 0; n < observed->process_count; n++)
+        if (observed->processes[n]->was_python)
+            return false;
+    const struct process *above = process;
+    for (size_t n = 0; above && !above->child && n < observed->process_count; n++) {
+        above = newest(observed, above->parent);
+        if (!above || !launchers_only_run_others(above))
             return false;
     }
-    return true;
+    return above != process;
 }
 
 bool launchers_find(struct observation *observed, struct process *process)

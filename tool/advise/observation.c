@@ -279,7 +279,8 @@ static void finish_process(struct observation *observed, struct process *process
     for (size_t n = 0; n < process->thread_count && !process->was_python; n++)
         count_rest(observed, process, process->threads[n]);
     /* One that was forked and is over so soon that nothing of it was seen is one too. */
-    if (process->worker || (process->was_python && record && record->generation > 1))
+    bool forked = !process->worker && process->was_python && record && record->generation > 1;
+    if (process->worker || forked)
         count_worker(observed, process);
     ovl_time most_ns = 0;
     for (size_t n = 0; n < process->thread_count; n++)
@@ -295,6 +296,8 @@ static void finish_process(struct observation *observed, struct process *process
         if (thread->delay_ns > observed->delay_ns)
             observed->delay_ns = thread->delay_ns;
     }
+    if (forked)
+        observed->plumbing.task_ns += process->work_ns; /* without multiprocessing: all of it */
 }
 
 void observation_end(struct observation *observed, struct process *process)

@@ -108,7 +108,8 @@ static void show_todo(FILE *out, const struct advice *advice, const struct termi
 {
     char text[ADVICE_TEXT];
     if (advice->model == OVL_SYNC) {
-        show(out, terminal, "What to do", "Leave it as it is.");
+        show(out, terminal, "What to do",
+             advice->waits_too_often ? "Wait less often." : "Leave it as it is.");
         show(out, terminal, "", advice->reason);
         return;
     }

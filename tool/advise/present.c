@@ -101,13 +101,14 @@ static bool counts(const struct process *process)
     return process->was_python && !process->command && !process->launcher;
 }
 
-/* Who only hands out, or is over before the next one begins, is none of the workers. */
-static bool is_worker(const struct process *process, ovl_time most_ns)
+/* Who only hands out is none of the workers. `pool`: those of multiprocessing are known. */
+static bool is_worker(const struct process *process, ovl_time most_ns, bool pool)
 {
-    return counts(process) && process->work_ns * WORKER_SHARE > most_ns;
+    return counts(process) && (pool ? process->worker : process->work_ns * WORKER_SHARE > most_ns);
 }
 
-static unsigned workers_at_once(const struct observation *observed)
+/* One that is over before the next begins is no worker beside it. */
+static unsigned workers_at_once(const struct observation *observed, bool pool)
 {
     ovl_time most_ns = 0;
     for (size_t n = 0; n < observed->process_count; n++)
@@ -117,22 +118,14 @@ static unsigned workers_at_once(const struct observation *observed)
     for (size_t n = 0; n < observed->process_count; n++) {
         const struct process *process = observed->processes[n];
         unsigned count = 0;
-        for (size_t i = 0; i < observed->process_count && is_worker(process, most_ns); i++) {
+        for (size_t i = 0; i < observed->process_count && is_worker(process, most_ns, pool); i++) {
             const struct process *other = observed->processes[i];
-            count += is_worker(other, most_ns) && other->start_ns <= process->start_ns &&
+            count += is_worker(other, most_ns, pool) && other->start_ns <= process->start_ns &&
                      other->end_ns > process->start_ns;
         }
         most = count > most ? count : most;
     }
     return most;
-}
-
-static unsigned workers_of_pools(const struct observation *observed)
-{
-    unsigned count = 0;
-    for (size_t n = 0; n < observed->process_count; n++)
-        count += counts(observed->processes[n]) && observed->processes[n]->worker;
-    return count;
 }
 
 static unsigned threads_at_once(const struct observation *observed)
@@ -149,8 +142,7 @@ static unsigned threads_at_once(const struct observation *observed)
 void present_find(const struct observation *observed, struct present *ret)
 {
     *ret = (struct present){.model = OVL_SYNC, .workers = 1};
-    unsigned processes =
-        observed->plumbing.workers > 1 ? workers_of_pools(observed) : workers_at_once(observed);
+    unsigned processes = workers_at_once(observed, observed->plumbing.workers > 1);
     unsigned threads = threads_at_once(observed);
     if (has_loop(&observed->tree)) {
         ret->model = OVL_ASYNC;

@@ -222,7 +222,9 @@ static void add_verdict(FILE *out, const struct advice *advice)
 {
     char text[ADVICE_TEXT + 200];
     if (advice->model == OVL_SYNC)
-        snprintf(text, sizeof text, "Leave it as it is. %s", advice->reason);
+        snprintf(text, sizeof text, "%s %s",
+                 advice->waits_too_often ? "Wait less often." : "Leave it as it is.",
+                 advice->reason);
     else if (!advice->has_best)
         snprintf(text, sizeof text, "%s", advice->reason);
     else

@@ -27,13 +27,18 @@ double rules_cpu_share(const struct spent *spent)
     return waits + cpu > 0 ? cpu / (waits + cpu) : 0;
 }
 
+bool rules_is_paced(const struct spent *spent)
+{
+    return 2 * spent->wait_ns[RECORD_TERMINAL] > spent_all(spent);
+}
+
 const char *rules_waits_for(const struct spent *spent)
 {
     static const char *const words[RECORD_KIND_COUNT] = {
         [RECORD_NETWORK] = "the network",   [RECORD_DISK] = "files",
         [RECORD_SLEEP] = "sleeps",          [RECORD_LOCK] = "locks",
         [RECORD_CHILD] = "child processes", [RECORD_OTHER] = "something else",
-        [RECORD_GIL] = "the GIL",           [RECORD_TERMINAL] = "the terminal",
+        [RECORD_GIL] = "the GIL",           [RECORD_TERMINAL] = "its input or output",
     };
     int most = RECORD_NETWORK;
     for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)

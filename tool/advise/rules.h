@@ -18,6 +18,10 @@ enum ovl_bound rules_bound_of(const struct spent *spent);
  * do not. */
 double rules_cpu_share(const struct spent *spent);
 
+/* Whether it mostly waits for who gives it its input, or takes its output: nothing that it does
+ * itself is quicker than that. */
+bool rules_is_paced(const struct spent *spent);
+
 /* What most of the waits are for, in a sentence. Constant string. */
 const char *rules_waits_for(const struct spent *spent);
 

@@ -7,6 +7,7 @@
 
 #define ASYNC_MOST     100
 #define COMPUTES_SHARE 0.15 /* of the unit's time: then a loop would be held up too long */
+#define ONE_FILE_SHARE 0.05 /* of the unit's time */
 #define FREE_SHARE     0.70 /* of its computing is outside of the GIL: threads scale */
 
 /* --- replacements --- */
@@ -89,33 +90,32 @@ static void give_reason(struct advice *advice)
     const struct spent *spent = &advice->unit.spent;
     char *text = advice->reason;
     size_t size = sizeof advice->reason;
-    unsigned long long count = advice->unit.count;
+    char times[32];
+    advice_unit_times(advice, times, sizeof times);
     if (advice->bound == OVL_CPU_BOUND && advice->model == OVL_THREADS && advice->python)
-        snprintf(
-            text, size,
-            "CPU-bound, in C code that lets the GIL go: %s, %llu times; threads use all %u cores.",
-            unit, count, advice->cores);
+        snprintf(text, size,
+                 "CPU-bound, in C code that lets the GIL go: %s, %s; threads use all %u cores.",
+                 unit, times, advice->cores);
     else if (advice->bound == OVL_CPU_BOUND)
         snprintf(text, size,
-                 "CPU-bound: %s computes, %llu times one after the other; only more processors "
+                 "CPU-bound: %s computes, %s one after the other; only more processors "
                  "help (%u cores)%s.",
-                 unit, count, advice->cores,
+                 unit, times, advice->cores,
                  advice->python ? ", and the GIL lets threads use one" : "");
     else if (advice->model == OVL_ASYNC)
         snprintf(text, size,
-                 "I/O-bound: %s waits for %s, %llu times one after the other; asyncio overlaps "
+                 "I/O-bound: %s waits for %s, %s one after the other; asyncio overlaps "
                  "these waits in one thread.",
-                 unit, rules_waits_for(spent), count);
+                 unit, rules_waits_for(spent), times);
     else
-        snprintf(
-            text, size,
-            "%s: %s waits for %s, %llu times one after the other; threads overlap these waits%s.",
-            advice->bound == OVL_IO_BOUND ? "I/O-bound" : "It waits and computes", unit,
-            rules_waits_for(spent), count,
-            !advice->python ? ", and so does liboverlap's async model, with the same function"
-            : rules_cpu_share(spent) > COMPUTES_SHARE
-                ? ", and what it computes would hold up an event loop"
-                : "; what it waits in has no asyncio form");
+        snprintf(text, size,
+                 "%s: %s waits for %s, %s one after the other; threads overlap these waits%s.",
+                 advice->bound == OVL_IO_BOUND ? "I/O-bound" : "It waits and computes", unit,
+                 rules_waits_for(spent), times,
+                 !advice->python ? ", and so does liboverlap's async model, with the same function"
+                 : rules_cpu_share(spent) > COMPUTES_SHARE
+                     ? ", and what it computes would hold up an event loop"
+                     : "; what it waits in has no asyncio form");
 }
 
 static void add_cautions(struct advice *advice)
@@ -139,14 +139,46 @@ static void add_cautions(struct advice *advice)
                     : advice->model == OVL_ASYNC
                         ? "do not await between reading and writing it"
                         : "guard it with a threading.Lock, or return the value instead");
+    if (unit->uncounted)
+        advice_note(
+            advice,
+            "How often it is done is not known: what it iterates over does not tell. To hand over "
+            "one at a time may cost more than it takes: give each worker many at once%s.",
+            advice->model == OVL_PROCESSES ? " (map's chunksize=1000)" : "");
     if (unit->one_connection && unit->count > 3)
         advice_note(advice, "All calls use one connection: give each worker its own%s.",
                     advice->model == OVL_ASYNC ? ", or a pool of them"
                                                : " (threading.local, or an initializer)");
 }
 
+/* Whoever makes sure of a file waits for the others that do: a database's commits, a log. */
+static bool waits_for_one_file(const struct advice *advice)
+{
+    const struct unit *unit = &advice->unit;
+    return unit->one_file &&
+           (double)unit->spent.sync_ns >= ONE_FILE_SHARE * (double)spent_all(&unit->spent);
+}
+
+static void stay_with_one_file(struct advice *advice)
+{
+    char reason[ADVICE_TEXT];
+    char name[160];
+    advice_unit_name(advice, name, sizeof name);
+    snprintf(reason, sizeof reason,
+             "Each time, %s waits until the same file is on the disk (a commit, an fsync), and "
+             "there several would wait for each other. Put many into one transaction, or write "
+             "many and make sure of them once: that saves the waits.",
+             name);
+    rules_stay(advice, reason);
+    advice->waits_too_often = true;
+}
+
 void sequential_advise(struct advice *advice, const struct forecast *forecast)
 {
+    if (waits_for_one_file(advice)) {
+        stay_with_one_file(advice);
+        return;
+    }
     unsigned most = 0;
     enum ovl_model model = choose(advice, &most);
     if (forecast_best(forecast, model, most, &advice->best) != 0) {

@@ -88,8 +88,8 @@ static void write_pool(FILE *out, const struct advice *advice, const struct name
     if (guarded)
         fprintf(out, "%sif __name__ == \"__main__\":\n", indent);
     fprintf(out, "%s%swith %s(%u) as pool:\n", indent, more, pool, advice->workers);
-    fprintf(out, "%s%s    results = list(pool.map(%s, %s))\n", indent, more, names->function,
-            names->items);
+    fprintf(out, "%s%s    results = list(pool.map(%s, %s%s))\n", indent, more, names->function,
+            names->items, guarded && advice->unit.uncounted ? ", chunksize=1000" : "");
 }
 
 static void write_async(FILE *out, const struct advice *advice, const struct names *names,

@@ -58,7 +58,8 @@ static const struct {
     {SYS_waitid, WAITS_KIND, RECORD_CHILD},
 };
 
-static enum record_kind kind_of_descriptor(pid_t pid, long descriptor)
+/* As the agent tells them, as far as it can be told from outside. */
+static enum record_kind kind_of_descriptor(pid_t pid, long descriptor, bool writes)
 {
     char path[64];
     char target[128];
@@ -70,7 +71,7 @@ static enum record_kind kind_of_descriptor(pid_t pid, long descriptor)
     if (strncmp(target, "socket:", 7) == 0)
         return RECORD_NETWORK;
     if (strncmp(target, "pipe:", 5) == 0)
-        return RECORD_CHILD;
+        return descriptor <= STDERR_FILENO || writes ? RECORD_TERMINAL : RECORD_CHILD;
     if (strncmp(target, "/dev/pts/", 9) == 0 || strncmp(target, "/dev/tty", 8) == 0)
         return RECORD_TERMINAL;
     return target[0] == '/' && strncmp(target, "/dev/", 5) != 0 ? RECORD_DISK : RECORD_OTHER;
@@ -85,7 +86,7 @@ static enum record_kind kind_of_poll(pid_t pid, const long *arguments)
         return RECORD_SLEEP;
     if (process_vm_readv(pid, &here, 1, &there, 1, 0) != (ssize_t)sizeof descriptor)
         return RECORD_NETWORK;
-    return kind_of_descriptor(pid, descriptor);
+    return kind_of_descriptor(pid, descriptor, false);
 }
 
 static bool read_call(pid_t pid, int thread, long *number, long *arguments)
@@ -130,7 +131,8 @@ static enum record_kind kind_of(pid_t pid, size_t call, const long *arguments)
 {
     switch (calls[call].waits_for) {
     case WAITS_DESCRIPTOR:
-        return kind_of_descriptor(pid, arguments[0]);
+        return kind_of_descriptor(
+            pid, arguments[0], calls[call].number == SYS_write || calls[call].number == SYS_writev);
     case WAITS_POLL:
         return kind_of_poll(pid, arguments);
     case WAITS_SELECT:

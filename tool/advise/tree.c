@@ -298,6 +298,7 @@ static void open_step(struct tree *tree, struct tree_path *path, const struct st
     struct node *node = &tree->nodes[step->node];
     ovl_time start_ns = path->seen_ns ? path->seen_ns : now_ns;
     bool again = node->last_identity == step->identity;
+    node->uncounted |= node->kind == NODE_LOOP && !step->index;
     if (!again)
         node->count += node->kind == NODE_LOOP ? turns_since(node, parent, step->index) : 1;
     node->last_identity = step->identity;
@@ -354,6 +355,40 @@ void tree_uses(struct tree *tree, const struct tree_path *path, uint64_t object)
             node->objects_differ = true;
         node->object = object;
     }
+}
+
+/* What is synced often keeps its place against what is synced once. */
+static void note_sync(struct node *node, uint64_t file)
+{
+    node->syncs++;
+    for (size_t n = 0; n < TREE_SYNCED; n++)
+        if (node->synced_times[n] && node->synced[n] == file) {
+            node->synced_times[n]++;
+            return;
+        }
+    for (size_t n = 0; n < TREE_SYNCED; n++)
+        if (!node->synced_times[n]) {
+            node->synced[n] = file;
+            node->synced_times[n] = 1;
+            return;
+        }
+    for (size_t n = 0; n < TREE_SYNCED; n++)
+        node->synced_times[n]--;
+}
+
+void tree_syncs(struct tree *tree, const struct tree_path *path, uint64_t file)
+{
+    for (size_t n = 0; n < path->count; n++)
+        note_sync(&tree->nodes[path->open[n].node], file);
+}
+
+/* Of a third of all, two fifths are left at least, where the others differ. */
+bool tree_syncs_one(const struct node *node)
+{
+    for (size_t n = 0; n < TREE_SYNCED; n++)
+        if (node->syncs && node->synced_times[n] >= node->syncs / 8)
+            return true;
+    return false;
 }
 
 /* --- lines --- */

@@ -62,6 +62,10 @@ struct instance {
     struct spent spent;
 };
 
+/* A commit of SQLite's makes sure of a journal, another one each time, twice, and once of its
+ * database. */
+#define TREE_SYNCED 4
+
 #define TREE_INSTANCES 256
 
 enum node_kind {
@@ -95,6 +99,10 @@ struct node {
     /* What its waits used: whether all had the same descriptor. */
     uint64_t object; /* of the network or disk waits; 0: none yet */
     bool objects_differ;
+    uint64_t synced[TREE_SYNCED]; /* the files that its waits made sure of most */
+    uint32_t synced_times[TREE_SYNCED];
+    uint32_t syncs;
+    bool uncounted; /* a loop whose turns have no number: those count that were seen */
 
     struct unseen unseen;
 };
@@ -178,6 +186,12 @@ void tree_end(struct tree *tree, struct tree_path *path, ovl_time now_ns);
 
 /* Notes what a wait of the path used: a descriptor's inode. */
 void tree_uses(struct tree *tree, const struct tree_path *path, uint64_t object);
+
+/* Notes which file a wait of the path made sure of. */
+void tree_syncs(struct tree *tree, const struct tree_path *path, uint64_t file);
+
+/* Whether one file was made sure of over and over, beside others perhaps. */
+bool tree_syncs_one(const struct node *node);
 
 /* The line of the user's own code that the stack is at, innermost; or the innermost at all. NULL:
  * no memory. */

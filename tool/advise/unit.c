@@ -13,6 +13,8 @@
 /* What is shorter is no task: to hand it over costs more. */
 #define EACH_LEAST_NS (50 * OVL_MICROSECOND)
 
+#define ONE_FILE_LEAST 10
+
 /* In flight at once, for a first guess of what a candidate gives. */
 #define IN_FLIGHT 16
 
@@ -99,18 +101,71 @@ static uint32_t best_node(const struct tree *tree, unsigned cores)
     return best;
 }
 
-/* A function that does nearly all of a loop's turn gives the unit its name. */
-static uint32_t function_in(const struct tree *tree, const struct node *loop)
+#define NEARLY_ALL 0.8
+
+static bool does_nearly_all(const struct node *inner, const struct node *outer)
+{
+    return (double)spent_all(&inner->spent) >= NEARLY_ALL * (double)spent_all(&outer->spent);
+}
+
+/* The call of a function of the user's own that does nearly all of a loop's turn. 0: none does. */
+static uint32_t call_in(const struct tree *tree, const struct node *loop)
 {
     for (uint32_t n = loop->first_child; n; n = tree->nodes[n].next_sibling) {
         const struct node *child = &tree->nodes[n];
         if (child->kind == NODE_CALL && tree->places[child->place].own &&
-            tree->places[child->place].function[0] != '<' &&
-            (double)spent_all(&child->spent) >= 0.8 * (double)spent_all(&loop->spent) &&
+            tree->places[child->place].function[0] != '<' && does_nearly_all(child, loop) &&
             child->count <= loop->count + loop->count / 4)
-            return child->place;
+            return n;
     }
     return 0;
+}
+
+/* What decorators put around a function is called by names that say nothing. */
+static bool is_wrapper(const struct place *place)
+{
+    static const char *const names[] = {"__call__", "_inner",  "_wrapper",         "decorated",
+                                        "inner",    "wrapped", "wrapper_function", "wrapper"};
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+        if (strcmp(place->function, names[n]) == 0)
+            return true;
+    return false;
+}
+
+/* The call inside of a wrapper's that does nearly all of it. 0: none does. */
+static uint32_t call_within(const struct tree *tree, uint32_t number)
+{
+    for (uint32_t n = tree->nodes[number].first_child; n; n = tree->nodes[n].next_sibling) {
+        const struct node *child = &tree->nodes[n];
+        const struct place *place = &tree->places[child->place];
+        if (!does_nearly_all(child, &tree->nodes[number]))
+            continue;
+        return child->kind == NODE_CALL && place->own && !is_wrapper(place) ? n
+                                                                            : call_within(tree, n);
+    }
+    return 0;
+}
+
+/* The function that does a unit, as a person would name it. 0: it is the body of a loop. */
+static uint32_t function_of(const struct tree *tree, uint32_t number)
+{
+    const struct node *node = &tree->nodes[number];
+    uint32_t call = node->kind == NODE_LOOP ? call_in(tree, node) : number;
+    uint32_t within =
+        call && is_wrapper(&tree->places[tree->nodes[call].place]) ? call_within(tree, call) : 0;
+    return within ? tree->nodes[within].place : call ? tree->nodes[call].place : 0;
+}
+
+/*
+ * A turn without a number is told from the next by the address of its item. Where each waits, that
+ * is seen each time; where they only compute, most are over before anybody looks, and what one item
+ * left free is the next one's place.
+ */
+static bool is_uncounted(const struct tree *tree, uint32_t number)
+{
+    const struct node *node = &tree->nodes[number];
+    const struct node *loop = node->kind == NODE_LOOP ? node : &tree->nodes[node->parent];
+    return loop->kind == NODE_LOOP && loop->uncounted && node->spent.waits * 2 < node->count;
 }
 
 void unit_find(const struct tree *tree, unsigned cores, struct unit *unit)
@@ -121,12 +176,15 @@ void unit_find(const struct tree *tree, unsigned cores, struct unit *unit)
     const struct node *node = &tree->nodes[unit->node];
     const struct node *parent = &tree->nodes[node->parent];
     unit->count = node->count;
+    unit->uncounted = is_uncounted(tree, unit->node);
     unit->groups = parent->count && !is_pool(&tree->places[parent->place]) ? parent->count : 1;
     unit->spent = node->spent;
     unit->first_ns = node->first_ns;
     unit->last_ns = node->last_ns;
     unit->one_connection = node->object && !node->objects_differ;
+    /* Where there are few, each may have had its own over and over. */
+    unit->one_file = unit->count >= ONE_FILE_LEAST && tree_syncs_one(node);
     unit->call =
         node->kind == NODE_LOOP ? node->place : tree->nodes[frame_above(tree, node->parent)].place;
-    unit->function = node->kind == NODE_LOOP ? function_in(tree, node) : node->place;
+    unit->function = function_of(tree, unit->node);
 }

@@ -15,7 +15,9 @@ struct unit {
     ovl_time first_ns;
     ovl_time last_ns;
     bool one_connection; /* all of its network waits were on one socket */
-    bool stream;         /* a loop that reads on from where it stopped */
+    bool one_file;       /* all make sure of the same one (fsync) */
+    bool uncounted; /* it was done more often than `count` says: that is how often it was seen */
+    bool stream;    /* a loop that reads on from where it stopped */
 };
 
 /* Finds it in the tree. `cores`: to compute on. unit->node is 0 where there is none. */

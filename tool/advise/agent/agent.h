@@ -26,6 +26,7 @@ struct agent_wait {
     int descriptor; /* its kind is told by what this is, where it is not -1 */
     uint32_t flags;
     uint64_t object;
+    uint64_t synced;
     uint64_t caller;
     uint64_t start_ns;
     uint64_t cpu_ns; /* at its start, where busy_known */

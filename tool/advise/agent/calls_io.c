@@ -30,7 +30,7 @@ EXPORT ssize_t read(int fd, void *buffer, size_t size)
 
 EXPORT ssize_t write(int fd, const void *buffer, size_t size)
 {
-    TIMED_COPY(ssize_t, fd, size, REAL(write)(fd, buffer, size));
+    TIMED_FLAGS(ssize_t, fd, size, RECORD_WRITE, REAL(write)(fd, buffer, size));
 }
 
 EXPORT ssize_t readv(int fd, const struct iovec *vector, int count)
@@ -40,7 +40,7 @@ EXPORT ssize_t readv(int fd, const struct iovec *vector, int count)
 
 EXPORT ssize_t writev(int fd, const struct iovec *vector, int count)
 {
-    TIMED_COPY(ssize_t, fd, COPIES_MUCH, REAL(writev)(fd, vector, count));
+    TIMED_FLAGS(ssize_t, fd, COPIES_MUCH, RECORD_WRITE, REAL(writev)(fd, vector, count));
 }
 
 EXPORT ssize_t pread(int fd, void *buffer, size_t size, off_t offset)

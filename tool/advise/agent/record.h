@@ -34,7 +34,7 @@ enum record_kind {
     RECORD_CHILD,
     RECORD_OTHER,
     RECORD_GIL,
-    RECORD_TERMINAL,
+    RECORD_TERMINAL, /* or who is at the other end of its own input, its output, or a full pipe */
     RECORD_KIND_COUNT,
 };
 
@@ -114,6 +114,7 @@ struct record_wait {
     uint64_t cpu_ns;  /* the thread's, at the end */
     uint64_t busy_ns; /* of that, inside of the call and before start_ns, where that is known */
     uint64_t object;  /* of a lock; the child's pid; a socket's inode; of a file, its device */
+    uint64_t synced;  /* of a sync: another number for each file; 0: not known, or a folder */
     uint64_t caller;  /* the address that the call came from */
 };
 
@@ -122,6 +123,7 @@ struct record_wait {
 #define RECORD_IDLE     4u /* waits for other's work: a join */
 #define RECORD_POLL     8u
 #define RECORD_SYNC     16u /* for what must be on the disk */
+#define RECORD_WRITE    32u /* what is written, not what is read */
 
 struct record {
     uint64_t magic;

@@ -79,7 +79,12 @@ static bool read_text(struct python_reader *reader, uint64_t object, char *buffe
     return true;
 }
 
-/* --- lines --- */
+/*
+ * --- lines ---
+ *
+ * An instruction that has none, as the jump at the end of a loop, is taken to be of the line before
+ * it: a thread waits there for the GIL, or was stopped there.
+ */
 
 static int32_t line_of_lnotab(const uint8_t *table, size_t size, int32_t first,
                               uint32_t instruction)
@@ -98,14 +103,14 @@ static int32_t line_of_lnotab(const uint8_t *table, size_t size, int32_t first,
 static int32_t line_of_table(const uint8_t *table, size_t size, int32_t first, uint32_t instruction)
 {
     uint32_t end = 0;
-    int32_t computed = first;
+    int32_t line = first;
     for (size_t n = 0; n + 1 < size; n += 2) {
         int8_t step = (int8_t)table[n + 1];
         end += table[n];
         if (step != -128)
-            computed += step;
+            line += step;
         if (instruction < end)
-            return step == -128 ? 0 : computed;
+            return line;
     }
     return 0;
 }
@@ -136,25 +141,22 @@ static int32_t line_of_locations(const uint8_t *table, size_t size, int32_t firs
     for (size_t at = 0; at < size;) {
         uint8_t byte = table[at++];
         unsigned code = (byte >> 3) & 15;
-        bool none = false;
         end += 2 * ((byte & 7u) + 1);
-        if (code == 15) {
-            none = true;
-        } else if (code == 14) {
+        if (code == 14) {
             line += read_signed_varint(table, size, &at);
             read_varint(table, size, &at);
             read_varint(table, size, &at);
             read_varint(table, size, &at);
         } else if (code == 13) {
             line += read_signed_varint(table, size, &at);
-        } else if (code >= 10) {
+        } else if (code >= 10 && code < 15) {
             line += (int32_t)code - 10;
             at += 2;
-        } else {
+        } else if (code != 15) {
             at += 1;
         }
         if (instruction < end)
-            return none ? 0 : line;
+            return line;
     }
     return 0;
 }

@@ -1,0 +1,130 @@
+#!/bin/sh
+# Programs as people have them: what they wait for is not what it seems, or more workers would not help.
+# shellcheck source=tests/advise/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# A commit for each row of one database: whoever commits waits for the others.
+cat >rows.py <<'END'
+import sqlite3
+
+database = sqlite3.connect("rows.db")
+database.execute("create table log (message text)")
+
+def log(message):
+    database.execute("insert into log values (?)", (message,))
+    database.commit()
+
+for n in range(400):
+    log(f"message {n}")
+END
+advise -- "$python" rows.py
+[ "$code" -eq 0 ] || fail "exit code $code: $(cat err)"
+case $(stat -f -c %T .) in
+tmpfs | overlayfs) echo 'the disk here is none' ;; # and no fsync waits for it
+*)
+    holds '.recommendation.model == "sync" and (.recommendation.reason | contains("log() waits until the same file"))'
+    says err 'Wait less often'
+    ;;
+esac
+
+# Who reads its output sets the pace, and who gives it its input.
+cat >prints.py <<'END'
+for n in range(300):
+    print("x" * 4000)
+END
+advise -- sh -c "\"$python\" prints.py | (while read -r line; do :; done)"
+holds '.recommendation.model == "sync" and (.recommendation.reason | contains("takes its output"))'
+holds '.where[0] | .kind == "terminal" and .line == 2'
+cat >reads.py <<'END'
+import sys
+
+for line in sys.stdin:
+    len(line)
+END
+advise -- sh -c "(for n in 1 2 3 4 5 6; do sleep 0.1; echo \$n; done) | \"$python\" reads.py"
+holds '.recommendation.model == "sync" and (.recommendation.reason | contains("gives it its input"))'
+holds '.waits.terminal >= 0.4 and .waits.child < 0.1'
+
+# Forks by hand, one after the other: what a parent waits for is what its child does.
+cat >forks.py <<'END'
+import os
+import time
+
+def child(n):
+    time.sleep(0.05)
+    os._exit(n)
+
+for n in range(10):
+    if os.fork() == 0:
+        child(n)
+    os.wait()
+END
+advise -- "$python" forks.py
+holds '.where[0] | .kind == "sleep" and .function == "child"'
+holds '.waits.child < 0.1 and .unit.function == "child" and (.recommendation.reason | contains("Starting") | not)'
+
+# What decorators put around it is no name for it.
+cat >wrapped.py <<'END'
+import functools
+import time
+
+def retried(function):
+    @functools.wraps(function)
+    def wrapper(*arguments):
+        for _ in range(3):
+            try:
+                return function(*arguments)
+            except OSError:
+                pass
+    return wrapper
+
+@retried
+def download(n):
+    time.sleep(0.02)
+    return n
+
+print(sum(download(n) for n in range(30)))
+END
+advise -- "$python" wrapped.py
+holds '.unit.function == "download" and .unit.count == 30'
+says err 'download(n)'
+
+# Turns without a number that only compute are not counted, and no number is said.
+cat >rows_read.py <<'END'
+import csv
+import io
+import json
+
+def main():
+    text = "a,b,c\n" + "1,2,3\n" * 150000
+    sizes = 0
+    for row in csv.DictReader(io.StringIO(text)):
+        sizes += len(json.dumps(row))
+    print(sizes)
+
+main()
+END
+advise -- "$python" rows_read.py
+holds '.bound == "cpu" and (.unit == null or .unit.count == null)'
+holds '.recommendation.reason | test("[0-9] times one after the other") | not'
+
+# A thread gives the GIL away at the end of a loop, where an instruction has no line of its own.
+cat >counts.py <<'END'
+import threading
+
+def count(n):
+    hits = 0
+    for i in range(1500000):
+        if i % 7 == n:
+            hits += 1
+    return hits
+
+threads = [threading.Thread(target=count, args=(n,)) for n in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+END
+advise -- "$python" counts.py
+holds 'all(.where[]; .function != "count" or .line > 3)'
+finish
