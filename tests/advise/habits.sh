@@ -63,6 +63,45 @@ advise -- "$python" forks.py
 holds '.where[0] | .kind == "sleep" and .function == "child"'
 holds '.waits.child < 0.1 and .unit.function == "child" and (.recommendation.reason | contains("Starting") | not)'
 
+# A server that answers one request after the other: what it does for each is what could overlap.
+cat >serves.py <<'END'
+import os
+import signal
+import subprocess
+import sys
+import time
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+def app(environ, start_response):
+    time.sleep(0.02)
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "3")])
+    return [b"yes"]
+
+CLIENT = """
+import os, signal, sys, urllib.request
+for _ in range(20):
+    urllib.request.urlopen(sys.argv[1]).read()
+os.kill(os.getppid(), signal.SIGINT)
+"""
+
+server = make_server("127.0.0.1", 0, app, handler_class=Quiet)
+client = subprocess.Popen([sys.executable, "-c", CLIENT, f"http://127.0.0.1:{server.server_port}/"],
+                          env={**os.environ, "no_proxy": "*"})
+try:
+    server.serve_forever()
+except KeyboardInterrupt:
+    pass
+client.wait()
+END
+advise -- "$python" serves.py
+[ "$code" -eq 0 ] || fail "exit code $code: $(cat err)"
+holds '.unit.function == "app" and .unit.count == 20 and (.where[0] | .function == "app" and .kind == "sleep")'
+holds '.waits.network < 0.2 and (.recommendation.model == "sync" or (.recommendation.reason | contains("one request after the other")))'
+
 # What decorators put around it is no name for it.
 cat >wrapped.py <<'END'
 import functools

@@ -199,7 +199,10 @@ static void recommend(struct advice *advice, const struct observation *observed,
     else if (concurrent)
         concurrent_advise_unknown(advice);
     else if (!forecast)
-        rules_stay(advice, "Nothing is done over and over that could overlap.");
+        rules_stay(advice, advice->python
+                               ? "No loop was seen whose turns could overlap: a `for`, or a "
+                                 "function that is called with one thing after the other."
+                               : "Nothing is done over and over that could overlap.");
     else
         sequential_advise(advice, forecast);
     if (advice->wall_ns < RULES_SHORT_NS && advice->model != OVL_SYNC && !concurrent)

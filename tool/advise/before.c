@@ -5,6 +5,9 @@
 #include <jansson.h>
 #include <string.h>
 
+/* What gained less than this was not made concurrent. */
+#define UNCHANGED 1.15
+
 static double number_of(const json_t *object, const char *key)
 {
     return json_number_value(json_object_get(object, key));
@@ -49,19 +52,32 @@ int before_read(const char *path, struct before *ret)
     return result;
 }
 
-void before_show(FILE *out, const struct before *before, double wall_seconds)
+/* A model by its name in the document. */
+static enum ovl_model model_named(const char *name)
 {
+    for (int model = 0; model < OVL_MODEL_COUNT; model++)
+        if (strcmp(ovl_model_name((enum ovl_model)model), name) == 0)
+            return (enum ovl_model)model;
+    return OVL_SYNC;
+}
+
+void before_show(FILE *out, const struct before *before, const struct advice *now)
+{
+    double wall_seconds = (double)now->wall_ns / (double)OVL_SECOND;
+    double came = before->wall_seconds / wall_seconds;
     fprintf(out, "\noverlap advise: before %.3f s, now %.3f s: %.2f times as fast\n",
-            before->wall_seconds, wall_seconds, before->wall_seconds / wall_seconds);
+            before->wall_seconds, wall_seconds, came);
     if (before->predicted_seconds <= 0) {
         fprintf(out, "  Nothing was predicted: it was to stay as it was.\n");
         return;
     }
     double predicted = before->wall_seconds / before->predicted_seconds;
-    double came = before->wall_seconds / wall_seconds;
-    fprintf(out,
-            "  Predicted for %s with %u workers: %.3f s, %.2f times. The prediction was off by "
-            "%+.0f%%.\n",
-            before->model, before->workers, before->predicted_seconds, predicted,
-            100 * (predicted / came - 1));
+    enum ovl_model model = model_named(before->model);
+    fprintf(out, "  Predicted for %s, %u %s: %.3f s, %.2f times. ", advice_model_words(now, model),
+            before->workers, model == OVL_ASYNC ? "tasks in flight" : "of them",
+            before->predicted_seconds, predicted);
+    if (now->present.model == OVL_SYNC && came < UNCHANGED)
+        fprintf(out, "It still does one after the other.\n");
+    else
+        fprintf(out, "The prediction was off by %+.0f%%.\n", 100 * (predicted / came - 1));
 }

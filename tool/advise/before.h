@@ -2,6 +2,8 @@
 #ifndef TOOL_ADVISE_BEFORE_H
 #define TOOL_ADVISE_BEFORE_H
 
+#include "advise/advice.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -16,7 +18,7 @@ struct before {
 /* Reads it. Returns 0, or -1 once it has said what is wrong. */
 int before_read(const char *path, struct before *ret);
 
-/* Says it, in a few lines. */
-void before_show(FILE *out, const struct before *before, double wall_seconds);
+/* Says it, in a few lines. `now`: what was found this time. */
+void before_show(FILE *out, const struct before *before, const struct advice *now);
 
 #endif

@@ -14,6 +14,7 @@ static const struct {
     {"/threading.py", "_wait_for_tstate_lock"},
     {"/threading.py", "wait"},
     {"/threading.py", "_shutdown"},
+    {"/socketserver.py", "serve_forever"},
     {"/queue.py", "get"},
     {"/queue.py", "put"},
     {"/queue.py", "join"},

@@ -26,10 +26,12 @@ static bool is_one_of(const char *program, const char *const *names, size_t coun
     return false;
 }
 
-/* The program itself: what this command started, or what that became. NULL: nothing is known of it.
- */
+/* The program itself: what this command started, or what that became; or what it looks at from
+ * outside. NULL: nothing is known of it. */
 static const struct process *program_of(const struct observation *observed)
 {
+    if (!observed->folder.path[0])
+        return observed->process_count ? observed->processes[0] : NULL;
     for (size_t n = observed->process_count; n-- > 0;)
         if (observed->processes[n]->child && !observed->processes[n]->launcher)
             return observed->processes[n];

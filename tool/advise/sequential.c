@@ -75,7 +75,7 @@ static enum ovl_model choose(struct advice *advice, unsigned *ret_most)
         *ret_most = advice->cores;
         return !advice->python || computes_freely(spent) ? OVL_THREADS : OVL_PROCESSES;
     }
-    if (has_async && rules_cpu_share(spent) <= COMPUTES_SHARE) {
+    if (has_async && !advice->unit.server && rules_cpu_share(spent) <= COMPUTES_SHARE) {
         *ret_most = ASYNC_MOST;
         return OVL_ASYNC;
     }
@@ -107,6 +107,13 @@ static void give_reason(struct advice *advice)
                  "I/O-bound: %s waits for %s, %s one after the other; asyncio overlaps "
                  "these waits in one thread.",
                  unit, rules_waits_for(spent), times);
+    else if (advice->unit.server)
+        snprintf(text, size,
+                 "%s() answers one request after the other, %s, and waits for %s meanwhile; a "
+                 "server with a thread for each (socketserver.ThreadingMixIn) overlaps these "
+                 "waits.",
+                 advice->tree->places[advice->unit.function].function, times,
+                 rules_waits_for(spent));
     else
         snprintf(text, size,
                  "%s: %s waits for %s, %s one after the other; threads overlap these waits%s.",
@@ -139,6 +146,8 @@ static void add_cautions(struct advice *advice)
                     : advice->model == OVL_ASYNC
                         ? "do not await between reading and writing it"
                         : "guard it with a threading.Lock, or return the value instead");
+    if (unit->server)
+        advice_note(advice, "It gains that only as far as requests come at the same time.");
     if (unit->uncounted)
         advice_note(
             advice,

@@ -134,6 +134,15 @@ static void write_native(FILE *out, const struct advice *advice, const char *ind
             indent, "OVL_THREADS", indent, count, indent);
 }
 
+static void write_server(FILE *out, const char *indent)
+{
+    fprintf(out,
+            "%sfrom socketserver import ThreadingMixIn\n\n"
+            "%sclass Server(ThreadingMixIn, HTTPServer):  # or WSGIServer, TCPServer: as now\n"
+            "%s    daemon_threads = True\n",
+            indent, indent, indent);
+}
+
 void sketch_write(FILE *out, const struct advice *advice, const char *indent)
 {
     if ((!advice->unit.node && advice->unit.share <= 0) || advice->present.model != OVL_SYNC ||
@@ -147,6 +156,10 @@ void sketch_write(FILE *out, const struct advice *advice, const char *indent)
     find_names(advice, &names);
     switch (advice->model) {
     case OVL_THREADS:
+        if (advice->unit.server) {
+            write_server(out, indent);
+            break;
+        }
         write_pool(out, advice, &names, indent, "ThreadPoolExecutor");
         break;
     case OVL_PROCESSES:

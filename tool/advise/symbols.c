@@ -242,7 +242,11 @@ size_t symbols_find(struct symbols *symbols, uint64_t address, struct symbol *re
     const char *function = dw.dwfl_module_addrname(module, address);
     ret[0] = (struct symbol){.address = address, .own = !is_systems(name)};
     snprintf(ret[0].file, sizeof ret[0].file, "%s", name);
-    snprintf(ret[0].function, sizeof ret[0].function, "%s", function ? function : "?");
+    if (!function)
+        function = "?";
+    /* A symbol's version is none of its name. */
+    snprintf(ret[0].function, sizeof ret[0].function, "%.*s", (int)strcspn(function, "@"),
+             function);
     if (!ret[0].own)
         return 1;
     size_t count = find_functions(module, address, ret);

@@ -43,20 +43,35 @@ static bool is_pool(const struct place *place)
            strstr(place->file, "/threading.py");
 }
 
+/* Servers of Python's own library, which call a user's function for each request, one at a time. */
+static bool is_server(const struct place *place)
+{
+    return strstr(place->file, "/wsgiref/") || strstr(place->file, "/socketserver.py") ||
+           strstr(place->file, "/http/server.py") || strstr(place->file, "/xmlrpc/server.py");
+}
+
+/* Whether such a library calls a function of the user's own. */
+static bool is_called_by_library(const struct tree *tree, const struct node *node,
+                                 const struct node *caller)
+{
+    const struct place *place = &tree->places[caller->place];
+    return node->kind == NODE_CALL && tree->places[node->place].own &&
+           (is_pool(place) || is_server(place));
+}
+
 static bool is_candidate(const struct tree *tree, uint32_t number)
 {
     const struct node *node = &tree->nodes[number];
     const struct node *parent = &tree->nodes[node->parent];
-    bool pooled = node->kind == NODE_CALL && node->parent && tree->places[node->place].own &&
-                  is_pool(&tree->places[parent->place]);
-    uint64_t callers = pooled || !parent->count ? 1 : parent->count;
+    bool called = node->parent && is_called_by_library(tree, node, parent);
+    uint64_t callers = called || !parent->count ? 1 : parent->count;
     if (!node->parent || node->count < COUNT_LEAST * callers ||
         spent_all(&node->spent) < EACH_LEAST_NS * (ovl_time)node->count)
         return false;
     const struct place *place = &tree->places[node->place];
     uint32_t above = frame_above(tree, node->kind == NODE_LOOP ? number : node->parent);
     const struct place *caller = &tree->places[tree->nodes[above].place];
-    if (!caller->own && !(place->own && is_pool(caller)))
+    if (!caller->own && !is_called_by_library(tree, node, &tree->nodes[above]))
         return false;
     /* A generator that is asked for its next item is not called anew. */
     return node->kind == NODE_LOOP || !(place->flags & PYTHON_CODE_SUSPENDS);
@@ -177,7 +192,9 @@ void unit_find(const struct tree *tree, unsigned cores, struct unit *unit)
     const struct node *parent = &tree->nodes[node->parent];
     unit->count = node->count;
     unit->uncounted = is_uncounted(tree, unit->node);
-    unit->groups = parent->count && !is_pool(&tree->places[parent->place]) ? parent->count : 1;
+    const struct place *above = &tree->places[parent->place];
+    unit->server = node->kind == NODE_CALL && is_server(above);
+    unit->groups = parent->count && !is_pool(above) && !unit->server ? parent->count : 1;
     unit->spent = node->spent;
     unit->first_ns = node->first_ns;
     unit->last_ns = node->last_ns;

@@ -15,6 +15,7 @@ struct unit {
     ovl_time first_ns;
     ovl_time last_ns;
     bool one_connection; /* all of its network waits were on one socket */
+    bool server;         /* it answers requests, for a server of Python's own */
     bool one_file;       /* all make sure of the same one (fsync) */
     bool uncounted; /* it was done more often than `count` says: that is how often it was seen */
     bool stream;    /* a loop that reads on from where it stopped */

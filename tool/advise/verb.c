@@ -211,7 +211,7 @@ static int tell(const struct settings *settings, struct files *files, const stru
     }
     free(page);
     if (settings->check)
-        before_show(stderr, &settings->before, (double)advice->wall_ns / (double)OVL_SECOND);
+        before_show(stderr, &settings->before, advice);
     /* Files of many megabytes come after the answer. */
     bool failed = write_files(settings, files, advice, ran) != 0;
     return failed ? EXIT_OWN_FAILURE : code;
