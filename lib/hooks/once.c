@@ -15,6 +15,17 @@ OVL__HOOK_FILE(once);
 #define UNDER_WAY 1
 #define DONE      2
 
+/*
+ * ThreadSanitizer's own pthread_once writes states of its own, of which "done" is libc's "under
+ * way". A program that has the hooks linked into itself comes here all the same, and so does the
+ * unwinder in the midst of a report.
+ */
+#ifdef OVL__TSAN
+#define HAS_LIBC_STATES false
+#else
+#define HAS_LIBC_STATES true
+#endif
+
 /* How long to wait for one whom the notes do not know: it may be gone, in a child of fork. */
 #define STRANGER_NS (100 * OVL_MILLISECOND)
 
@@ -37,7 +48,8 @@ static void wait_while_under_way(pthread_once_t *control)
 
 OVL__HOOK int pthread_once(pthread_once_t *control, void (*fn)(void))
 {
-    if (!ovl__in_coroutine() || __atomic_load_n(control, __ATOMIC_ACQUIRE) & DONE)
+    if (!HAS_LIBC_STATES || !ovl__in_coroutine() ||
+        __atomic_load_n(control, __ATOMIC_ACQUIRE) & DONE)
         return ovl__sys.pthread_once(control, fn);
     int before = errno;
     wait_while_under_way(control);
