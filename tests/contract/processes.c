@@ -2,6 +2,7 @@
 #include "contract.h"
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -300,7 +301,10 @@ static void workers_end_when_their_parent_is_killed(void)
 {
     enum { WORKERS = 3 };
     struct holder holder = holder_new();
-    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1)) {
+        printf("not here: orphans cannot be adopted (qemu's user mode does not know how)\n");
+        skip();
+    }
     pid_t parent = fork();
     assert_true(parent >= 0);
     if (parent == 0)

@@ -3,6 +3,7 @@
  * in; that dumps tell what every task waits for; and that an overflow is told with the task's name.
  */
 #include "../support/cases.h"
+#include "../support/emulator.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <overlap.h>
@@ -631,6 +632,8 @@ static int fork_and_run(void *argument)
 
 static void children_have_watchdogs_of_their_own(void)
 {
+    if (!forks_can_start_threads())
+        skip();
     struct told told = {.count = 0};
     struct ovl_run_options options = {.stalled = note_stall, .stall_context = &told};
     assert_int_equal(ovl_run(fork_and_run, NULL, &options), 0);
