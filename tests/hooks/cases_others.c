@@ -125,7 +125,7 @@ static void commands_run(struct record *record)
     CALL(record, WEXITSTATUS(system("sleep 0.05; exit 5")));
     stretch_end(&stretch, record, 50000000);
     CALL(record, system(NULL) != 0);
-    FILE *stream = popen("sleep 0.05; exit 6", "r");
+    FILE *stream = popen("cat; sleep 0.05; exit 6", "w"); /* sleeps once it is being closed */
     NEED(record, stream);
     stretch = stretch_begin();
     CALL(record, WEXITSTATUS(pclose(stream)));
