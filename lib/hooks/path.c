@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 OVL__HOOK_FILE(path);
 
@@ -25,8 +26,19 @@ enum finding { REFUSED, AT_ONCE, MAY_WAIT };
 /* Devices of this number are memory: null, zero, random and the like. */
 #define MEMORY_DEVICES 1
 
-static enum finding finding_of(int error, int flags)
+/*
+ * Whether a path can be read, of which the kernel has said nothing since it has no openat2: asked
+ * by a call that fails whatever the path is.
+ */
+static bool is_readable(const char *path)
 {
+    return symlinkat(path, -1, "") && errno != EFAULT;
+}
+
+static enum finding finding_of(int error, const char *path, int flags)
+{
+    if ((error == ENOSYS || error == EPERM) && !is_readable(path))
+        return REFUSED;
     bool unknown = error == EAGAIN || error == EINVAL || error == ENOSYS || error == EPERM;
     return unknown || (error == ENOENT && flags & O_CREAT) ? MAY_WAIT : REFUSED;
 }
@@ -40,7 +52,7 @@ static enum finding look_at(int folder, const char *path, int flags, bool opens)
     };
     int fd = (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
     if (fd < 0)
-        return finding_of(errno, flags);
+        return finding_of(errno, path, flags);
     struct stat status;
     bool known = !fstat(fd, &status);
     bool quick = known && (!opens || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ||

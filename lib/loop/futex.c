@@ -31,7 +31,9 @@ struct wait_vector {
 #define PRIVATE   128u
 #define SLOTS     127 /* the kernel takes 128, and one is the watcher's own */
 #define IDLE_NS   (OVL_SECOND / 2)
-#define YIELDS    8 /* tries of ovl__pause that only let others run */
+#define GLANCE_NS (10 * OVL_MILLISECOND)
+#define ALONE_MAX 64 /* watchers of one futex each */
+#define YIELDS    8  /* tries of ovl__pause that only let others run */
 #define PAUSE_MIN (20 * OVL_MICROSECOND)
 #define PAUSE_MAX OVL_MILLISECOND
 
@@ -53,6 +55,9 @@ struct slot {
 /*
  * A thread that sleeps on many futexes at once, for the coroutines of all loops. It takes a new
  * vector each time that `turn` is woken. Guarded by watchers_lock, but for `turn`.
+ *
+ * Where the kernel lets a thread sleep on one futex only, a watcher has one slot. Nothing wakes it
+ * there when the slot is left: it looks from time to time.
  */
 struct watcher {
     struct ovl__link link;
@@ -63,7 +68,8 @@ struct watcher {
 
 static pthread_mutex_t watchers_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct ovl__link watchers = {&watchers, &watchers};
-static atomic_bool unsupported;
+static unsigned watcher_count;
+static atomic_bool unsupported; /* many futexes for one thread */
 
 typedef int wait_fn(struct ovl__wait_list *list, pthread_mutex_t *mutex, ovl_time deadline);
 
@@ -81,23 +87,41 @@ static void kick(struct watcher *watcher)
 
 /* --- the watcher's thread --- */
 
-/* Sleeps until one of them is woken or has changed; -1 where no slot is named. */
-static long sleep_on(struct watcher *watcher, struct wait_vector *vector, unsigned count)
+static struct timespec time_of(ovl_time deadline)
 {
-    struct timespec until;
-    bool idle = !watcher->taken;
-    ovl_time deadline = ovl_after(IDLE_NS);
-    until = (struct timespec){.tv_sec = deadline / OVL_SECOND, .tv_nsec = deadline % OVL_SECOND};
+    return (struct timespec){.tv_sec = deadline / OVL_SECOND, .tv_nsec = deadline % OVL_SECOND};
+}
+
+/* Either may answer as if it had been woken, too; what they return is then the first's number. */
+static long sleep_on_all(const struct wait_vector *vector, unsigned count)
+{
+    struct timespec until = time_of(ovl_after(IDLE_NS));
+    return syscall(SYS_futex_waitv, vector, count, 0, count == 1 ? &until : NULL, CLOCK_MONOTONIC);
+}
+
+/* On its slot's, or where that is free, on its own. */
+static long sleep_on_last(const struct wait_vector *vector, unsigned count)
+{
+    const struct wait_vector *last = &vector[count - 1];
+    struct timespec until = time_of(ovl_after(count == 1 ? IDLE_NS : GLANCE_NS));
+    int operation = FUTEX_WAIT_BITSET | (last->flags & PRIVATE ? FUTEX_PRIVATE_FLAG : 0);
+    long error = syscall(SYS_futex, (uintptr_t)last->address, operation, (uint32_t)last->value,
+                         &until, NULL, FUTEX_BITSET_MATCH_ANY);
+    return error ? -1 : (long)count - 1;
+}
+
+/* Sleeps until one of them is woken or has changed; -1 where no slot is named. */
+static long sleep_on(const struct wait_vector *vector, unsigned count)
+{
     pthread_mutex_unlock(&watchers_lock);
-    const struct timespec *limit = idle ? &until : NULL;
     long woken = -1;
-    if (atomic_load(&unsupported))
-        syscall(SYS_futex, &watcher->turn, FUTEX_WAIT_BITSET_PRIVATE, vector[0].value, limit, NULL,
-                FUTEX_BITSET_MATCH_ANY);
-    else
-        woken = syscall(SYS_futex_waitv, vector, count, 0, limit, CLOCK_MONOTONIC);
-    if (woken < 0 && errno != EAGAIN && errno != ETIMEDOUT && errno != EINTR)
-        atomic_store(&unsupported, true);
+    if (!atomic_load(&unsupported)) {
+        woken = sleep_on_all(vector, count);
+        if (woken < 0 && errno != EAGAIN && errno != ETIMEDOUT && errno != EINTR)
+            atomic_store(&unsupported, true);
+    } else if (count <= 2) {
+        woken = sleep_on_last(vector, count);
+    }
     pthread_mutex_lock(&watchers_lock);
     return woken - 1;
 }
@@ -110,7 +134,10 @@ static void end_wait(struct slot *slot)
         futex_wake(slot->word, slot->flags, 1);
 }
 
-/* After a sleep on the first `count` slots that were taken, of which `order` has the numbers. */
+/*
+ * After a sleep on the first `count` slots that were taken, of which `order` has the numbers. Who
+ * shares a watcher that can watch one alone is to look for another.
+ */
 static void settle(struct watcher *watcher, const unsigned char *order, unsigned count, long woken)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -119,7 +146,7 @@ static void settle(struct watcher *watcher, const unsigned char *order, unsigned
             futex_wake(slot->word, slot->flags, 1);
             slot->word = NULL;
             watcher->taken--;
-        } else if (woken == (long)i || atomic_load(&unsupported) ||
+        } else if (woken == (long)i || (count > 1 && atomic_load(&unsupported)) ||
                    __atomic_load_n(slot->word, __ATOMIC_ACQUIRE) != slot->wait->futex.value) {
             if (!slot->wait->over)
                 end_wait(slot);
@@ -173,12 +200,13 @@ static void *watch(void *argument)
         free_left(watcher);
         unsigned count = build(watcher, vector, order);
         uint32_t turn = (uint32_t)vector[0].value;
-        long woken = sleep_on(watcher, vector, count + 1);
+        long woken = sleep_on(vector, count + 1);
         settle(watcher, order, count, woken);
         if (!watcher->taken && turn == atomic_load(&watcher->turn))
             break;
     }
     ovl__list_remove(&watcher->link);
+    watcher_count--;
     pthread_mutex_unlock(&watchers_lock);
     free(watcher);
     return NULL;
@@ -190,6 +218,7 @@ static void *watch(void *argument)
 static void start_anew(void)
 {
     ovl__list_init(&watchers);
+    watcher_count = 0;
     pthread_mutex_unlock(&watchers_lock);
 }
 
@@ -209,7 +238,8 @@ static struct watcher *watcher_start(void)
     if (!prepared)
         pthread_atfork(lock_watchers, unlock_watchers, start_anew);
     prepared = true;
-    struct watcher *watcher = ovl__zalloc(sizeof *watcher);
+    bool may_start = watcher_count < ALONE_MAX || !atomic_load(&unsupported);
+    struct watcher *watcher = may_start ? ovl__zalloc(sizeof *watcher) : NULL;
     if (!watcher)
         return NULL;
     if (ovl__thread_start(watch, watcher, NULL)) {
@@ -217,14 +247,16 @@ static struct watcher *watcher_start(void)
         return NULL;
     }
     ovl__list_append(&watchers, &watcher->link);
+    watcher_count++;
     return watcher;
 }
 
 static struct watcher *watcher_with_room(void)
 {
+    unsigned room = atomic_load(&unsupported) ? 1 : SLOTS;
     for (struct ovl__link *link = watchers.next; link != &watchers; link = link->next) {
         struct watcher *watcher = ovl__of(link, struct watcher, link);
-        if (watcher->taken < SLOTS)
+        if (watcher->taken < room)
             return watcher;
     }
     return watcher_start();
@@ -257,8 +289,6 @@ static int wait_unwatched(ovl_time deadline, wait_fn *wait_on)
 
 static int wait_for(const struct ovl__futex *futex, ovl_time deadline, wait_fn *wait_on)
 {
-    if (atomic_load_explicit(&unsupported, memory_order_relaxed))
-        return wait_unwatched(deadline, wait_on);
     struct wait wait = {.futex = *futex};
     ovl__wait_list_init(&wait.list);
     lock_watchers();
