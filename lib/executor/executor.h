@@ -38,9 +38,10 @@ struct ovl__loan {
  */
 struct ovl__future_more {
     struct ovl_future *future;
-    struct ovl__meter meter; /* its record is kept even where there is no ledger */
-    unsigned repetitions;    /* left */
-    struct ovl__loan *loan;  /* whose the result's memory is; NULL: the future's */
+    struct ovl__meter meter;     /* its record is kept even where there is no ledger */
+    unsigned repetitions;        /* left */
+    struct ovl__loan *loan;      /* whose the result's memory is; NULL: the future's */
+    struct ovl__loan *item_loan; /* the same of the item's */
     /* Where the result's memory comes from: sets data and size; NULL: the heap. In the worker. */
     void *(*room)(struct ovl_future *future, size_t size);
     struct ovl__scope *scope;      /* while it runs in a coroutine: that coroutine's thread only */
@@ -156,6 +157,13 @@ struct ovl__model_ops {
     bool begins_at_once; /* whoever submits runs the task, before the submit returns */
     bool judges;         /* looks at the meter of a task that has ended, in its future */
     const struct ovl__core *core;
+
+    /*
+     * Memory for a large item, to be written by the caller, which whoever runs the task finds there
+     * as well. NULL: there is none, or (the member) the model has no use for that. Without the
+     * lock.
+     */
+    void *(*room_for_item)(struct ovl_executor *executor, size_t size, struct ovl__loan **ret_loan);
 
     /* Starts what the model needs; executor->workers may be lowered. */
     int (*open)(struct ovl_executor *executor);

@@ -14,6 +14,9 @@
 #include <string.h>
 
 /* Rounded up to where malloc would have aligned what follows. */
+/* From so many bytes on an item is where the model wants it. */
+#define APART_BYTES ((size_t)256 << 10)
+
 #define ALIGNED(size) (((size) + 15) / 16 * 16)
 
 /* --- making and freeing --- */
@@ -23,7 +26,8 @@ static bool needs_more(const struct ovl_executor *executor, const struct ovl__su
     return executor->ops->model != OVL_THREADS || executor->ledger || extras->notify;
 }
 
-/* The future, what more it needs, its item and room for a small result, one behind the other. */
+/* The future, what more it needs, room for its item, which is written there, and for a small
+ * result, one behind the other. */
 static struct ovl_future *allocate(bool with_more, struct ovl_bytes item)
 {
     size_t more_size = with_more ? ALIGNED(sizeof(struct ovl__future_more)) : 0;
@@ -53,12 +57,36 @@ static struct ovl_future *allocate(bool with_more, struct ovl_bytes item)
     return future;
 }
 
+/* As allocate: a large item is written at once where it will be read. One that may be run twice is
+ * not: the first run may leave another one behind. */
+static struct ovl_future *allocate_with_item(struct ovl_executor *executor, struct ovl_bytes item,
+                                             const struct ovl_submit_options *options,
+                                             const struct ovl__submit_extras *extras)
+{
+    const struct ovl__model_ops *ops = executor->ops;
+    struct ovl__loan *loan;
+    bool apart =
+        ops->room_for_item && item.size >= APART_BYTES && !(options && options->repetitions);
+    void *room = apart ? ops->room_for_item(executor, item.size, &loan) : NULL;
+    if (!room)
+        return allocate(needs_more(executor, extras), item);
+    struct ovl_future *future = allocate(true, (struct ovl_bytes){0});
+    if (!future) {
+        loan->give_back(loan);
+        return NULL;
+    }
+    future->item = (struct ovl_bytes){room, item.size};
+    future->more->item_loan = loan;
+    memcpy(room, item.data, item.size);
+    return future;
+}
+
 static struct ovl_future *new_future(struct ovl_executor *executor, ovl_task_fn *fn,
                                      struct ovl_bytes item,
                                      const struct ovl_submit_options *options,
                                      const struct ovl__submit_extras *extras)
 {
-    struct ovl_future *future = allocate(needs_more(executor, extras), item);
+    struct ovl_future *future = allocate_with_item(executor, item, options, extras);
     if (!future)
         return NULL;
     future->executor = executor;
@@ -86,6 +114,8 @@ void ovl__future_free_new(struct ovl_future *future)
         future->more->loan->give_back(future->more->loan);
     else
         ovl__buffer_release(&future->result);
+    if (future->more && future->more->item_loan)
+        future->more->item_loan->give_back(future->more->item_loan);
     if (future->is_block)
         ovl__block_free(future);
     else

@@ -18,7 +18,7 @@ refuse 'a command is missing' ::: a b
 refuse "unknown option --keep-oder (did you mean '--keep-order'?)" --keep-oder echo ::: a
 refuse 'there is no --shuf here: put shuf before it' --shuf echo ::: a
 refuse 'there is no -Sserver here: mpirun' -Sserver echo ::: a
-refuse '{= =} has an expression in Perl' echo {= s/a/b/ =} ::: a
+refuse '{= =} has an expression in Perl' echo '{=' s/a/b/ '=}' ::: a
 expect 0 run -I , -- echo '{=x=}' ::: a
 refuse '--workers many: not understood' -w many echo ::: a
 refuse '--workers -: not understood' -j - echo ::: a

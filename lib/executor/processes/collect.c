@@ -151,7 +151,7 @@ static bool settle(struct ovl__processes *processes, struct ovl__process *proces
         note_time(&errand->spread->task_ns, slot->reply.took_ns, ended);
         end_chunk(processes, process, slot, errand, ended);
     }
-    ovl__lane_give_item(process->lane, &slot->request.items);
+    ovl__give_items(process, &slot->request);
     process->collected++;
     return ended > 0;
 }
@@ -178,6 +178,23 @@ static void retire(struct ovl__processes *processes, struct ovl__process *proces
     ovl__end_worker(process);
 }
 
+static void trim(const struct ovl__processes *processes, struct ovl__lane *lane)
+{
+    size_t size = ovl__lane_size(lane);
+    if (size > IDLE_BYTES && (size > BUSY_BYTES || !ovl__is_there_work(processes)))
+        ovl__lane_trim(lane, ovl__is_there_work(processes) ? BUSY_BYTES : IDLE_BYTES);
+}
+
+/* Blocks of items that are freed later go at once, where much is kept and nobody has work. */
+static void trim_store(const struct ovl__processes *processes)
+{
+    struct ovl__lane *store = processes->store;
+    bool idle = !processes->working && !ovl__is_there_work(processes);
+    atomic_store_explicit(&store->quiet, idle && ovl__lane_size(store) > IDLE_BYTES,
+                          memory_order_relaxed);
+    trim(processes, store);
+}
+
 bool ovl__collect(struct ovl__processes *processes, struct ovl__process *process)
 {
     bool any = false;
@@ -201,9 +218,9 @@ bool ovl__collect(struct ovl__processes *processes, struct ovl__process *process
     }
     retire(processes, process);
     ovl__process_list(processes, process);
-    size_t size = ovl__lane_size(process->lane);
-    if (size > IDLE_BYTES && (size > BUSY_BYTES || !ovl__is_there_work(processes)))
-        ovl__lane_trim(process->lane, ovl__is_there_work(processes) ? BUSY_BYTES : IDLE_BYTES);
+    trim(processes, process->lane);
+    if (processes->store)
+        trim_store(processes);
     return true;
 }
 
@@ -297,7 +314,7 @@ bool ovl__settle_death(struct ovl__processes *processes, struct ovl__process *pr
             fail_future(processes, process, errand, death);
         else
             fail_in_chunk(processes, process, slot, errand, death);
-        ovl__lane_give_item(process->lane, &slot->request.items);
+        ovl__give_items(process, &slot->request);
         process->collected++;
     }
     ovl__process_list(processes, process);

@@ -113,6 +113,7 @@ static void unback(const struct ovl__lane *lane, uint64_t offset, uint64_t size)
 
 static void forget_mappings(struct ovl__lane *lane)
 {
+    lane->mapped = 0;
     for (uint32_t i = 0; i < OVL__ITEM_BLOCKS; i++)
         lane->items[i] = (struct ovl__mapping){.block.index = i};
     for (uint32_t i = 0; i < OVL__RESULT_BLOCKS; i++)
@@ -157,10 +158,11 @@ int ovl__lane_open(bool recorded, struct ovl__lane **ret_lane)
     return 0;
 }
 
-static void unmap(struct ovl__mapping *mapping)
+static void unmap(struct ovl__lane *lane, struct ovl__mapping *mapping)
 {
     if (mapping->memory)
         munmap(mapping->memory, mapping->block.size);
+    lane->mapped -= mapping->block.size;
     mapping->memory = NULL;
     mapping->block.size = 0;
 }
@@ -170,9 +172,9 @@ void ovl__lane_drop(struct ovl__lane *lane)
     if (!lane || atomic_fetch_sub_explicit(&lane->references, 1, memory_order_acq_rel) > 1)
         return;
     for (uint32_t i = 0; i < OVL__ITEM_BLOCKS; i++)
-        unmap(&lane->items[i]);
+        unmap(lane, &lane->items[i]);
     for (uint32_t i = 0; i < OVL__RESULT_BLOCKS; i++)
-        unmap(&lane->results[i]);
+        unmap(lane, &lane->results[i]);
     if (lane->head)
         munmap(lane->head, head_bytes(lane));
     if (lane->fd >= 0)
@@ -247,13 +249,14 @@ void *ovl__lane_map(struct ovl__lane *lane, struct ovl__mapping *mapping,
     if (mapping->memory && mapping->block.offset == block->offset &&
         mapping->block.size == block->size)
         return mapping->memory;
-    unmap(mapping);
+    unmap(lane, mapping);
     if (!is_there(lane, block))
         return NULL;
     mapping->memory = map(lane, block->offset, block->size);
     if (mapping->memory) {
         mapping->block.offset = block->offset;
         mapping->block.size = block->size;
+        lane->mapped += block->size;
     }
     return mapping->memory;
 }
@@ -274,7 +277,7 @@ static int make(struct ovl__lane *lane, struct ovl__mapping *mapping, size_t siz
     size = rounded(size);
     if (mapping->block.size)
         unback(lane, mapping->block.offset, mapping->block.size);
-    unmap(mapping);
+    unmap(lane, mapping);
     struct ovl__block block = {.size = size};
     block.offset = atomic_fetch_add(&lane->head->file_end, size);
     if (back(lane, block.offset, size))
@@ -350,7 +353,7 @@ static int make_result(struct ovl__lane *lane, uint32_t index, size_t size)
                                lane->head->results[index].size};
     if (known.size >= size)
         return ovl__lane_map(lane, mapping, &known) ? 0 : -ENOMEM;
-    unmap(mapping);
+    unmap(lane, mapping);
     if (known.size)
         unback(lane, known.offset, known.size);
     lane->head->results[index].size = 0;
@@ -413,6 +416,12 @@ bool ovl__lane_lend_result(struct ovl__lane *lane, uint32_t index, unsigned most
     return true;
 }
 
+struct ovl__block ovl__lane_lent(const struct ovl__loan *loan)
+{
+    const struct ovl__lane_loan *own = ovl__of(loan, const struct ovl__lane_loan, loan);
+    return own->lane->results[own->index].block;
+}
+
 void ovl__lane_reclaim(struct ovl__lane *lane)
 {
     for (uint32_t i = 0; i < OVL__RESULT_BLOCKS; i++) {
@@ -428,12 +437,7 @@ void ovl__lane_give_result(struct ovl__lane *lane, uint32_t index)
 
 size_t ovl__lane_size(const struct ovl__lane *lane)
 {
-    size_t size = 0;
-    for (uint32_t i = 0; i < OVL__ITEM_BLOCKS; i++)
-        size += lane->items[i].block.size;
-    for (uint32_t i = 0; i < OVL__RESULT_BLOCKS; i++)
-        size += lane->results[i].block.size;
-    return size;
+    return lane->mapped;
 }
 
 static void trim_result(struct ovl__lane *lane, uint32_t index)
@@ -445,7 +449,7 @@ static void trim_result(struct ovl__lane *lane, uint32_t index)
         unback(lane, mapping->block.offset, mapping->block.size);
         lane->head->results[index].size = 0;
     }
-    unmap(mapping);
+    unmap(lane, mapping);
     ovl__lane_give_result(lane, index);
 }
 
@@ -457,7 +461,7 @@ void ovl__lane_trim(struct ovl__lane *lane, size_t kept)
         size -= mapping->block.size;
         if (mapping->block.size)
             unback(lane, mapping->block.offset, mapping->block.size);
-        unmap(mapping);
+        unmap(lane, mapping);
     }
     for (uint32_t i = OVL__RESULT_BLOCKS; i-- && size > kept;) {
         size -= lane->results[i].block.size;

@@ -20,6 +20,8 @@
  * copied out of its block: its future keeps the block until it is freed.
  *
  * A rank of a cluster that is on rank 0's machine has a lane for the blocks of its results alone.
+ * The store, one for all workers, is another: of large items, which the parent writes there when
+ * they are submitted, and the worker that gets the task reads where they are.
  */
 #ifndef OVL_EXECUTOR_PROCESSES_LANE_H
 #define OVL_EXECUTOR_PROCESSES_LANE_H
@@ -56,6 +58,7 @@ struct ovl__request {
     uint64_t result_size; /* of a chunk's tasks, each */
     uint32_t chunk;       /* tasks of a chunk; 0: one task by itself */
     bool ring;            /* the parent is to be told of the reply even if there is more to do */
+    bool stored;          /* the item's block is the store's */
     struct ovl__block items;
 };
 
@@ -132,6 +135,7 @@ struct ovl__lane {
     struct ovl__mapping results[OVL__RESULT_BLOCKS];
     uint32_t free_items[OVL__ITEM_BLOCKS]; /* the parent's: blocks that no request uses */
     uint32_t free_item_count;
+    size_t mapped;       /* bytes of the blocks that are known here */
     atomic_bool quiet;   /* the parent's: no request is posted; memory is given back early */
     atomic_uint lent;    /* the parent's: blocks that futures have */
     unsigned generation; /* the parent's: see ovl__fork_generation */
@@ -219,6 +223,9 @@ void ovl__lane_give_result(struct ovl__lane *lane, uint32_t index);
  */
 bool ovl__lane_lend_result(struct ovl__lane *lane, uint32_t index, unsigned most,
                            struct ovl__loan **ret_loan);
+
+/* The block that was lent so. */
+struct ovl__block ovl__lane_lent(const struct ovl__loan *loan);
 
 /* The worker is dead: what blocks it had are nobody's; the parent's. */
 void ovl__lane_reclaim(struct ovl__lane *lane);

@@ -59,6 +59,12 @@ static void copy_items(struct ovl__processes *processes, struct ovl__process *pr
     }
 }
 
+void ovl__give_items(struct ovl__process *process, const struct ovl__request *request)
+{
+    if (!request->stored) /* otherwise it is its future's */
+        ovl__lane_give_item(process->lane, &request->items);
+}
+
 static int place_items(struct ovl__processes *processes, struct ovl__process *process,
                        struct ovl__slot *slot, const struct ovl__errand *errand,
                        struct ovl__request *request)
@@ -69,6 +75,11 @@ static int place_items(struct ovl__processes *processes, struct ovl__process *pr
                                  : request->item_size;
     void *place = slot->item;
     request->items.index = OVL__NO_BLOCK;
+    if (errand->future && errand->future->more->item_loan) {
+        request->items = ovl__lane_lent(errand->future->more->item_loan);
+        request->stored = true;
+        return 0;
+    }
     if (request->chunk || size > OVL__SLOT_BYTES) {
         int error = ovl__lane_take_item(process->lane, size, &request->items, &place);
         if (error)
@@ -121,7 +132,7 @@ static void post(struct ovl__processes *processes, struct ovl__process *process,
         return;
     }
     if (!process->alive || process->doomed || is_called_off(&errand)) {
-        ovl__lane_give_item(process->lane, &request.items);
+        ovl__give_items(process, &request);
         take_back(processes, &errand, count);
         return;
     }

@@ -33,6 +33,7 @@ static void processes_free(struct ovl__processes *processes)
 {
     for (unsigned i = 0; i < processes->place_count; i++)
         ovl__lane_drop(processes->all[i].lane);
+    ovl__lane_drop(processes->store);
     close_fd(processes->epoll_fd);
     close_fd(processes->bell_fd);
     close_fd(processes->helper_fd);
@@ -288,10 +289,30 @@ static void processes_close(struct ovl_executor *executor, bool abandon)
     processes_free(processes);
 }
 
+static void *processes_room_for_item(struct ovl_executor *executor, size_t size,
+                                     struct ovl__loan **ret_loan)
+{
+    struct ovl__processes *processes = executor->own;
+    struct ovl__block block;
+    void *memory = NULL;
+    if (!processes->store || is_copy(processes))
+        return NULL;
+    pthread_mutex_lock(&executor->lock);
+    bool taken = !ovl__lane_take_result(processes->store, size, &block, &memory);
+    if (taken &&
+        !ovl__lane_lend_result(processes->store, block.index, OVL__RESULT_BLOCKS, ret_loan)) {
+        ovl__lane_give_result(processes->store, block.index);
+        taken = false;
+    }
+    pthread_mutex_unlock(&executor->lock);
+    return taken ? memory : NULL;
+}
+
 const struct ovl__model_ops ovl__model_processes = {
     .model = OVL_PROCESSES,
     .workers_max = OVL_WORKERS_MAX,
     .core = &ovl__core_queue,
+    .room_for_item = processes_room_for_item,
     .open = processes_open,
     .queued = processes_queued,
     .queued_many = processes_queued_many,

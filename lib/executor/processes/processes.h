@@ -107,6 +107,7 @@ struct ovl__processes {
     int epoll_fd;
     sigset_t mask; /* the opener's, for the workers */
     struct ovl__shared *shared;
+    struct ovl__lane *store; /* large items that were submitted; NULL: they are copied to lanes */
 
     unsigned spinners;          /* who waits for a reply, awake */
     struct ovl__spread *leader; /* the map whose caller collects */
@@ -199,6 +200,9 @@ void ovl__tick(struct ovl__processes *processes);
 void ovl__process_list(struct ovl__processes *processes, struct ovl__process *process);
 
 void ovl__wake_worker(struct ovl__lane_head *head);
+
+/* Gives back the block of a request's items, where it is the lane's. */
+void ovl__give_items(struct ovl__process *process, const struct ovl__request *request);
 
 /*
  * Posts the oldest task that is queued, or up to `most` tasks of a spread; false: there is none.

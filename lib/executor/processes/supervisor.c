@@ -451,6 +451,8 @@ static int open_lanes(struct ovl__processes *processes)
            !(error = ovl__lane_open(processes->executor->metered, &processes->all[count].lane)))
         count++;
     processes->place_count = count;
+    if (count && ovl__lane_open(false, &processes->store))
+        processes->store = NULL; /* items are copied to the lanes */
     return count ? 0 : error;
 }
 

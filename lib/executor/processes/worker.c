@@ -16,6 +16,7 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -105,7 +106,8 @@ static void become_worker(struct ovl__processes *processes, struct ovl__process 
     end_with_helper(helper);
     settle_place(processes->executor, self->number);
     close_others(processes, self);
-    if (ovl__lane_adopt(self->lane) || on_exit(leave, NULL))
+    if (ovl__lane_adopt(self->lane) || (processes->store && ovl__lane_adopt(processes->store)) ||
+        on_exit(leave, NULL))
         _exit(NO_MEMORY);
     ovl__current = NULL;
     __fpurge(stdout); /* what the parent has not written yet is the parent's to write */
@@ -215,10 +217,29 @@ static void flush_output(void)
         fflush(stdout);
 }
 
+/* A block of the store is this worker's to touch while it runs the block's task: later it may have
+ * another one's item. */
+static void *open_store(struct ovl__lane *store, const struct ovl__block *block)
+{
+    if (block->index >= OVL__RESULT_BLOCKS)
+        return NULL;
+    void *item = ovl__lane_map(store, &store->results[block->index], block);
+    return item && !mprotect(item, block->size, PROT_READ | PROT_WRITE) ? item : NULL;
+}
+
+static void close_store(struct ovl__lane *store, const struct ovl__block *block)
+{
+    const struct ovl__mapping *mapping = &store->results[block->index];
+    if (mapping->memory)
+        mprotect(mapping->memory, mapping->block.size, PROT_NONE);
+}
+
 /* Maps what the parent has put into a block; NULL where there is no memory for that. */
 static char *items_of(struct server *server, struct ovl__slot *slot)
 {
     const struct ovl__block *block = &slot->request.items;
+    if (slot->request.stored)
+        return open_store(server->processes->store, block);
     if (block->index == OVL__NO_BLOCK)
         return slot->item;
     return ovl__lane_map(server->lane, &server->lane->items[block->index], block);
@@ -241,6 +262,8 @@ static void serve_one(struct server *server, struct ovl__slot *slot)
     else if (slot->reply.begun)
         ovl__worker_run(&server->worker, future);
     flush_output();
+    if (item && slot->request.stored)
+        close_store(server->processes->store, &slot->request.items);
     if (future->outcome.error)
         free_outgrown(&running);
     slot->reply.error = future->outcome.error;
