@@ -81,7 +81,7 @@ bool launchers_find(struct observation *observed, struct process *process)
 
 ovl_time launchers_cpu(const struct observation *observed)
 {
-    ovl_time sum_ns = 0;
+    ovl_time sum_ns = observed->launchers_ns;
     for (size_t n = 0; n < observed->process_count; n++)
         if (observed->processes[n]->launcher)
             sum_ns += process_own_cpu(observed->processes[n]);

@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #define PROCESSES_MAX   4096
-#define FOUND_MOST      256 /* at one look */
+#define PROCESSES_KEPT  1024 /* from there on, of those that are over half are forgotten */
+#define FOUND_MOST      256  /* at one look */
 #define PERIOD_LEAST_NS (2 * OVL_MILLISECOND)
 #define PERIOD_MOST_NS  (100 * OVL_MILLISECOND)
 
@@ -143,9 +144,13 @@ static void find_processes(struct observation *observed)
         return;
     char path[512];
     for (struct dirent *entry; count < FOUND_MOST && (entry = readdir(entries));) {
-        if (entry->d_name[0] == '.' || observed->process_count + count >= PROCESSES_MAX)
+        if (entry->d_name[0] == '.')
             continue;
         snprintf(path, sizeof path, "%s/%s", observed->folder.path, entry->d_name);
+        if (observed->process_count + count >= PROCESSES_MAX) {
+            unlink(path); /* nobody looks at it, and many would fill the memory */
+            continue;
+        }
         found[count] = process_open(path);
         if (found[count]) {
             count++;
@@ -331,10 +336,34 @@ static void set_pace(struct observation *observed, ovl_time cost_ns)
                                                        : period_ns;
 }
 
+/*
+ * A program may run commands for hours. Of those that are over, the older half is in the sums, and
+ * nobody asks for it by name any more: its parent has waited for it, or never will.
+ * Not while anybody goes through them.
+ */
+static void forget_oldest(struct observation *observed)
+{
+    size_t kept = 0;
+    if (observed->process_count < PROCESSES_KEPT + observed->process_lasting)
+        return;
+    for (size_t n = 0; n < observed->process_count; n++) {
+        struct process *process = observed->processes[n];
+        if (process->retired && n < observed->process_count / 2) {
+            observed->launchers_ns += process->launcher ? process_own_cpu(process) : 0;
+            process_free(process);
+        } else {
+            observed->processes[kept++] = process;
+        }
+    }
+    observed->process_count = kept;
+    observed->process_lasting = kept > PROCESSES_KEPT / 2 ? kept - PROCESSES_KEPT / 2 : 0;
+}
+
 void observation_look(struct observation *observed)
 {
     ovl_time before_ns = own_cpu();
     ovl_time now_ns = ovl_now();
+    forget_oldest(observed);
     find_processes(observed);
     outside_find(observed);
     ring_mark(observed);

@@ -31,6 +31,7 @@ struct observation {
     struct tree tree;
     struct process **processes;
     size_t process_count;
+    size_t process_lasting; /* of these, as many more than usual were not over */
     struct timeline *timeline;
     struct plumbing plumbing;
     struct hot hot; /* of programs that are not Python's */
@@ -45,7 +46,8 @@ struct observation {
     struct thread_times threads; /* of processes that have ended */
 
     ovl_time start_ns;
-    ovl_time program_ns; /* when the program itself began, after its launchers; 0: it had none */
+    ovl_time program_ns;   /* when the program itself began, after its launchers; 0: it had none */
+    ovl_time launchers_ns; /* what these computed, of those that are forgotten */
     ovl_time end_ns;
     ovl_time period_ns; /* between two samples */
     uint64_t samples;

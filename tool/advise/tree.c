@@ -4,9 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NODES_MAX  30000
-#define PLACES_MAX 30000
+#define NODES_MAX  12000
+#define PLACES_MAX 16000
 #define LINES_MAX  4000
+
+/* Single calls and turns of all nodes together: 3 MB; and of each node from there on. */
+#define INSTANCES_MAX 24000
+#define INSTANCES_FEW 4
 
 /* A turn's number from here on tells how many are left. */
 #define COUNTS_DOWN 0x100000u
@@ -194,7 +198,26 @@ static void thin_out(struct node *node)
     node->stride *= 2;
 }
 
-static void keep_instance(struct node *node, const struct tree_open *open, ovl_time end_ns)
+/* Room for one more of a node. Once all nodes together have many, each keeps few. */
+static bool make_instance_room(struct tree *tree, struct node *node)
+{
+    size_t most = tree->instance_room < INSTANCES_MAX ? TREE_INSTANCES : INSTANCES_FEW;
+    if (node->instance_count == most || node->instance_count == TREE_INSTANCES)
+        thin_out(node);
+    if (node->instance_count < node->instance_room)
+        return true;
+    size_t room = node->instance_room ? 2 * node->instance_room : INSTANCES_FEW / 2;
+    struct instance *moved = realloc(node->instances, room * sizeof *moved);
+    if (!moved)
+        return false;
+    tree->instance_room += room - node->instance_room;
+    node->instances = moved;
+    node->instance_room = room;
+    return true;
+}
+
+static void keep_instance(struct tree *tree, struct node *node, const struct tree_open *open,
+                          ovl_time end_ns)
 {
     if (open->again && node->instance_count && node->stride == 1) {
         struct instance *last = &node->instances[node->instance_count - 1];
@@ -204,15 +227,10 @@ static void keep_instance(struct node *node, const struct tree_open *open, ovl_t
     }
     if (node->seen++ % node->stride)
         return;
-    if (!node->instances) {
-        node->instances = malloc(TREE_INSTANCES * sizeof *node->instances);
-        if (!node->instances)
-            return;
-    }
+    if (!make_instance_room(tree, node))
+        return;
     node->instances[node->instance_count++] = (struct instance){
         .start_ns = open->start_ns, .wall_ns = end_ns - open->start_ns, .spent = open->spent};
-    if (node->instance_count == TREE_INSTANCES)
-        thin_out(node);
 }
 
 static void close_from(struct tree *tree, struct tree_path *path, size_t from, ovl_time now_ns)
@@ -222,7 +240,7 @@ static void close_from(struct tree *tree, struct tree_path *path, size_t from, o
         struct node *node = &tree->nodes[open->node];
         node->last_ns = now_ns;
         node->wall_ns += now_ns - open->start_ns;
-        keep_instance(node, open, now_ns);
+        keep_instance(tree, node, open, now_ns);
     }
 }
 

@@ -94,6 +94,7 @@ struct node {
     uint32_t turn_index;    /* and the number of its turn there */
     struct instance *instances;
     size_t instance_count;
+    size_t instance_room;
     size_t stride;
 
     /* What its waits used: whether all had the same descriptor. */
@@ -129,7 +130,8 @@ struct tree {
     struct line_cost *lines;
     size_t line_count;
     size_t line_room;
-    bool incomplete; /* for want of memory, or of room */
+    size_t instance_room; /* of all nodes */
+    bool incomplete;      /* for want of memory, or of room */
 };
 
 /* Returns 0 or -ENOMEM. */
