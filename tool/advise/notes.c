@@ -128,6 +128,11 @@ static void note_what_was_not_seen(struct advice *advice, const struct observati
             advice,
             "This version of Python is not known: waits are measured, the lines where they are not "
             "(3.8 to 3.13 are known).");
+    if (observed->threads_lost)
+        advice_note(advice,
+                    "%llu threads more than are taken down at once (%u) were there: what they did "
+                    "is not told.",
+                    (unsigned long long)observed->threads_lost, RECORD_THREADS);
     if (observed->waits_lost)
         advice_note(
             advice,

@@ -1,6 +1,6 @@
 #include "advise/observation.h"
 
-#include "advise/account.h"
+#include "advise/ending.h"
 #include "advise/launchers.h"
 #include "advise/outside.h"
 #include "advise/ring.h"
@@ -28,10 +28,6 @@
 #define COST_LIMIT_ALL 50
 
 #define DEAR_ONCE 3 /* periods that one look lengthens the next at most by */
-
-/* A thread that did less than this part of what the busiest did is not counted as one that works.
- */
-#define WORKING_SHARE 4
 
 /* --- opening and closing --- */
 
@@ -164,156 +160,15 @@ static void find_processes(struct observation *observed)
             process_free(found[n]);
 }
 
-/* --- the end of a process --- */
-
-/* The wait that a thread was in when the program was killed. */
-static void close_wait(struct observation *observed, struct process *process,
-                       struct record_thread *own)
-{
-    ovl_time since_ns = (ovl_time)atomic_load(&own->wait_ns);
-    ovl_time end_ns = observed->end_ns ? observed->end_ns : ovl_now();
-    struct watched_thread *thread = process_thread(process, (int)own->id);
-    if (!thread || !since_ns || atomic_load(&process->record->end_ns) ||
-        end_ns - since_ns < RECORD_SHORT_NS)
-        return;
-    if (thread->seen_ns > since_ns)
-        return; /* it was killed when that had just been written down */
-    struct record_wait wait = {.kind = (uint8_t)atomic_load(&own->wait_kind),
-                               .descriptor = -1,
-                               .start_ns = (uint64_t)since_ns,
-                               .end_ns = (uint64_t)end_ns};
-    bool known = thread->open_wait_ns == since_ns;
-    account_waited(observed, process, thread, thread->open_levels,
-                   known ? thread->open_level_count : 0, &wait, 0);
-}
-
-/* What the agent knows of a thread is more than what was seen of it. */
-static void note_thread(struct observation *observed, const struct process *process,
-                        const struct watched_thread *thread, const struct record_thread *own)
-{
-    struct thread_time time = {.process = (int)process->pid,
-                               .thread = thread->id,
-                               .wall_ns = thread->last_ns - thread->first_ns,
-                               .cpu_ns = thread->cpu_ns,
-                               .idle_ns = thread->idle_ns};
-    for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
-        time.wait_ns[kind] = thread->wait_ns[kind];
-    if (process->record && thread->id == process->pid)
-        time.cpu_ns -= (ovl_time)process->record->start_cpu_ns;
-    if (own) {
-        ovl_time end_ns = (ovl_time)atomic_load(&own->end_ns);
-        ovl_time cpu_ns = (ovl_time)atomic_load(&own->cpu_ns);
-        if (!end_ns)
-            end_ns = process->end_ns;
-        if (thread->id == process->pid)
-            cpu_ns -= (ovl_time)process->record->start_cpu_ns;
-        time.wall_ns = end_ns - (ovl_time)atomic_load(&own->start_ns);
-        time.cpu_ns = cpu_ns > time.cpu_ns ? cpu_ns : time.cpu_ns;
-        for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
-            time.wait_ns[kind] += (ovl_time)atomic_load(&own->short_ns[kind]);
-    }
-    snprintf(time.program, sizeof time.program, "%s", process->program);
-    thread_times_add(&observed->threads, &time);
-}
-
-/* The main thread that mostly waits for its workers is none, however long its start took: on a
- * machine that is busy, longer than all that they do. */
-static bool is_worker(const struct process *process, const struct watched_thread *thread,
-                      ovl_time most_ns)
-{
-    bool coordinates =
-        thread->id == process->pid && thread->idle_ns > thread->work_ns - thread->alone_ns;
-    return thread->python && !coordinates && thread->work_ns * WORKING_SHARE > most_ns;
-}
-
-/* What a thread that is not Python's computed since its last wait was in none of its calls. */
-static void count_rest(struct observation *observed, struct process *process,
-                       struct watched_thread *thread)
-{
-    const struct record_thread *own = process_record_of(process, thread->id);
-    ovl_time total_ns = own ? (ovl_time)atomic_load(&own->cpu_ns) : 0;
-    if (thread->lined_ns > total_ns)
-        total_ns = thread->lined_ns;
-    if (thread->outside_ns > total_ns)
-        total_ns = thread->outside_ns;
-    if (total_ns <= thread->cpu_ns)
-        return;
-    account_computed(observed, process, thread, NULL, 0, ovl_now(), total_ns - thread->cpu_ns,
-                     ACCOUNT_WAIT);
-    thread->cpu_ns = total_ns;
-}
-
-static ovl_time end_of(const struct observation *observed, const struct process *process)
-{
-    ovl_time end_ns = process->record ? (ovl_time)atomic_load(&process->record->end_ns) : 0;
-    if (!end_ns)
-        end_ns = observed->end_ns ? observed->end_ns : ovl_now();
-    return end_ns;
-}
-
-static void count_worker(struct observation *observed, struct process *process)
-{
-    process->worker = true;
-    uint32_t threads = process->record ? atomic_load(&process->record->thread_count) : 0;
-    for (uint32_t n = 0; n < threads && n < RECORD_THREADS; n++) {
-        observed->plumbing.reads += atomic_load(&process->record->threads[n].reads);
-        observed->plumbing.read_bytes += atomic_load(&process->record->threads[n].read_bytes);
-    }
-    observed->plumbing.workers++;
-    observed->plumbing.lives_ns += process->end_ns - process->start_ns;
-}
-
-static void finish_process(struct observation *observed, struct process *process)
-{
-    if (process->retired || process->launcher)
-        return;
-    process->end_ns = end_of(observed, process);
-    struct record *record = process->record;
-    if (record) {
-        ring_empty(observed, process);
-        uint32_t count = atomic_load(&record->thread_count);
-        for (uint32_t n = 0; n < count && n < RECORD_THREADS; n++) {
-            for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
-                observed->short_ns[kind] +=
-                    (ovl_time)atomic_load(&record->threads[n].short_ns[kind]);
-            close_wait(observed, process, &record->threads[n]);
-            process_thread(process, (int)record->threads[n].id); /* it may never have waited long */
-        }
-        observed->waits_lost += atomic_load(&record->waits_lost);
-    }
-    for (size_t n = 0; n < process->thread_count && !process->was_python; n++)
-        count_rest(observed, process, process->threads[n]);
-    /* One that was forked and is over so soon that nothing of it was seen is one too. */
-    bool forked = !process->worker && process->was_python && record && record->generation > 1;
-    if (process->worker || forked)
-        count_worker(observed, process);
-    ovl_time most_ns = 0;
-    for (size_t n = 0; n < process->thread_count; n++)
-        if (process->threads[n]->work_ns > most_ns)
-            most_ns = process->threads[n]->work_ns;
-    for (size_t n = 0; n < process->thread_count; n++) {
-        const struct watched_thread *thread = process->threads[n];
-        process->work_ns += thread->work_ns;
-        process->working_threads += is_worker(process, thread, most_ns);
-        tree_end(&observed->tree, &process->threads[n]->path, ovl_now());
-        note_thread(observed, process, thread, process_record_of(process, thread->id));
-        /* The kernel's sum goes on over an exec: the same one is told of twice. */
-        if (thread->delay_ns > observed->delay_ns)
-            observed->delay_ns = thread->delay_ns;
-    }
-    if (forked)
-        observed->plumbing.task_ns += process->work_ns; /* without multiprocessing: all of it */
-}
+/* --- looking --- */
 
 void observation_end(struct observation *observed, struct process *process)
 {
     if (process->record)
         ring_empty(observed, process);
-    finish_process(observed, process);
+    ending_process(observed, process);
     process_retire(process);
 }
-
-/* --- looking --- */
 
 static ovl_time own_cpu(void)
 {
@@ -380,8 +235,9 @@ void observation_look(struct observation *observed)
             outside_look(observed, process);
         else if (!ended && !process->command && !process->launcher)
             sampling_look(observed, process);
+        ending_threads(observed, process);
         if (ended && sampling_is_over(process)) {
-            finish_process(observed, process);
+            ending_process(observed, process);
             process_retire(process);
         }
     }
@@ -418,7 +274,7 @@ void observation_finish(struct observation *observed)
         if (observed->processes[n]->record)
             ring_empty_marked(observed, observed->processes[n]);
     for (size_t n = 0; n < observed->process_count; n++)
-        finish_process(observed, observed->processes[n]);
+        ending_process(observed, observed->processes[n]);
     unseen_settle(&observed->tree);
     unseen_settle_spent(&observed->spent);
     plumbing_settle(&observed->plumbing);

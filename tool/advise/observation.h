@@ -42,6 +42,7 @@ struct observation {
     ovl_time delay_ns; /* ready, and without a processor: of the thread that was so longest */
     ovl_time short_ns[RECORD_KIND_COUNT];
     uint64_t waits_lost;
+    uint64_t threads_lost;       /* beyond those that an agent keeps at once */
     uint64_t sync_device;        /* that what must be on a disk was last waited for; 0: none */
     struct thread_times threads; /* of processes that have ended */
 

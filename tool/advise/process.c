@@ -195,10 +195,22 @@ struct watched_thread *process_thread(struct process *process, int id)
     thread->track = SIZE_MAX;
     if (id == process->pid && process->record)
         thread->cpu_ns = thread->lined_ns = (ovl_time)process->record->start_cpu_ns;
-    if (process->thread_count == 1)
+    if (process->thread_count == 1 && process->others_ns == 0)
         process->threads[0]->alone_ns = process->threads[0]->work_ns;
     process->threads[process->thread_count++] = thread;
     return thread;
+}
+
+void process_forget_thread(struct process *process, struct watched_thread *thread)
+{
+    size_t kept = 0;
+    for (size_t n = 0; n < process->thread_count; n++)
+        if (process->threads[n] != thread)
+            process->threads[kept++] = process->threads[n];
+    process->thread_count = kept;
+    if (thread->clock >= 0)
+        close(thread->clock);
+    free(thread);
 }
 
 struct record_thread *process_record_of(struct process *process, int id)

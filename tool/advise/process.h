@@ -56,6 +56,8 @@ struct watched_thread {
     size_t open_level_count;
 };
 
+#define PROCESS_GONE 64
+
 struct process {
     pid_t pid;
     pid_t parent;
@@ -89,6 +91,9 @@ struct process {
     struct sampled_place *sampled; /* the tree's, by code and instruction */
     struct watched_thread **threads;
     size_t thread_count;
+    ovl_time others_ns;                  /* of work_ns, what the main thread did not */
+    ovl_time gone_work_ns[PROCESS_GONE]; /* of threads that are forgotten: the busiest first */
+    size_t gone_count;
 };
 
 /* Opens the record in `path`. NULL: it is not whole yet, or there is no memory. */
@@ -104,6 +109,9 @@ void process_free(struct process *process);
 
 /* The thread of that number, made when it is asked for first. NULL: no memory. */
 struct watched_thread *process_thread(struct process *process, int id);
+
+/* Gives back what is kept of a thread that has ended. */
+void process_forget_thread(struct process *process, struct watched_thread *thread);
 
 /* What the agent knows of a thread. NULL: nothing. */
 struct record_thread *process_record_of(struct process *process, int id);

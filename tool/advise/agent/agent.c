@@ -75,21 +75,54 @@ static void end_thread(void *own)
     atomic_store(&thread->python, 0);
     atomic_store(&thread->wait_ns, 0);
     atomic_store(&thread->end_ns, agent_now());
+    atomic_fetch_sub(&agent_record->threads_now, 1);
     atomic_store(&thread->state, RECORD_THREAD_ENDED);
     this_thread = NULL;
     inside = true; /* what the thread still does is not written down */
 }
 
+/* The place of a thread that has ended and been taken down. NULL: there is none. */
+static struct record_thread *used_place(void)
+{
+    for (uint32_t n = 0; n < RECORD_THREADS; n++) {
+        struct record_thread *thread = &agent_record->threads[n];
+        uint32_t taken = RECORD_THREAD_TAKEN;
+        if (!atomic_compare_exchange_strong(&thread->state, &taken, RECORD_THREAD_BEGINS))
+            continue;
+        atomic_store(&thread->python, 0);
+        atomic_store(&thread->end_ns, 0);
+        atomic_store(&thread->cpu_ns, 0);
+        atomic_store(&thread->wait_ns, 0);
+        atomic_store(&thread->reads, 0);
+        atomic_store(&thread->read_bytes, 0);
+        for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
+            atomic_store(&thread->short_ns[kind], 0);
+        return thread;
+    }
+    return NULL;
+}
+
+static struct record_thread *free_place(void)
+{
+    uint32_t n = atomic_fetch_add(&agent_record->thread_count, 1);
+    if (n < RECORD_THREADS)
+        return &agent_record->threads[n];
+    atomic_store(&agent_record->thread_count, RECORD_THREADS);
+    return used_place();
+}
+
 static struct record_thread *begin_thread(void)
 {
     inside = true;
-    uint32_t n = atomic_fetch_add(&agent_record->thread_count, 1);
-    if (n >= RECORD_THREADS) {
-        atomic_store(&agent_record->thread_count, RECORD_THREADS);
+    struct record_thread *thread = free_place();
+    if (!thread) {
         atomic_fetch_add(&agent_record->threads_lost, 1);
         return NULL; /* and `inside` stays set: it is not asked again */
     }
-    struct record_thread *thread = &agent_record->threads[n];
+    uint32_t now = atomic_fetch_add(&agent_record->threads_now, 1) + 1;
+    uint32_t most = atomic_load(&agent_record->threads_most);
+    while (now > most && !atomic_compare_exchange_weak(&agent_record->threads_most, &most, now))
+        ;
     thread->id = (uint32_t)syscall(SYS_gettid);
     thread->ident = (uint64_t)pthread_self();
     atomic_store(&thread->start_ns, agent_now());

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define RECORD_MAGIC   0x6f76616476697365u
-#define RECORD_VERSION 4u
+#define RECORD_VERSION 5u
 
 /* The environment by which the agent finds the folder that its file goes to. */
 #define RECORD_FOLDER_VARIABLE "OVERLAP_ADVISE_FOLDER"
@@ -63,6 +63,8 @@ enum record_thread_state {
     RECORD_THREAD_FREE,
     RECORD_THREAD_RUNS,
     RECORD_THREAD_ENDED,
+    RECORD_THREAD_TAKEN,  /* the command has all of it: another thread may have its place */
+    RECORD_THREAD_BEGINS, /* which this one fills in */
 };
 
 /* An object that is loaded: the program, a shared library. */
@@ -148,6 +150,8 @@ struct record {
 
     _Atomic uint32_t thread_count;
     _Atomic uint32_t threads_lost;
+    _Atomic uint32_t threads_now;  /* that run, */
+    _Atomic uint32_t threads_most; /* and the most that ever did */
     _Atomic uint32_t place_count;
     _Atomic uint32_t places_lost;
     uint32_t strings_used;
