@@ -166,6 +166,28 @@ CURLMcode curl_multi_socket_action(CURLM *multi, curl_socket_t fd, int events, i
     return REAL(curl_multi_socket_action)(multi, fd, events, running);
 }
 
+CURLMcode curl_multi_perform(CURLM *multi, int *running)
+{
+    return REAL(curl_multi_perform)(multi, running);
+}
+
+CURLMcode curl_multi_wait(CURLM *multi, struct curl_waitfd *extra, unsigned count, int milliseconds,
+                          int *events)
+{
+    return REAL(curl_multi_wait)(multi, extra, count, milliseconds, events);
+}
+
+CURLMcode curl_multi_timeout(CURLM *multi, long *milliseconds)
+{
+    return REAL(curl_multi_timeout)(multi, milliseconds);
+}
+
+CURLMcode curl_multi_fdset(CURLM *multi, fd_set *reads, fd_set *writes, fd_set *exceptions,
+                           int *most)
+{
+    return REAL(curl_multi_fdset)(multi, reads, writes, exceptions, most);
+}
+
 CURLMsg *curl_multi_info_read(CURLM *multi, int *left)
 {
     return REAL(curl_multi_info_read)(multi, left);

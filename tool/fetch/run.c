@@ -32,7 +32,7 @@
 #define PROCESSES_MOST 64
 
 #define SMALL_BUFFER 16384
-#define TINY_BUFFER  8192
+#define TINY_BUFFER  6144
 
 /* With more transfers than this at once, memory counts. */
 #define MANY         1000

@@ -5,6 +5,7 @@
 #include "fetch/disposition.h"
 #include "fetch/part.h"
 #include "fetch/server.h"
+#include "fetch/solo.h"
 #include "fetch/wire.h"
 #include "journal/journal.h"
 
@@ -29,6 +30,7 @@ struct client {
 struct session {
     struct transfer_context *context;
     struct client alone;
+    CURLM *solo;            /* of `alone` */
     struct client together; /* for the carrier: a handle that goes both ways loses connections */
     struct ride ride;       /* of `together` */
     char message[CURL_ERROR_SIZE];
@@ -134,13 +136,21 @@ static int look_interrupted(void *context, curl_off_t total, curl_off_t now, cur
     return interrupted(context);
 }
 
+/* What performs the client's transfers, and keeps their connections. */
+static bool give_seat(struct session *session, const struct client *client, CURL *handle)
+{
+    if (client == &session->together)
+        return carrier_seat(session->context->carrier, handle, &session->ride) == 0;
+    session->solo = solo_new();
+    return session->solo;
+}
+
 static bool make_handle(struct session *session, struct client *client)
 {
     CURL *handle = curl_easy_init();
     if (!handle)
         return false;
-    if (client == &session->together &&
-        carrier_seat(session->context->carrier, handle, &session->ride) < 0) {
+    if (!give_seat(session, client, handle)) {
         curl_easy_cleanup(handle);
         return false;
     }
@@ -179,6 +189,7 @@ void transfer_session_close(void *context, void *opened)
     struct session *session = opened;
     (void)context;
     release_client(&session->alone);
+    curl_multi_cleanup(session->solo);
     release_client(&session->together);
     carrier_release(&session->ride);
     free(session);
@@ -428,7 +439,7 @@ static CURLcode perform(struct session *session)
         return CURLE_ABORTED_BY_CALLBACK;
     if (session->client == &session->together)
         return carrier_perform(session->context->carrier, &session->ride, session->order->patient);
-    return curl_easy_perform(session->handle);
+    return solo_perform(session->solo, session->handle);
 }
 
 int transfer(struct ovl_task *task, struct ovl_bytes item)
