@@ -3,7 +3,6 @@
 #include "../support/pattern.h"
 #include "in_loop.h"
 #include <errno.h>
-#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -448,133 +447,6 @@ static void threads_may_use_streams(void)
     assert_null(none);
 }
 
-/* --- connections --- */
-
-static int answer(void *argument)
-{
-    struct ovl_io *stream = argument;
-    char data[4];
-    int error = ovl_io_read_all(stream, data, 4, GUARD);
-    if (!error)
-        error = ovl_io_write(stream, data, 4, GUARD);
-    ovl_io_close(stream);
-    return error;
-}
-
-static int serve(void *argument)
-{
-    struct ovl_io *stream;
-    for (int i = 0; i < 50; i++) {
-        assert_int_equal(ovl_accept(argument, GUARD, &stream), 0);
-        assert_int_equal(ovl_go(answer, stream, NULL), 0);
-    }
-    return 0;
-}
-
-static int ask(void *argument)
-{
-    struct ovl_io *stream;
-    char data[4];
-    int error = ovl_connect("localhost", argument, GUARD, &stream);
-    if (error)
-        return error;
-    error = ovl_io_write(stream, "ping", 4, GUARD);
-    if (!error)
-        error = ovl_io_read_all(stream, data, 4, GUARD);
-    ovl_io_close(stream);
-    return error ? error : memcmp(data, "ping", 4);
-}
-
-static int connect_many(void *argument)
-{
-    (void)argument;
-    struct ovl_listener *listener;
-    struct ovl_group *group;
-    assert_int_equal(ovl_listen("127.0.0.1", "0", &listener), 0);
-    char port[8];
-    snprintf(port, sizeof port, "%u", ovl_listener_port(listener));
-    assert_int_equal(ovl_group_open(GUARD, &group), 0);
-    assert_int_equal(ovl_group_go(group, serve, listener), 0);
-    for (int i = 0; i < 50; i++)
-        assert_int_equal(ovl_group_go(group, ask, port), 0);
-    assert_int_equal(ovl_group_close(group), 0);
-    struct ovl_io *none = NULL;
-    assert_int_equal(ovl_accept(listener, ovl_after(5 * MS), &none), OVL_ETIMEDOUT);
-    ovl_listener_close(listener);
-    assert_int_equal(ovl_connect("127.0.0.1", port, GUARD, &none), -ECONNREFUSED);
-    assert_null(none);
-    return 0;
-}
-
-static void clients_and_servers_meet(void)
-{
-    in_loop(connect_many);
-}
-
-static int accept_one(void *argument)
-{
-    struct ovl_io *stream;
-    return ovl_accept(argument, GUARD, &stream);
-}
-
-static int stop_listening(void *argument)
-{
-    (void)argument;
-    struct ovl_listener *listener;
-    struct ovl_coroutine *accepter;
-    assert_int_equal(ovl_listen("127.0.0.1", "0", &listener), 0);
-    assert_int_equal(ovl_go(accept_one, listener, &accepter), 0);
-    ovl_yield();
-    ovl_listener_close(listener);
-    assert_int_equal(ovl_join(accepter), -EBADF);
-    return 0;
-}
-
-static void closing_a_listener_wakes_who_accepts(void)
-{
-    in_loop(stop_listening);
-}
-
-/* 192.0.2.0/24 is for documentation: at best nobody answers, at worst the network says so at once.
- */
-static int connect_to_nobody(void *argument)
-{
-    (void)argument;
-    struct ovl_io *none = NULL;
-    ovl_time begin = ovl_now();
-    int error = ovl_connect("192.0.2.1", "9", ovl_after(50 * MS), &none);
-    assert_true(error != 0);
-    assert_null(none);
-    assert_true(ovl_now() - begin < 10 * OVL_SECOND);
-    return 0;
-}
-
-static void connecting_ends_with_the_deadline(void)
-{
-    in_loop(connect_to_nobody);
-}
-
-static int look_up(void *argument)
-{
-    (void)argument;
-    struct addrinfo *list = NULL;
-    assert_int_equal(ovl_lookup("127.0.0.1", "80", GUARD, &list), 0);
-    freeaddrinfo(list);
-    list = NULL;
-    assert_int_equal(ovl_lookup("localhost", "80", GUARD, &list), 0);
-    freeaddrinfo(list);
-    list = NULL;
-    assert_int_equal(ovl_lookup("localhost", "no-such-service", GUARD, &list), OVL_ELOOKUP);
-    assert_int_equal(ovl_lookup("a.name.invalid", "80", 0, &list), OVL_ETIMEDOUT);
-    assert_null(list);
-    return 0;
-}
-
-static void names_are_looked_up_until_a_deadline(void)
-{
-    in_loop(look_up);
-}
-
 int main(int argc, char *argv[])
 {
     const struct test_case cases[] = {
@@ -592,10 +464,6 @@ int main(int argc, char *argv[])
         TEST_CASE(readers_that_never_wait_give_way),
         TEST_CASE(pipes_are_streams_too),
         TEST_CASE(threads_may_use_streams),
-        TEST_CASE(clients_and_servers_meet),
-        TEST_CASE(closing_a_listener_wakes_who_accepts),
-        TEST_CASE(connecting_ends_with_the_deadline),
-        TEST_CASE(names_are_looked_up_until_a_deadline),
     };
     return run_cases("io", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) ? EXIT_FAILURE
                                                                               : EXIT_SUCCESS;
