@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "base/sanitize.h"
+#include "coroutine/exceptions.h"
 #include "coroutine/stack.h"
 
 #include <stdbool.h>
@@ -83,10 +84,11 @@ struct ovl__coroutine {
     struct ovl__link scope_link; /* among the scope's coroutines */
     void (*fn)(void *argument);
     void *argument;
-    int (*call)(void *argument);   /* for fn, where it has more to do than to call */
-    void *owner;                   /* whoever started it may put something here */
-    struct ovl__coroutine *joiner; /* waits for its end */
-    struct ovl__locals *locals;    /* coroutine-local values; NULL: none */
+    int (*call)(void *argument);       /* for fn, where it has more to do than to call */
+    void *owner;                       /* whoever started it may put something here */
+    struct ovl__coroutine *joiner;     /* waits for its end */
+    struct ovl__locals *locals;        /* coroutine-local values; NULL: none */
+    struct ovl__exceptions exceptions; /* while it does not run */
     struct ovl__stack stack;
     uint64_t number;    /* counts the loop's coroutines, from 1 */
     size_t task_number; /* the task's that it runs, plus 1; 0: none */

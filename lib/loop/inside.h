@@ -23,9 +23,11 @@ struct ovl__loop {
     struct ovl__coroutine **ready_end;
     struct ovl__coroutine *ended; /* left its stack for good, and is still to be freed */
     int *thread_errno;            /* where the thread's errno is, which every switch looks up */
-    atomic_ullong turn;           /* goes up whenever another one runs; written by the loop only */
-    uint64_t look_at;             /* the turn after which the loop looks at epoll */
-    struct ovl__fiber fiber;      /* the thread's own stack, where the loop sleeps */
+    struct ovl__exceptions *exceptions; /* the thread's; NULL: there are no exceptions */
+    struct ovl__exceptions callers;     /* those of who runs the loop */
+    atomic_ullong turn;      /* goes up whenever another one runs; written by the loop only */
+    uint64_t look_at;        /* the turn after which the loop looks at epoll */
+    struct ovl__fiber fiber; /* the thread's own stack, where the loop sleeps */
 
     struct ovl__trial *trial; /* NULL: it is no test */
     size_t outside;           /* coroutines for which helper threads work */

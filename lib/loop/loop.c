@@ -188,6 +188,9 @@ void ovl__loop_run(struct ovl__loop *loop)
     ovl__here = loop;
     ovl__fiber_init(&loop->fiber);
     loop->thread_errno = &errno;
+    loop->exceptions = ovl__exceptions_here();
+    if (loop->exceptions)
+        loop->callers = *loop->exceptions;
     while (!loop->stopping || loop->coroutines) {
         look(loop);
         ovl__interrupt_waits();

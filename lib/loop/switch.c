@@ -50,6 +50,8 @@ static inline struct ovl__coroutine *take_ready(struct ovl__loop *loop)
  */
 static inline struct ovl__fiber *prepare(struct ovl__loop *loop, struct ovl__coroutine *next)
 {
+    if (loop->exceptions)
+        *loop->exceptions = next ? next->exceptions : loop->callers;
     if (!next)
         return &loop->fiber;
     *loop->thread_errno = next->error; /* the thread's, but each coroutine's own affair */
@@ -75,20 +77,22 @@ leave_slowly(struct ovl__loop *loop, struct ovl__coroutine *self, struct ovl__co
 {
     if (self->context.meter)
         ovl__meter_pause(self->context.meter);
+    if (loop->exceptions)
+        self->exceptions = *loop->exceptions;
     self->error = *loop->thread_errno;
     return ovl__fiber_switch(&self->fiber, prepare(loop, next));
 }
 
 /*
  * Leaves the coroutine that runs; comes back, with 0, when it is its turn again. Where there is
- * nothing to measure, no call comes between, for which registers would have to be kept.
+ * nothing to measure, and no C++, no call comes between, for which registers would have to be kept.
  */
 static inline int leave(struct ovl__loop *loop, struct ovl__coroutine *self)
 {
     struct ovl__coroutine *next = take_ready(loop);
     if (next == self)
         return 0;
-    if (!next || next->context.meter || self->context.meter)
+    if (!next || next->context.meter || self->context.meter || loop->exceptions)
         return leave_slowly(loop, self, next);
     self->error = *loop->thread_errno;
     *loop->thread_errno = next->error;
