@@ -82,7 +82,7 @@ struct job {
 };
 
 static const struct job jobs[] = {
-    {.name = "empty", .fn = be_empty, .count = 100000, .workers = 2, .turns = 15},
+    {.name = "empty", .fn = be_empty, .count = 100000, .workers = 2, .turns = 40},
     {.name = "calls", .fn = call, .count = 4000, .workers = 2, .turns = 5, .has_session = true},
     {.name = "waits", .fn = wait, .count = 6400, .workers = 64, .turns = 5},
 };

@@ -1,3 +1,5 @@
+#include "base/atomic.h"
+#include "coroutine/coroutine.h"
 #include "executor/executor.h"
 
 #include <errno.h>
@@ -29,6 +31,8 @@ struct stream_run {
     int error;              /* what ended the stream */
     bool failed;            /* some task did */
     bool unannounced;       /* some task was submitted quietly */
+    size_t given;           /* how many of those that have ended */
+    atomic_size_t ends;     /* how many have ended; written under the lock */
     pthread_mutex_t lock;
     /* Under the lock, which is taken after the executor's: */
     struct ovl__link done;          /* of struct place, as they ended */
@@ -44,6 +48,8 @@ static void note_end(void *context, struct ovl_future *future)
     struct stream_run *run = place->run;
     pthread_mutex_lock(&run->lock);
     ovl__list_append(&run->done, &place->done);
+    atomic_store_explicit(&run->ends, atomic_load_explicit(&run->ends, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
     if (run->dozing && !run->executor->ops->core->queued(run->executor))
         run->starving = true;
     if (!run->dozing || run->starving)
@@ -108,6 +114,7 @@ static void give(struct stream_run *run, struct place *place)
     pthread_mutex_lock(&run->lock);
     ovl__list_remove(&place->done);
     pthread_mutex_unlock(&run->lock);
+    run->given++;
     ovl_future_free(place->future);
     ovl__list_remove(&place->order);
     ovl__list_prepend(&run->free, &place->order); /* what was used last is near */
@@ -153,11 +160,31 @@ static void help(struct stream_run *run)
     pthread_mutex_unlock(&executor->lock);
 }
 
+/* A task that ended waits to be given. It may not be seen at once. */
+static bool some_ended(const struct stream_run *run)
+{
+    return atomic_load_explicit(&run->ends, memory_order_relaxed) != run->given;
+}
+
+/* How often the caller looks before it sleeps: of short tasks the next has ended by then, and it
+ * costs the worker more to wake the caller than to run one. */
+#define LOOKS 30
+
+static void look_around(const struct stream_run *run)
+{
+    if (ovl__current && ovl__current->coroutine)
+        return;
+    for (int look = 0; look < LOOKS && !some_ended(run); look++)
+        ovl__pause();
+}
+
 /* The first task that ended; NULL where the time is up. */
 static struct place *wait_done(struct stream_run *run)
 {
     if (run->stream->patience_ns)
         doze(run);
+    else if (!run->executor->ops->help)
+        look_around(run);
     if (run->executor->ops->help)
         help(run);
     pthread_mutex_lock(&run->lock);

@@ -44,6 +44,7 @@ struct ovl_ledger {
     struct ovl__buffer entries; /* of struct entry */
     struct ovl_ledger_sum sum;
     uint64_t random;
+    size_t next_place; /* once it is full: the entry that the next task replaces, if there is one */
 };
 
 static const char *const wait_names[OVL_WAIT_COUNT] = {
@@ -206,23 +207,44 @@ static struct entry *append(struct ovl_ledger *ledger)
 }
 
 /*
+ * Drawn one task ahead: the entry is anywhere in megabytes, and its lines are on their way while
+ * that task runs.
+ */
+static void draw_next(struct ovl_ledger *ledger)
+{
+    ledger->next_place = draw_below(ledger, ledger->sum.tasks + 1);
+    if (ledger->next_place >= ledger->limit)
+        return;
+    const char *entry = (const char *)entry_at(ledger, ledger->next_place);
+    __builtin_prefetch(entry, 1);
+    __builtin_prefetch(entry + sizeof(struct entry) - 1, 1);
+}
+
+static void append_record(struct ovl_ledger *ledger, const struct ovl__meter *meter, bool computed)
+{
+    size_t before = count(ledger);
+    struct entry *entry = append(ledger);
+    if (!entry || !set_entry(entry, meter, computed)) {
+        ledger->limit = before;
+        ledger->entries.size = before * sizeof(struct entry);
+    }
+    if (count(ledger) == ledger->limit)
+        draw_next(ledger);
+}
+
+/*
  * Reservoir sampling: the n-th task replaces a record with the chance limit / n, so that all tasks
  * so far are equally likely to be among those kept. Where memory runs out, fewer are kept.
  */
 static void keep(struct ovl_ledger *ledger, const struct ovl__meter *meter, bool computed)
 {
-    size_t before = count(ledger);
-    if (before < ledger->limit) {
-        struct entry *entry = append(ledger);
-        if (entry && set_entry(entry, meter, computed))
-            return;
-        ledger->limit = before;
-        ledger->entries.size = before * sizeof(struct entry);
+    if (count(ledger) < ledger->limit) {
+        append_record(ledger, meter, computed);
         return;
     }
-    size_t place = draw_below(ledger, ledger->sum.tasks);
-    if (place < ledger->limit)
-        set_entry(entry_at(ledger, place), meter, computed);
+    if (ledger->next_place < ledger->limit)
+        set_entry(entry_at(ledger, ledger->next_place), meter, computed);
+    draw_next(ledger);
 }
 
 static ovl_time unseen(const struct ovl__trail *trail)

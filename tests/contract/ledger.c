@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -330,6 +332,56 @@ static void computing_is_counted_to_whom_it_belongs(void)
     ovl_ledger_close(ledger);
 }
 
+#define SHORT_WORK_NS (30 * OVL_MICROSECOND)
+
+static int compute_shortly(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)item;
+    ovl_time start = cpu_now();
+    ovl_time spent;
+    do
+        spent = cpu_now() - start;
+    while (spent < SHORT_WORK_NS);
+    return ovl_task_return(task, &spent, sizeof spent);
+}
+
+static pid_t fork_busy_one(void)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (!child)
+        for (;;)
+            __asm__ volatile("");
+    return child;
+}
+
+/* Tasks too short for their thread's CPU clock to be read lose their processor to others, whose
+ * time is not theirs. What lies around each task's own readings is a few percent. */
+static void cpu_time_of_short_tasks_adds_up_on_a_busy_machine(void)
+{
+    enum { TASKS = 2000, BUSY = 4 };
+    static ovl_time spent[TASKS];
+    struct ovl_ledger *ledger = ledger_new(0);
+    struct ovl_executor *executor = open_recorded(2, ledger);
+    pid_t busy[BUSY];
+    for (int i = 0; i < BUSY; i++)
+        busy[i] = fork_busy_one();
+    int error = ovl_map(executor, compute_shortly, NULL, 0, spent, sizeof *spent, TASKS, NULL);
+    for (int i = 0; i < BUSY; i++) {
+        kill(busy[i], SIGKILL);
+        assert_int_equal(waitpid(busy[i], NULL, 0), busy[i]);
+    }
+    assert_int_equal(error, 0);
+    close_all(executor);
+    ovl_time all = 0;
+    for (int i = 0; i < TASKS; i++)
+        all += spent[i];
+    struct ovl_ledger_sum sum = sum_of(ledger);
+    assert_int_equal(sum.tasks, TASKS);
+    assert_true(sum.cpu_ns > all - all / 20 && sum.cpu_ns < all + all / 4);
+    ovl_ledger_close(ledger);
+}
+
 static void waits_of_many_sleepers_add_up(void)
 {
     enum { TASKS = 20 };
@@ -580,6 +632,7 @@ int ledger_cases(const char *only)
         TEST_CASE(waits_for_pipes_are_seen),
         TEST_CASE(computing_is_seen),
         TEST_CASE(computing_is_counted_to_whom_it_belongs),
+        TEST_CASE(cpu_time_of_short_tasks_adds_up_on_a_busy_machine),
         TEST_CASE(waits_of_many_sleepers_add_up),
         TEST_CASE(records_beyond_the_limit_are_sampled),
         TEST_CASE(ledger_sees_deadlines_and_errors),
