@@ -1,4 +1,5 @@
 #include "base/atomic.h"
+#include "base/system.h"
 #include "coroutine/coroutine.h"
 #include "executor/executor.h"
 
@@ -20,7 +21,9 @@ struct stream_run {
     const struct ovl_stream *stream;
     struct ovl_executor *executor;
     ovl_task_fn *fn;
-    struct place *places;   /* as many as the window */
+    struct place *places;   /* as many as the window; made when they are first needed */
+    size_t room;            /* how many that is */
+    size_t made;            /* and how many are made */
     struct ovl__link free;  /* of struct place */
     struct ovl__link taken; /* of struct place, by their index */
     size_t count;           /* of items taken from `next` so far */
@@ -64,6 +67,23 @@ static void stop(struct stream_run *run, int error)
         run->error = error;
 }
 
+/* Whether one more task may be taken. */
+static bool has_place(const struct stream_run *run)
+{
+    return !ovl__list_empty(&run->free) || run->made < run->room;
+}
+
+static struct place *free_place(struct stream_run *run)
+{
+    if (ovl__list_empty(&run->free)) {
+        struct place *place = &run->places[run->made++];
+        *place = (struct place){.run = run};
+        ovl__list_init(&place->done);
+        ovl__list_append(&run->free, &place->order);
+    }
+    return ovl__of(run->free.next, struct place, order);
+}
+
 static void submit_next(struct stream_run *run)
 {
     struct ovl_bytes item = {0};
@@ -77,7 +97,7 @@ static void submit_next(struct stream_run *run)
         stop(run, more);
         return;
     }
-    struct place *place = ovl__of(run->free.next, struct place, order);
+    struct place *place = free_place(run);
     place->index = run->count;
     struct ovl__submit_extras extras = {
         .notify = note_end,
@@ -111,9 +131,11 @@ static void give(struct stream_run *run, struct place *place)
             run->stopped = true;
         }
     }
-    pthread_mutex_lock(&run->lock);
-    ovl__list_remove(&place->done);
-    pthread_mutex_unlock(&run->lock);
+    if (!run->stream->as_completed) { /* else it was taken out when it was found */
+        pthread_mutex_lock(&run->lock);
+        ovl__list_remove(&place->done);
+        pthread_mutex_unlock(&run->lock);
+    }
     run->given++;
     ovl_future_free(place->future);
     ovl__list_remove(&place->order);
@@ -178,7 +200,14 @@ static void look_around(const struct stream_run *run)
         ovl__pause();
 }
 
-/* The first task that ended; NULL where the time is up. */
+/* Takes out the task that ended first; NULL: there is none. The lock is held. */
+static struct place *take_done(struct stream_run *run)
+{
+    struct ovl__link *link = ovl__list_take(&run->done);
+    return link ? ovl__of(link, struct place, done) : NULL;
+}
+
+/* Takes out the first task that ended; NULL where the time is up. */
 static struct place *wait_done(struct stream_run *run)
 {
     if (run->stream->patience_ns)
@@ -191,8 +220,7 @@ static struct place *wait_done(struct stream_run *run)
     int error = 0;
     while (ovl__list_empty(&run->done) && !error)
         error = ovl__wait(&run->progress, &run->lock, wait_end(run));
-    struct place *place =
-        ovl__list_empty(&run->done) ? NULL : ovl__of(run->done.next, struct place, done);
+    struct place *place = take_done(run);
     pthread_mutex_unlock(&run->lock);
     return place;
 }
@@ -236,7 +264,7 @@ static void cancel_rest(struct stream_run *run)
         ovl_future_cancel(ovl__of(link, struct place, order)->future);
 }
 
-/* The next task to give, if it has ended already. */
+/* The next task to give, if it is seen to have ended already. */
 static struct place *ready_now(struct stream_run *run)
 {
     if (ovl__list_empty(&run->taken))
@@ -245,9 +273,10 @@ static struct place *ready_now(struct stream_run *run)
         struct place *oldest = ovl__of(run->taken.next, struct place, order);
         return ovl_future_done(oldest->future) ? oldest : NULL;
     }
+    if (!some_ended(run))
+        return NULL;
     pthread_mutex_lock(&run->lock);
-    struct place *place =
-        ovl__list_empty(&run->done) ? NULL : ovl__of(run->done.next, struct place, done);
+    struct place *place = take_done(run);
     pthread_mutex_unlock(&run->lock);
     return place;
 }
@@ -271,7 +300,7 @@ static void pump(struct stream_run *run)
         struct place *ready = ready_now(run);
         if (ready)
             give(run, ready);
-        else if (!run->ended && !run->later && !ovl__list_empty(&run->free))
+        else if (!run->ended && !run->later && has_place(run))
             submit_next(run);
         else if (run->unannounced)
             announce(run);
@@ -288,18 +317,14 @@ static size_t default_window(const struct ovl_executor *executor)
     return window < 64 ? 64 : window;
 }
 
-static int make_places(struct stream_run *run, size_t count)
+/* A window may be wide, and its map short: what is not used is not touched. */
+static int prepare_places(struct stream_run *run, size_t count)
 {
-    run->places =
-        count > SIZE_MAX / sizeof *run->places ? NULL : ovl__zalloc(count * sizeof *run->places);
-    if (!run->places)
+    if (count > SIZE_MAX / sizeof *run->places)
         return -ENOMEM;
-    for (size_t i = 0; i < count; i++) {
-        run->places[i].run = run;
-        ovl__list_init(&run->places[i].done);
-        ovl__list_append(&run->free, &run->places[i].order);
-    }
-    return 0;
+    run->places = ovl__sys.malloc(count * sizeof *run->places);
+    run->room = count;
+    return run->places ? 0 : -ENOMEM;
 }
 
 int ovl_map_stream(struct ovl_executor *executor, ovl_task_fn *fn, const struct ovl_stream *stream)
@@ -310,7 +335,7 @@ int ovl_map_stream(struct ovl_executor *executor, ovl_task_fn *fn, const struct 
     ovl__list_init(&run.done);
     ovl__wait_list_init(&run.progress);
     pthread_mutex_init(&run.lock, NULL);
-    int error = make_places(&run, stream->window ? stream->window : default_window(executor));
+    int error = prepare_places(&run, stream->window ? stream->window : default_window(executor));
     if (error)
         return error;
     pump(&run);
