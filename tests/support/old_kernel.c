@@ -1,6 +1,7 @@
 /*
  * old_kernel COMMAND [ARGUMENT]...: runs a command as Linux 5.0 would: the system calls that came
- * later are not there (ENOSYS), nor is MADV_GUARD_INSTALL. Exits with 77 where that cannot be had.
+ * later are not there (ENOSYS), nor is MADV_GUARD_INSTALL; and threads may not be placed (EPERM),
+ * as in some containers. Exits with 77 where that cannot be had.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -24,11 +25,13 @@ static bool refuse_what_is_new(void)
 {
     struct sock_filter steps[] = {
         LOAD(nr),
-        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, FIRST_NEW, 3, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 4),
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, FIRST_NEW, 4, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sched_setaffinity, 4, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 5),
         LOAD(args[2]), /* the lower half, where the lowest byte comes first */
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, GUARD_INSTALL, 1, 2),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, GUARD_INSTALL, 2, 3),
         REFUSE(ENOSYS),
+        REFUSE(EPERM),
         REFUSE(EINVAL),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };

@@ -141,9 +141,10 @@ static int measure_with(struct run *run, struct ovl_ledger *ledger, bool *ret_op
 
 static void complain(const struct measure *measure, int error)
 {
-    console_error(
-        "%s with %u workers: %s; give fewer with --workers, or leave it out with --models",
-        ovl_model_name(measure->model), measure->workers, ovl_error_message(error));
+    bool are_many = error == -EAGAIN || error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+    console_error("%s with %u workers: %s; %sleave it out with --models",
+                  ovl_model_name(measure->model), measure->workers, ovl_error_message(error),
+                  are_many ? "give fewer with --workers, or " : "");
 }
 
 /* What predictions are made of. */

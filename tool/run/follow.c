@@ -106,31 +106,33 @@ static void look_at_task(struct follow *follow)
 }
 
 /* How long to wait for the process and its output. */
-static int patience_ms(const struct follow *follow)
+static int patience_ms(const struct follow *follow, int process)
 {
     int until = until_ms(follow->deadline);
-    bool looks = follow->task && !follow->cancelled;
+    bool looks = process < 0 || (follow->task && !follow->cancelled);
     return looks && (until < 0 || until > LOOK_MS) ? LOOK_MS : until;
 }
 
-static bool has_streams(const struct follow *follow)
+/* Where the system has no descriptor of it to give. */
+static bool has_ended(const struct follow *follow)
 {
-    return follow->reads[JOB_OUT] >= 0 || follow->reads[JOB_ERR] >= 0;
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)follow->process, &info, WEXITED | WNOHANG | WNOWAIT) || info.si_pid;
 }
 
-/* Until the process has ended; where the system has no descriptors of processes, its streams. */
+/* Until the process has ended. */
 static void follow_streams(struct follow *follow, int process)
 {
     struct pollfd polls[POLL_COUNT];
-    while (process >= 0 || has_streams(follow)) {
+    bool ended = false;
+    while (!ended) {
         set_polls(follow, process, polls);
-        if (poll(polls, POLL_COUNT, patience_ms(follow)) < 0 && errno != EINTR)
+        if (poll(polls, POLL_COUNT, patience_ms(follow, process)) < 0 && errno != EINTR)
             break;
         for (int n = 0; n < JOB_STREAMS; n++)
             if (follow->reads[n] >= 0 && polls[n].revents)
                 read_stream(follow, n);
-        if (polls[POLL_PROCESS].revents)
-            break;
+        ended = process < 0 ? has_ended(follow) : polls[POLL_PROCESS].revents != 0;
         look_at_time(follow);
         look_at_task(follow);
     }

@@ -23,6 +23,21 @@ static void *thread_main(void *argument)
     return NULL;
 }
 
+/* A sandbox may refuse to have threads placed, and the processor may just have been taken away. */
+static int create(struct ovl__thread *thread, pthread_attr_t *attributes)
+{
+    thread->place = ovl__processor_place(thread->worker.number);
+    if (thread->place.known) {
+        pthread_attr_setaffinity_np(attributes, sizeof thread->place.one, &thread->place.one);
+        int error = ovl__sys.pthread_create(&thread->id, attributes, thread_main, thread);
+        if (error != EPERM && error != EINVAL)
+            return error;
+        thread->place.known = false;
+        pthread_attr_setaffinity_np(attributes, 0, &thread->place.one); /* anywhere */
+    }
+    return ovl__sys.pthread_create(&thread->id, attributes, thread_main, thread);
+}
+
 static int start(struct ovl_executor *executor, struct ovl__thread *thread)
 {
     pthread_attr_t attributes;
@@ -31,11 +46,8 @@ static int start(struct ovl_executor *executor, struct ovl__thread *thread)
     size_t stack_bytes = executor->options.stack_bytes;
     if (stack_bytes)
         pthread_attr_setstacksize(&attributes, stack_bytes < least ? least : stack_bytes);
-    thread->place = ovl__processor_place(thread->worker.number);
-    if (thread->place.known)
-        pthread_attr_setaffinity_np(&attributes, sizeof thread->place.one, &thread->place.one);
     ovl__executor_hold(executor);
-    int error = -ovl__sys.pthread_create(&thread->id, &attributes, thread_main, thread);
+    int error = -create(thread, &attributes);
     pthread_attr_destroy(&attributes);
     if (error)
         ovl__executor_drop(executor);
