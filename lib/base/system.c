@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -16,6 +15,31 @@
  */
 #define DECLARE_EARLY(type, name, parameters, arguments) static type early_##name parameters;
 OVL__HOOKED_MAP(DECLARE_EARLY)
+
+/*
+ * Descriptors of the library's own are closed behind ThreadSanitizer's back, as by a hook; so they
+ * are opened and watched there, too: it would take who gets the number next for one who does not
+ * know of the others.
+ */
+static int socketpair_call(int domain, int type, int protocol, int ret_fds[2])
+{
+    return (int)syscall(SYS_socketpair, domain, type, protocol, ret_fds);
+}
+
+static int epoll_create1_call(int flags)
+{
+    return (int)syscall(SYS_epoll_create1, flags);
+}
+
+static int epoll_ctl_call(int epoll_fd, int operation, int fd, struct epoll_event *event)
+{
+    return (int)syscall(SYS_epoll_ctl, epoll_fd, operation, fd, event);
+}
+
+static int eventfd_call(unsigned count, int flags)
+{
+    return (int)syscall(SYS_eventfd2, count, flags);
+}
 
 static int pidfd_open_call(pid_t pid, unsigned flags)
 {
@@ -76,15 +100,15 @@ struct ovl__system ovl__sys = {
     .madvise = madvise,
     .pthread_create = pthread_create,
     .fork = fork,
-    .socketpair = socketpair,
+    .socketpair = socketpair_call,
     .memfd_create = memfd_create,
     .fallocate = fallocate,
     .pidfd_open = pidfd_open_call,
     .pidfd_send_signal = pidfd_send_signal_call,
-    .epoll_create1 = epoll_create1,
-    .epoll_ctl = epoll_ctl,
+    .epoll_create1 = epoll_create1_call,
+    .epoll_ctl = epoll_ctl_call,
     .epoll_wait_ns = epoll_wait_ns,
-    .eventfd = eventfd,
+    .eventfd = eventfd_call,
     .io_uring_setup = io_uring_setup_call,
     .io_uring_register = io_uring_register_call,
     .io_uring_enter = io_uring_enter_call,
