@@ -394,6 +394,46 @@ static void balance(void)
     CHECK(!unlink(path) && !rmdir(folder));
 }
 
+/* Tasks that were sent ahead, behind one that takes long, come to the rank that has nothing to do:
+ * large ones, whose bytes are still on their way, and small ones. */
+static void recall(void)
+{
+    enum { WARM = 3000, SHORT = 300, LARGE = 100000 };
+    static int items[WARM], results[WARM];
+    static char large[LARGE];
+    char folder[] = "/tmp/overlap-recall-XXXXXX";
+    char path[sizeof folder + 8];
+    CHECK(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/over", folder);
+    struct ovl_executor *executor = open_cluster(NULL);
+    for (int round = 0; round < 3; round++) {
+        struct ovl_future *futures[SHORT];
+        ovl_map(executor, square, items, sizeof(int), results, sizeof(int), WARM, NULL);
+        struct ovl_future *slow = submit(executor, until_there, path, strlen(path) + 1, NULL);
+        for (int i = 0; i < SHORT; i++) {
+            memcpy(large, &i, sizeof i);
+            futures[i] = submit(executor, square, large, i % 50 == 7 ? LARGE : sizeof i, NULL);
+        }
+        for (int i = 0; i < SHORT; i++) {
+            struct ovl_bytes result;
+            CHECK(ovl_future_wait(futures[i], ovl_after(30 * OVL_SECOND)) == 0);
+            int error = ovl_future_result(futures[i], &result);
+            CHECK(error == (i % 10 == 7 ? 100 + i % 100 : 0));
+            CHECK(error || *(const int *)result.data == i * i);
+            CHECK(ovl_future_outcome(futures[i]).attempts == 1);
+            ovl_future_free(futures[i]);
+        }
+        CHECK(!ovl_future_done(slow));
+        FILE *file = fopen(path, "w");
+        CHECK(file && !fclose(file));
+        CHECK(ovl_future_result(slow, NULL) == 0);
+        ovl_future_free(slow);
+        CHECK(!unlink(path));
+    }
+    close_cluster(executor);
+    CHECK(!rmdir(folder));
+}
+
 /* --- the ledger --- */
 
 static void ledger(void)
@@ -556,6 +596,7 @@ int main(int argc, char **argv)
     growing_results();
     ends();
     balance();
+    recall();
     ledger();
     saying();
     one_at_a_time();

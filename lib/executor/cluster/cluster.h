@@ -28,7 +28,8 @@
 enum ovl__tag {
     OVL__HEAD = 1,
     OVL__BODY,
-    OVL__CANCEL, /* a letter CANCELLING: it is looked for while a task runs, ahead of the others */
+    OVL__CANCEL, /* letters CANCELLING and RECALLING: they are looked for while a task runs, ahead
+                    of the others */
 };
 
 enum ovl__letter_kind {
@@ -36,6 +37,9 @@ enum ovl__letter_kind {
     OVL__TASKS,      /* to a rank: run these; parts are struct ovl__task_part */
     OVL__CANCELLING, /* to a rank: end these; parts are uint32_t, a task's place among all it was
                         sent by this executor */
+    OVL__RECALLING,  /* to a rank: another one has nothing to do: give back what you have not begun;
+                        one part, uint32_t, how many tasks it was sent by this executor */
+    OVL__RETURNING,  /* to rank 0: the answer; one part, struct ovl__returned */
     OVL__CLOSING,    /* to a rank: close the sessions */
     OVL__LEAVING,    /* to a rank: the program exits; it answers CLOSED, of no executor */
     OVL__RESULTS,    /* to rank 0: parts are struct ovl__result_part, in the order of the tasks */
@@ -63,6 +67,11 @@ struct ovl__task_part {
     struct ovl__code_place fn;
     int64_t left_ns; /* until its deadline; OVL_FOREVER: none */
     uint64_t item_size;
+};
+
+/* Tasks that a rank will not run, by their places: from `first` on, before `end`. */
+struct ovl__returned {
+    uint32_t first, end;
 };
 
 struct ovl__result_part {

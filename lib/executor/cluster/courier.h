@@ -12,8 +12,12 @@
 
 /* A rank, as rank 0 sees it. Under the executor's lock. */
 struct ovl__rank {
-    struct ovl_future *tasks[OVL__AHEAD]; /* what it was sent, a ring, the oldest first */
+    struct ovl_future *tasks[OVL__AHEAD]; /* what it was sent, a ring, the oldest first; NULL: it
+                                             has given it back */
     uint32_t sent, replied;
+    ovl_time heard; /* when it was last sent tasks, or had results; the courier's */
+    bool recalled;  /* it was asked to give back what it has not begun, and is given nothing until
+                       it has results, or nothing any more */
     bool to_cancel[OVL__AHEAD]; /* which of these it is still to be told to end */
     uint32_t cancels;           /* how many those are */
     bool closed;
@@ -55,6 +59,10 @@ static inline uint32_t ovl__rank_has(const struct ovl__rank *rank)
 {
     return rank->sent - rank->replied;
 }
+
+/* Passes over what the oldest of a rank's tasks was, and those behind it that it has given back.
+ */
+void ovl__rank_pass(struct ovl__rank *rank, uint32_t count);
 
 /* The thread. */
 void *ovl__courier_main(void *cluster);

@@ -12,6 +12,9 @@
 /* A rank that runs tasks of this length is given the next ones only when it has none. */
 #define LONG_NS OVL_MILLISECOND
 
+/* While a rank has nothing to do, another that was silent for so long is to give back tasks. */
+#define SILENT_NS (2 * OVL_MILLISECOND)
+
 /* Messages of small items are no larger than about this. */
 #define MESSAGE_BYTES ((size_t)256 << 10)
 
@@ -30,6 +33,8 @@ static int find_place(struct ovl__cluster *cluster, ovl_task_fn *fn)
 static size_t share(const struct ovl__cluster *cluster, const struct ovl__rank *rank)
 {
     uint32_t has = ovl__rank_has(rank);
+    if (rank->recalled)
+        return 0;
     if (!cluster->task_ns)
         return has ? 0 : 1;
     if (has && cluster->task_ns > LONG_NS)
@@ -121,6 +126,7 @@ static bool feed(struct ovl__cluster *cluster, unsigned number)
     }
     if (rank->lane)
         atomic_store_explicit(&rank->lane->quiet, false, memory_order_relaxed);
+    rank->heard = ovl_now();
     ovl__courier_post(cluster, number, sending);
     post_bodies(cluster, number, from);
     return true;
@@ -144,6 +150,50 @@ static void tell_cancels(struct ovl__cluster *cluster, unsigned number)
 }
 
 /* Ranks with nothing to do come first. */
+/* --- taking back --- */
+
+void ovl__rank_pass(struct ovl__rank *rank, uint32_t count)
+{
+    rank->replied += count;
+    while (ovl__rank_has(rank) && !rank->tasks[rank->replied % OVL__AHEAD])
+        rank->replied++;
+    rank->recalled &= ovl__rank_has(rank) > 0;
+}
+
+static void recall(struct ovl__cluster *cluster, unsigned number)
+{
+    struct ovl__rank *rank = &cluster->ranks[number];
+    struct ovl__sending *sending = ovl__courier_new(cluster, OVL__RECALLING);
+    sending->tag = OVL__CANCEL;
+    ovl__letter_add(&sending->letter, &rank->sent, sizeof rank->sent);
+    ovl__courier_post(cluster, number, sending);
+    rank->recalled = true;
+}
+
+static bool is_silent(const struct ovl__rank *rank, ovl_time now)
+{
+    return ovl__rank_has(rank) > 1 && !rank->recalled && now - rank->heard > SILENT_NS;
+}
+
+/* A task that takes long has those behind it wait, though another rank has nothing to do. */
+static bool rebalance(struct ovl__cluster *cluster)
+{
+    unsigned idle = 0;
+    bool any = false;
+    if (ovl__executor_may_take(cluster->executor))
+        return false;
+    for (unsigned i = 0; i < cluster->count; i++)
+        idle += !ovl__rank_has(&cluster->ranks[i]);
+    ovl_time now = idle ? ovl_now() : 0;
+    for (unsigned i = 0; i < cluster->count && idle; i++) {
+        if (!is_silent(&cluster->ranks[i], now))
+            continue;
+        recall(cluster, i);
+        any = true;
+    }
+    return any;
+}
+
 bool ovl__courier_hand_out(struct ovl__cluster *cluster)
 {
     bool any = false;
@@ -158,5 +208,5 @@ bool ovl__courier_hand_out(struct ovl__cluster *cluster)
             any |= feed(cluster, i);
     for (unsigned i = 0; i < cluster->count; i++)
         any |= feed(cluster, i);
-    return any;
+    return rebalance(cluster) || any;
 }

@@ -57,6 +57,7 @@ struct serving {
     struct ovl__buffer word;    /* of cancelled tasks */
     uint64_t cancelled_number;  /* of which executor the following are */
     uint32_t cancelled[OVL__AHEAD]; /* by a task's place, modulo: the place, and 1; 0: none */
+    struct ovl__returned returned;  /* tasks of this executor that were given back */
     pthread_t sitter;
     pthread_cond_t begun;
     bool sitter_sleeps;
@@ -168,14 +169,51 @@ static void note_cancelled(struct serving *serving)
     }
 }
 
-static void hear_of_cancels(struct serving *serving)
+static void send_reply(struct serving *serving);
+
+/* Gives back what has not begun: of what it was sent before this, what is still to arrive too. What
+ * has ended is told of before. */
+static void give_back(struct serving *serving)
+{
+    struct ovl__reader reader = {serving->word.data, serving->word.size};
+    const struct ovl__letter_head *head = ovl__reader_take(&reader, sizeof *head);
+    const uint32_t *sent = head ? ovl__reader_take(&reader, sizeof *sent) : NULL;
+    struct ovl__letter letter = {0};
+    if (!sent)
+        give_up(serving, "a message makes no sense");
+    if (head->executor != serving->number)
+        return;
+    uint32_t first = serving->task + (serving->running != NULL);
+    bool any = (int32_t)(*sent - first) > 0;
+    serving->returned = (struct ovl__returned){any ? first : *sent, *sent};
+    send_reply(serving);
+    ovl__letter_begin(&letter, OVL__RETURNING, serving->number);
+    ovl__letter_add(&letter, &serving->returned, sizeof serving->returned);
+    if (letter.error)
+        give_up(serving, "no memory for a reply");
+    send_all(serving, OVL__HEAD, letter.bytes.data, letter.bytes.size);
+    ovl__buffer_release(&letter.bytes);
+}
+
+static void hear_words(struct serving *serving)
 {
     int from;
     size_t size;
     while (serving->transport->arrived(0, OVL__CANCEL, &from, &size)) {
         take(serving, &serving->word, size);
-        note_cancelled(serving);
+        const struct ovl__letter_head *head = serving->word.data;
+        if (size >= sizeof *head && head->kind == OVL__RECALLING)
+            give_back(serving);
+        else
+            note_cancelled(serving);
     }
+}
+
+/* Whether the task that comes next was given back. */
+static bool is_returned(const struct serving *serving)
+{
+    const struct ovl__returned *returned = &serving->returned;
+    return serving->task - returned->first < returned->end - returned->first;
 }
 
 /* Whether the task at hand was cancelled, as far as has been heard. */
@@ -211,6 +249,7 @@ static void open_executor(struct serving *serving, struct ovl__reader *reader, u
     ovl__rooms_open(&serving->rooms, &opening->lane);
     serving->number = number;
     serving->task = 0;
+    serving->returned = (struct ovl__returned){0};
 }
 
 /* --- tasks --- */
@@ -272,8 +311,8 @@ static void send_reply(struct serving *serving)
 
 static void sit_by(struct serving *serving)
 {
-    hear_of_cancels(serving);
-    if (is_cancelled(serving))
+    hear_words(serving);
+    if (serving->running && is_cancelled(serving)) /* it may have ended meanwhile */
         atomic_store(&serving->running->cancel, OVL_ECANCELED);
     send_reply(serving);
 }
@@ -395,7 +434,7 @@ static void run_task(struct serving *serving, const struct ovl__task_part *part,
 static void run_tasks(struct serving *serving, struct ovl__reader *reader, uint32_t count)
 {
     ovl_time received = ovl_now();
-    hear_of_cancels(serving);
+    hear_words(serving);
     begin_reply(serving);
     for (uint32_t i = 0; i < count; i++) {
         const struct ovl__task_part *part = ovl__reader_take(reader, sizeof *part);
@@ -408,7 +447,10 @@ static void run_tasks(struct serving *serving, struct ovl__reader *reader, uint3
         }
         if (!part || (item.size && !item.data))
             give_up(serving, "a message makes no sense");
-        run_task(serving, part, item, received);
+        if (is_returned(serving))
+            serving->task++;
+        else
+            run_task(serving, part, item, received);
         if (serving->item.capacity > KEPT_BYTES)
             ovl__buffer_release(&serving->item);
     }

@@ -127,8 +127,35 @@ static void take_result(struct ovl__cluster *cluster, unsigned number, struct ov
     pthread_mutex_lock(&cluster->executor->lock);
     rank->cancels -= rank->to_cancel[rank->replied % OVL__AHEAD];
     rank->to_cancel[rank->replied % OVL__AHEAD] = false;
-    rank->replied++;
+    ovl__rank_pass(rank, 1);
     end_task(future, part, error);
+    pthread_mutex_unlock(&cluster->executor->lock);
+}
+
+/* They are queued again, for whichever rank comes first. */
+static void take_back(struct ovl__cluster *cluster, unsigned number, struct ovl__reader *reader)
+{
+    struct ovl__rank *rank = &cluster->ranks[number];
+    const struct ovl__returned *returned = ovl__reader_take(reader, sizeof *returned);
+    if (!returned || returned->end - rank->replied > ovl__rank_has(rank) ||
+        returned->end - returned->first > returned->end - rank->replied)
+        ovl__courier_give_up(cluster, "a message makes no sense");
+    pthread_mutex_lock(&cluster->executor->lock);
+    for (uint32_t i = returned->first; i != returned->end && !cluster->abandoned; i++) {
+        struct ovl_future *future = rank->tasks[i % OVL__AHEAD];
+        if (!future) /* it was given back before */
+            continue;
+        rank->tasks[i % OVL__AHEAD] = NULL;
+        rank->cancels -= rank->to_cancel[i % OVL__AHEAD];
+        rank->to_cancel[i % OVL__AHEAD] = false;
+        int cancelled = atomic_load_explicit(&future->cancel, memory_order_relaxed);
+        future->outcome.attempts--;
+        future->outcome.worker = OVL_NO_WORKER;
+        ovl__future_requeue(future);
+        if (cancelled)
+            ovl__future_refuse(future, cancelled);
+    }
+    ovl__rank_pass(rank, 0);
     pthread_mutex_unlock(&cluster->executor->lock);
 }
 
@@ -178,11 +205,18 @@ bool ovl__courier_receive(struct ovl__cluster *cluster)
             ovl__buffer_release(&cluster->received);
         return true;
     }
+    if (head->kind == OVL__RETURNING) {
+        if (head->executor == cluster->number)
+            take_back(cluster, number, &reader);
+        return true;
+    }
     for (uint32_t i = 0; i < head->count; i++)
         take_result(cluster, number, &reader, head);
     if (head->executor != cluster->number)
         return true;
     note_time(cluster, head->took_ns, head->count);
+    cluster->ranks[number].heard = ovl_now();
+    cluster->ranks[number].recalled = false;
     trim_lane(cluster, &cluster->ranks[number]);
     return true;
 }
