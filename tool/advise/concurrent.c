@@ -29,8 +29,12 @@ void concurrent_advise_loop(struct advice *advice)
                                             : "Await its asyncio form, or asyncio.to_thread.");
         return;
     }
-    snprintf(advice->reason, sizeof advice->reason,
-             "It is asyncio already, and nothing holds its event loop up for long.");
+    snprintf(
+        advice->reason, sizeof advice->reason,
+        "It is asyncio already, and nothing holds its event loop up for long. For %.2f s it had "
+        "nothing to do but wait: awaits that stand one after the other, as in a `for`, overlap "
+        "in asyncio.gather or a TaskGroup.",
+        (double)rules_waits_that_matter(&advice->spent) / (double)OVL_SECOND);
 }
 
 void concurrent_advise_pool(struct advice *advice, const struct forecast *forecast)

@@ -85,10 +85,19 @@ static void start_anew(struct observation *observed, ovl_time now_ns)
     observed->program_ns = now_ns;
 }
 
+/* What multiprocessing starts anew, where it does not fork: it is a worker like those that it
+ * forks. */
+static bool is_spawned_worker(const struct process *process)
+{
+    const char *command = process->was_python ? process->record->command : "";
+    return strstr(command, "multiprocessing.spawn") ||
+           strstr(command, "multiprocessing.forkserver");
+}
+
 /* Whether it was started, by exec, by a program in Python. */
 static bool is_command(const struct observation *observed, const struct process *process)
 {
-    if (!process->record || process->record->generation != 1)
+    if (!process->record || process->record->generation != 1 || is_spawned_worker(process))
         return false;
     for (size_t n = observed->process_count; n-- > 0;) {
         const struct process *parent = observed->processes[n];
@@ -254,8 +263,10 @@ static void find_left_running(struct observation *observed)
     char program[8];
     for (size_t n = 0; n < observed->process_count; n++) {
         const struct process *process = observed->processes[n];
-        if (process->retired || (process->record && atomic_load(&process->record->end_ns)))
-            continue;
+        if (process->retired ||
+            (process->record && (atomic_load(&process->record->end_ns) ||
+                                 strstr(process->record->command, "multiprocessing."))))
+            continue; /* multiprocessing's own end when they find that their program has */
         snprintf(path, sizeof path, "/proc/%d/exe", (int)process->pid);
         if (readlink(path, program, sizeof program) <= 0)
             continue;

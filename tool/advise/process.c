@@ -94,7 +94,9 @@ struct process *process_open(const char *path)
     process->parent = record->parent;
     process->start_ns = (ovl_time)record->start_ns;
     process->was_python = record->python_major != 0;
-    record->program[sizeof record->program - 1] = '\0'; /* the program could have written there */
+    /* The program could have written there. */
+    record->program[sizeof record->program - 1] = '\0';
+    record->command[sizeof record->command - 1] = '\0';
     name_program(process, record->program);
     const struct python_layout *layout =
         record->python_runtime && !strstr(record->python_version, "free-th")

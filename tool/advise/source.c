@@ -184,33 +184,58 @@ static void read_function(const char *file, int first, struct source_cautions *c
     fclose(stream);
 }
 
-/* `x = f(x)`, `x = f(…, x)`: what comes out goes in again. */
-static bool is_chained(const char *line, const char *function)
+#define NAME_BYTES  64
+#define CHAIN_LINES 12 /* of a loop that are looked at */
+
+/* "x = …": the name, and what stands behind it. NULL: it is no such line. */
+static const char *assignment(const char *line, char *name)
 {
-    char name[64];
     const char *at = line + strspn(line, " \t");
-    size_t length = name_at(at, name, sizeof name);
-    const char *equals = at + length + strspn(at + length, " \t");
-    if (!length || equals[0] != '=' || equals[1] == '=')
-        return false;
-    const char *call = strstr(equals, function);
-    const char *bracket = call ? call + strlen(function) : NULL;
-    if (!call || *bracket != '(')
-        return false;
-    for (const char *found = strstr(bracket, name); found; found = strstr(found + 1, name))
-        if (!is_name(found[-1]) && found[-1] != '.' && !is_name(found[length]) &&
-            found[length] != '=')
+    size_t length = name_at(at, name, NAME_BYTES);
+    at += length + strspn(at + length, " \t");
+    return length && at[0] == '=' && at[1] != '=' ? at + 1 : NULL;
+}
+
+/* Whether a text has this name as a value: none of an attribute, or of an argument. */
+static bool has_name(const char *text, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = strstr(text, name); at; at = strstr(at + 1, name))
+        if (at > text && !is_name(at[-1]) && at[-1] != '.' && !is_name(at[length]) &&
+            at[length] != '=')
             return true;
     return false;
 }
 
+/* "x = f(…)": what f is given, from the bracket on. NULL: it is no such line. */
+static const char *arguments_of(const char *line, const char *function, char *ret_result)
+{
+    const char *value = assignment(line, ret_result);
+    const char *call = value ? strstr(value, function) : NULL;
+    return call && call[strlen(function)] == '(' ? call + strlen(function) : NULL;
+}
+
+/* What comes out goes in again: `x = f(x)`; or `page = f(x)`, and then `x = page.next`. */
 static void look_for_chain(const struct place *function, const struct place *call,
                            struct source_cautions *cautions)
 {
     char text[LINE_BYTES];
-    for (int line = call->line; line < call->line + 12 && !cautions->chained; line++)
-        if (source_line(call->file, line, text, sizeof text))
-            cautions->chained = is_chained(text, function->function);
+    char given[LINE_BYTES] = "";
+    char result[NAME_BYTES] = "";
+    char name[NAME_BYTES];
+    for (int line = call->line; line < call->line + CHAIN_LINES && !cautions->chained; line++) {
+        if (!source_line(call->file, line, text, sizeof text))
+            continue;
+        const char *value = assignment(text, name);
+        if (given[0] && value)
+            cautions->chained = has_name(given, name) && has_name(value, result);
+        const char *arguments = arguments_of(text, function->function, name);
+        if (!arguments)
+            continue;
+        snprintf(result, sizeof result, "%s", name);
+        snprintf(given, sizeof given, "%s", arguments);
+        cautions->chained |= has_name(given, result);
+    }
 }
 
 void source_cautions(const struct place *function, const struct place *call,
