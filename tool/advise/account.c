@@ -208,6 +208,11 @@ static ovl_time children_cpu(struct observation *observed, const struct process 
     return (ovl_time)(share * (double)length_ns);
 }
 
+static enum record_kind kind_of_wait(const struct record_wait *wait)
+{
+    return wait->kind < RECORD_KIND_COUNT ? wait->kind : RECORD_OTHER;
+}
+
 /* Whether what is waited for is seen itself: what a shell runs, or a fork of a program in Python.
  */
 static bool is_seen_in_children(const struct observation *observed, const struct process *process,
@@ -250,69 +255,97 @@ ovl_time account_busy(const struct process *process, const struct record_wait *w
     return busy_ns < cpu_ns ? busy_ns : cpu_ns;
 }
 
+static bool is_idle(const struct observation *observed, const struct process *process,
+                    const struct tree_level *levels, size_t count, const struct record_wait *wait)
+{
+    enum record_kind kind = kind_of_wait(wait);
+    return (kind == RECORD_CHILD && is_seen_in_children(observed, process, wait)) ||
+           idle_is(&observed->tree, levels, count, kind, wait->flags, process->was_python);
+}
+
+/* What a wait cost. What a child computed meanwhile is no wait; what the call itself computed comes
+ * before it. */
+static struct spent spent_in(struct observation *observed, const struct process *process,
+                             const struct record_wait *wait, ovl_time busy_ns)
+{
+    enum record_kind kind = kind_of_wait(wait);
+    ovl_time length_ns = (ovl_time)(wait->end_ns - wait->start_ns);
+    ovl_time child_ns = kind == RECORD_CHILD ? children_cpu(observed, process, length_ns) : 0;
+    bool held = wait->flags & RECORD_GIL_HELD;
+    struct spent spent = {.cpu_ns = child_ns + busy_ns,
+                          .free_ns = child_ns + (held ? 0 : busy_ns),
+                          .child_ns = child_ns,
+                          .waits = 1};
+    spent.wait_ns[kind] = length_ns - child_ns;
+    if (kind == RECORD_DISK && wait->flags & RECORD_SYNC) {
+        spent.sync_ns = length_ns;
+        observed->sync_device = wait->object;
+    }
+    return spent;
+}
+
+static void note_uses(struct observation *observed, const struct watched_thread *thread,
+                      const struct record_wait *wait)
+{
+    if (kind_of_wait(wait) == RECORD_NETWORK)
+        tree_uses(&observed->tree, &thread->path, wait->object);
+    if (wait->synced)
+        tree_syncs(&observed->tree, &thread->path, wait->synced);
+}
+
+static void waited_idle(struct observation *observed, struct watched_thread *thread,
+                        const struct tree_level *levels, size_t count,
+                        const struct record_wait *wait)
+{
+    static const struct spent nothing = {.cpu_ns = 0};
+    ovl_time length_ns = (ovl_time)(wait->end_ns - wait->start_ns);
+    observed->idle_ns += length_ns;
+    thread->idle_ns += length_ns;
+    tree_see(&observed->tree, &thread->path, levels, count, (ovl_time)wait->end_ns, &nothing);
+}
+
+/* Returns the place that it is drawn at; 0: none. */
+static uint32_t waited(struct observation *observed, struct process *process,
+                       struct watched_thread *thread, const struct tree_level *levels, size_t count,
+                       const struct record_wait *wait, ovl_time busy_ns)
+{
+    struct tree *tree = &observed->tree;
+    enum plumbing_kind plumbing =
+        process->was_python ? plumbing_of(tree, levels, count) : PLUMBING_NONE;
+    ovl_time length_ns = (ovl_time)(wait->end_ns - wait->start_ns);
+    struct spent spent = spent_in(observed, process, wait, busy_ns);
+    add_plumbing(observed, process, plumbing, plumbing == PLUMBING_TASK ? length_ns : 0);
+    thread->work_ns += length_ns + busy_ns;
+    thread->wait_ns[kind_of_wait(wait)] += length_ns;
+    tree_see(tree, &thread->path, levels, count, (ovl_time)wait->end_ns, &spent);
+    note_uses(observed, thread, wait);
+    spent_add(&observed->spent, &spent);
+    struct line_cost *line = tree_line(tree, levels, count);
+    if (!line)
+        return 0;
+    spent_add(&line->spent, &spent);
+    note_through(process, line, wait->caller);
+    return line->place;
+}
+
 void account_waited(struct observation *observed, struct process *process,
                     struct watched_thread *thread, const struct tree_level *levels, size_t count,
                     const struct record_wait *wait, ovl_time busy_ns)
 {
     ovl_time start_ns = (ovl_time)wait->start_ns;
     ovl_time end_ns = (ovl_time)wait->end_ns;
-    ovl_time length_ns = end_ns - start_ns;
-    enum record_kind kind = wait->kind < RECORD_KIND_COUNT ? wait->kind : RECORD_OTHER;
-    enum idle_kind idle =
-        kind == RECORD_CHILD && is_seen_in_children(observed, process, wait)
-            ? IDLE_WAITS
-            : idle_of(&observed->tree, levels, count, kind, wait->flags, process->was_python);
-    struct spent spent = {.cpu_ns = 0};
+    uint32_t place = 0;
     begin_thread(thread, end_ns);
-    process->waited_ns += length_ns;
-    if (process->command) {
-        draw(observed, process, thread, account_timeline_kind(kind), start_ns, end_ns, 0);
-        thread->seen_ns = end_ns;
-        return;
-    }
-    enum plumbing_kind plumbing =
-        process->was_python ? plumbing_of(&observed->tree, levels, count) : PLUMBING_NONE;
-    if (idle == IDLE_WAITS) {
-        observed->idle_ns += length_ns;
-        thread->idle_ns += length_ns;
-        tree_see(&observed->tree, &thread->path, levels, count, end_ns, &spent);
-        thread->seen_ns = end_ns;
-        return;
-    }
-    if (kind == RECORD_CHILD) {
-        ovl_time child_ns = children_cpu(observed, process, length_ns);
-        spent.cpu_ns = child_ns;
-        spent.free_ns = child_ns;
-        spent.child_ns = child_ns;
-        length_ns -= child_ns;
-    }
-    add_plumbing(observed, process, plumbing, plumbing == PLUMBING_TASK ? end_ns - start_ns : 0);
-    if (busy_ns > 0) {
-        spent.cpu_ns = busy_ns;
-        spent.free_ns = wait->flags & RECORD_GIL_HELD ? 0 : busy_ns;
-    }
-    thread->work_ns += end_ns - start_ns + busy_ns;
-    thread->wait_ns[kind] += end_ns - start_ns;
-    spent.wait_ns[kind] = length_ns;
-    if (kind == RECORD_DISK && wait->flags & RECORD_SYNC) {
-        spent.sync_ns = length_ns;
-        observed->sync_device = wait->object;
-    }
-    spent.waits = 1;
-    tree_see(&observed->tree, &thread->path, levels, count, end_ns, &spent);
-    if (kind == RECORD_NETWORK)
-        tree_uses(&observed->tree, &thread->path, wait->object);
-    if (wait->synced)
-        tree_syncs(&observed->tree, &thread->path, wait->synced);
-    spent_add(&observed->spent, &spent);
-    struct line_cost *line = tree_line(&observed->tree, levels, count);
-    if (line) {
-        spent_add(&line->spent, &spent);
-        note_through(process, line, wait->caller);
-    }
-    draw(observed, process, thread, account_timeline_kind(kind), start_ns, end_ns,
-         line ? line->place : 0);
+    process->waited_ns += end_ns - start_ns;
     thread->seen_ns = end_ns;
+    if (!process->command && is_idle(observed, process, levels, count, wait)) {
+        waited_idle(observed, thread, levels, count, wait);
+        return;
+    }
+    if (!process->command)
+        place = waited(observed, process, thread, levels, count, wait, busy_ns);
+    draw(observed, process, thread, account_timeline_kind(kind_of_wait(wait)), start_ns, end_ns,
+         place);
 }
 
 bool account_is_start(const struct process *process, const struct watched_thread *thread)

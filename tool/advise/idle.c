@@ -49,24 +49,24 @@ static bool waits_for_others(const struct place *place)
     return false;
 }
 
-enum idle_kind idle_of(const struct tree *tree, const struct tree_level *levels, size_t count,
-                       enum record_kind kind, uint32_t flags, bool python)
+bool idle_is(const struct tree *tree, const struct tree_level *levels, size_t count,
+             enum record_kind kind, uint32_t flags, bool python)
 {
     if (flags & RECORD_IDLE)
-        return IDLE_WAITS;
+        return true;
     if (kind != RECORD_LOCK && kind != RECORD_CHILD && kind != RECORD_OTHER &&
         kind != RECORD_NETWORK && kind != RECORD_TERMINAL)
-        return IDLE_NOT;
+        return false;
     /* A thread of a library in C that waits for work. */
     if (python && kind == RECORD_LOCK && (flags & RECORD_NATIVE))
-        return IDLE_WAITS;
+        return true;
     /* From the innermost frame out, as long as it is the library's. */
     for (size_t n = count; n-- > 0;) {
         const struct place *place = &tree->places[levels[n].place];
         if (place->own)
             break;
         if (waits_for_others(place))
-            return IDLE_WAITS;
+            return true;
     }
-    return IDLE_NOT;
+    return false;
 }

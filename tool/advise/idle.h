@@ -4,13 +4,11 @@
 
 #include "advise/tree.h"
 
-enum idle_kind {
-    IDLE_NOT,
-    IDLE_WAITS, /* a join, a worker without work, a loop without tasks */
-};
-
-/* Looks at who waits, and where. `python`: it is a process with CPython in it. */
-enum idle_kind idle_of(const struct tree *tree, const struct tree_level *levels, size_t count,
-                       enum record_kind kind, uint32_t flags, bool python);
+/*
+ * A join, a worker without work, a loop without tasks. Looks at who waits, and where; `python`: it
+ * is a process with CPython in it.
+ */
+bool idle_is(const struct tree *tree, const struct tree_level *levels, size_t count,
+             enum record_kind kind, uint32_t flags, bool python);
 
 #endif

@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -175,53 +174,6 @@ void agent_wait_measure_cpu(struct agent_wait *wait)
     wait->cpu_ns = agent_thread_cpu();
 }
 
-/* A pipe that is the program's own input or output, or is full, is who is at its other end: that
- * one sets the pace, as a person at a terminal does. */
-static bool is_paced(const struct agent_wait *wait)
-{
-    return wait->descriptor <= STDERR_FILENO || wait->flags & RECORD_WRITE;
-}
-
-static enum record_kind kind_of_file(const struct agent_wait *wait, const struct stat *file)
-{
-    if (S_ISSOCK(file->st_mode))
-        return RECORD_NETWORK;
-    if (S_ISREG(file->st_mode) || S_ISDIR(file->st_mode) || S_ISBLK(file->st_mode))
-        return RECORD_DISK;
-    if (S_ISFIFO(file->st_mode))
-        return is_paced(wait) ? RECORD_TERMINAL : RECORD_CHILD;
-    /* Terminals: the console, ttyS and tty (4, 5), pseudo terminals (136 to 143). */
-    unsigned driver = major(file->st_rdev);
-    if (S_ISCHR(file->st_mode) && (driver == 4 || driver == 5 || (driver >= 136 && driver <= 143)))
-        return RECORD_TERMINAL;
-    return RECORD_OTHER;
-}
-
-/* The numbers of files are used again, so the time at which it was made belongs to it. */
-static uint64_t number_of_file(int descriptor)
-{
-    struct statx file;
-    if (statx(descriptor, "", AT_EMPTY_PATH, STATX_TYPE | STATX_INO | STATX_BTIME, &file) != 0 ||
-        !(file.stx_mask & STATX_BTIME) || S_ISDIR(file.stx_mode))
-        return 0;
-    uint64_t made_ns =
-        (uint64_t)file.stx_btime.tv_sec * 1000000000u + (uint64_t)file.stx_btime.tv_nsec;
-    return file.stx_ino ^ made_ns * 0x9e3779b97f4a7c15u;
-}
-
-static void find_kind(struct agent_wait *wait)
-{
-    struct stat file;
-    if (wait->descriptor < 0 || fstat(wait->descriptor, &file) != 0)
-        return;
-    if (wait->kind == RECORD_OTHER)
-        wait->kind = kind_of_file(wait, &file);
-    if (wait->flags & RECORD_SYNC)
-        wait->synced = number_of_file(wait->descriptor);
-    if (!wait->object)
-        wait->object = wait->kind == RECORD_DISK ? file.st_dev : file.st_ino;
-}
-
 /* Puts a wait into the ring, where there is room. The caller has the lock. */
 static void write_wait(const struct record_wait *wait, const struct record_level *levels)
 {
@@ -289,57 +241,6 @@ static bool has_slept(void)
     return !counted;
 }
 
-/* --- what of a wait was none --- */
-
-/* So long a wait is before it is worth asking the system: that takes some microseconds. */
-#define READY_WORTH_NS 500000
-
-/* What this thread had done when that was asked last. */
-static __thread struct {
-    uint64_t at_ns; /* 0: never */
-    uint64_t cpu_ns;
-    uint64_t delay_ns; /* ready, and without a processor */
-} asked __attribute__((tls_model("initial-exec")));
-
-static bool read_delay(uint64_t *ret_ns)
-{
-    char text[64];
-    int file = REAL(open)("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return false;
-    ssize_t size = REAL(read)(file, text, sizeof text - 1);
-    REAL(close)(file);
-    text[size > 0 ? size : 0] = '\0';
-    const char *second = strchr(text, ' ');
-    if (!second)
-        return false;
-    *ret_ns = strtoull(second, NULL, 10);
-    return true;
-}
-
-/*
- * A call that waits returns when the thread has a processor again. On a machine that is busy with
- * other things it was ready long before, and the system knows for how long: of the time since it
- * was asked last, what the thread neither computed nor was ready, it slept, here or in shorter
- * waits.
- */
-static void leave_out_ready(struct agent_wait *wait, uint64_t end_ns, uint64_t cpu_ns)
-{
-    uint64_t delay_ns;
-    if (end_ns < wait->start_ns + READY_WORTH_NS || !read_delay(&delay_ns))
-        return;
-    if (asked.at_ns) {
-        uint64_t did_ns = cpu_ns - asked.cpu_ns + delay_ns - asked.delay_ns;
-        uint64_t passed_ns = end_ns - asked.at_ns;
-        uint64_t slept_ns = passed_ns > did_ns ? passed_ns - did_ns : 0;
-        if (slept_ns < end_ns - wait->start_ns)
-            wait->start_ns = end_ns - slept_ns;
-    }
-    asked.at_ns = end_ns;
-    asked.cpu_ns = cpu_ns;
-    asked.delay_ns = delay_ns;
-}
-
 static void write_long_wait(struct agent_wait *wait, struct record_thread *thread, uint64_t end_ns)
 {
     struct record_level levels[RECORD_LEVELS];
@@ -347,7 +248,7 @@ static void write_long_wait(struct agent_wait *wait, struct record_thread *threa
         return;
     uint64_t cpu_ns = agent_thread_cpu();
     uint64_t busy_ns = wait->busy_known ? cpu_ns - wait->cpu_ns : 0;
-    find_kind(wait);
+    agent_find_kind(wait);
     if (wait->busy_known) {
         if (busy_ns < end_ns - wait->start_ns)
             wait->start_ns += busy_ns;
@@ -356,7 +257,7 @@ static void write_long_wait(struct agent_wait *wait, struct record_thread *threa
         if (end_ns - wait->start_ns < shortest(wait) / 2)
             return;
     }
-    leave_out_ready(wait, end_ns, cpu_ns);
+    agent_leave_out_ready(wait, end_ns, cpu_ns);
     struct agent_native native;
     agent_native_stack(wait, end_ns, &native);
     agent_module_know(wait->caller);
@@ -532,7 +433,7 @@ static void in_child(void)
     agent_record = NULL;
     this_thread = NULL;
     switches = 0;
-    asked.at_ns = 0;
+    agent_ready_reset();
     agent_stack_reset();
     open_record();
     if (agent_record) {

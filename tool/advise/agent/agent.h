@@ -60,6 +60,19 @@ void agent_note_read(const struct agent_wait *wait, ssize_t size);
 /* The process ends, by whatever way it takes. */
 void agent_finish(void);
 
+/* --- kinds.c --- */
+
+/* Finds out what a wait is for. */
+void agent_find_kind(struct agent_wait *wait);
+
+/* --- ready.c --- */
+
+/* Lets a wait that has ended begin later by as long as the thread was ready before its end. */
+void agent_leave_out_ready(struct agent_wait *wait, uint64_t end_ns, uint64_t cpu_ns);
+
+/* The calling thread is another one: after a fork. */
+void agent_ready_reset(void);
+
 /* --- stack.c --- */
 
 /* Looks for CPython in this process, and describes it in the record. */
