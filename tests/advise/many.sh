@@ -4,7 +4,8 @@
 # shellcheck source=tests/advise/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# A thread for each task, more of them than an agent has places for, eight at once.
+# A thread for each task, more of them than an agent has places for, eight at once. Few of a thousand stacks that change
+# while they are read are in the sums alone.
 cat >threads.py <<'END'
 import threading
 import time
@@ -21,7 +22,7 @@ for start in range(0, 1200, 8):
 END
 advise -- "$python" threads.py
 [ "$code" -eq 0 ] || fail "exit code $code: $(cat err)"
-holds '.waits.sleep >= 6 and .unit.function == "job" and .unit.count == 1200'
+holds '.waits.sleep >= 6 and .unit.function == "job" and .unit.count > 1180 and .unit.count <= 1200'
 holds '(.recommendation.reason | test("^It has ([2-9]|1[0-9]) threads")) and all(.notes[]; contains("taken down at once") | not)'
 
 # A command for each task, more of them than are remembered.

@@ -315,11 +315,12 @@ static void open_step(struct tree *tree, struct tree_path *path, const struct st
     uint32_t parent = path->count ? path->open[path->count - 1].identity : 0;
     struct node *node = &tree->nodes[step->node];
     ovl_time start_ns = path->seen_ns ? path->seen_ns : now_ns;
-    bool again = node->last_identity == step->identity;
+    bool again = node->last_identity == step->identity && node->last_path == path->number;
     node->uncounted |= node->kind == NODE_LOOP && !step->index;
     if (!again)
         node->count += node->kind == NODE_LOOP ? turns_since(node, parent, step->index) : 1;
     node->last_identity = step->identity;
+    node->last_path = path->number;
     if (!node->first_ns)
         node->first_ns = start_ns;
     path->open[path->count++] = (struct tree_open){
@@ -332,6 +333,8 @@ void tree_see(struct tree *tree, struct tree_path *path, const struct tree_level
     struct step steps[TREE_PATH_MAX];
     size_t count = make_steps(tree, levels, level_count, steps);
     size_t same = 0;
+    if (!path->number)
+        path->number = ++tree->path_count;
     while (same < count && same < path->count && path->open[same].node == steps[same].node &&
            path->open[same].identity == steps[same].identity)
         same++;

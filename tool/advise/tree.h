@@ -89,7 +89,8 @@ struct node {
     uint32_t next_sibling;
 
     /* Of single ones: each stride-th is kept. NULL: none. */
-    uint32_t last_identity; /* of the one that was opened last */
+    uint32_t last_identity; /* of the one that was opened last, */
+    uint32_t last_path;     /* and by whom */
     uint32_t turn_parent;   /* of a loop: the call that it was last seen in, */
     uint32_t turn_index;    /* and the number of its turn there */
     struct instance *instances;
@@ -131,7 +132,8 @@ struct tree {
     size_t line_count;
     size_t line_room;
     size_t instance_room; /* of all nodes */
-    bool incomplete;      /* for want of memory, or of room */
+    uint32_t path_count;
+    bool incomplete; /* for want of memory, or of room */
 };
 
 /* Returns 0 or -ENOMEM. */
@@ -165,6 +167,7 @@ struct tree_open {
 };
 
 struct tree_path {
+    uint32_t number; /* its own; 0: not yet */
     struct tree_open open[TREE_PATH_MAX];
     size_t count;
     ovl_time seen_ns;
