@@ -58,6 +58,11 @@ holds /good/sum lists/sub/summed
 holds /good/mirror lists/mirrored
 holds /good/aria lists/deep/er/from-aria
 
+# Indented lines that are URLs are URLs, after spaces and after tabs.
+printf '  %s/good/in1\n  %s/good/in2\n\t%s/good/in3\n' "$site" "$site" "$site" >indented
+expect 0 fetch -i indented -d indented-files
+for n in 1 2 3; do holds "/good/in$n" "indented-files/in$n"; done
+
 # What leads out of the folder is refused, line by line.
 {
     printf '%s/good/x\t../out\n%s/good/x\t/tmp/out\n%s/good/x\n  dir=..\n' "$site" "$site" "$site"

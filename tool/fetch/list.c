@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -141,6 +142,15 @@ static size_t trim(const char *text, size_t size)
     return size;
 }
 
+/* How many blanks a line begins with. */
+static size_t blanks(const char *line, size_t size)
+{
+    size_t count = 0;
+    while (count < size && (line[count] == ' ' || line[count] == '\t'))
+        count++;
+    return count;
+}
+
 int list_read_line(const char *line, size_t size, size_t index, struct item **ret_item)
 {
     *ret_item = NULL;
@@ -235,10 +245,8 @@ static int set_option(struct item *item, const char *name, const char *value)
 
 int list_read_option(struct item *item, const char *line, size_t size)
 {
-    size_t start = 0;
     size = trim(line, size);
-    while (start < size && (line[start] == ' ' || line[start] == '\t'))
-        start++;
+    size_t start = blanks(line, size);
     if (start == size || line[start] == '#')
         return 0;
     char *text = strndup(line + start, size - start);
@@ -328,6 +336,19 @@ static enum list_state next_line(struct list *list, const char **ret_line, size_
     }
 }
 
+static bool begins_with(const char *line, size_t size, const char *word)
+{
+    return size >= strlen(word) && strncasecmp(line, word, strlen(word)) == 0;
+}
+
+/* An indented line is an option of the URL above it, unless it is a URL itself. */
+static bool is_option(const char *line, size_t size)
+{
+    size_t start = blanks(line, size);
+    return start > 0 && !begins_with(line + start, size - start, "http://") &&
+           !begins_with(line + start, size - start, "https://");
+}
+
 static enum list_state give_held(struct list *list, struct item **ret_item)
 {
     *ret_item = list->held;
@@ -356,16 +377,14 @@ static enum list_state next_of_files(struct list *list, struct item **ret_item)
         }
         if (state != LIST_ITEM)
             return state;
-        if (list->held && size > 0 && (*line == ' ' || *line == '\t')) {
+        if (list->held && is_option(line, size)) {
             if (list_read_option(list->held, line, size))
                 return fail_memory();
             continue;
         }
         struct item *item;
-        size_t spaces = 0;
-        while (spaces < size && line[spaces] == ' ')
-            spaces++;
-        if (list_read_line(line + spaces, size - spaces, 0, &item))
+        size_t start = blanks(line, size);
+        if (list_read_line(line + start, size - start, 0, &item))
             return fail_memory();
         if (!item)
             continue;
