@@ -179,6 +179,13 @@ static bool submit(struct ovl__ring *ring, const struct io_uring_sqe *submission
     return true;
 }
 
+static const unsigned char opcodes[] = {
+    [OVL__RING_READ] = IORING_OP_READV,
+    [OVL__RING_WRITE] = IORING_OP_WRITEV,
+    [OVL__RING_SYNC] = IORING_OP_FSYNC,
+    [OVL__RING_DATASYNC] = IORING_OP_FSYNC,
+};
+
 bool ovl__ring_do(enum ovl__ring_call call, int fd, const struct iovec *parts, int count,
                   off_t offset, ssize_t *ret_result)
 {
@@ -189,7 +196,8 @@ bool ovl__ring_do(enum ovl__ring_call call, int fd, const struct iovec *parts, i
         return false;
     struct request request = {.done = false};
     struct io_uring_sqe submission = {
-        .opcode = call == OVL__RING_READ ? IORING_OP_READV : IORING_OP_WRITEV,
+        .opcode = opcodes[call],
+        .fsync_flags = call == OVL__RING_DATASYNC ? IORING_FSYNC_DATASYNC : 0,
         .fd = fd,
         .off = (uint64_t)offset,
         .addr = (uintptr_t)parts,

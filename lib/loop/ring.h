@@ -1,6 +1,6 @@
 /*
- * Reads and writes of files that wait for the disk, made by the kernel while the loop goes on
- * (io_uring, Linux 6.1): no thread, and several in the disk's queue at once.
+ * Reads, writes and syncs of files that wait for the disk, made by the kernel while the loop goes
+ * on (io_uring, Linux 6.1): no thread, and several in the disk's queue at once.
  */
 #ifndef OVL_LOOP_RING_H
 #define OVL_LOOP_RING_H
@@ -12,15 +12,17 @@
 struct ovl__loop;
 struct ovl__ring;
 
-enum ovl__ring_call { OVL__RING_READ, OVL__RING_WRITE };
+enum ovl__ring_call { OVL__RING_READ, OVL__RING_WRITE, OVL__RING_SYNC, OVL__RING_DATASYNC };
 
 /*
- * Reads or writes a regular file or a disk at `offset`, as preadv and pwritev do, and gives way
- * until that is done, whatever is cancelled: the parts are the kernel's until then.
+ * Reads or writes a regular file or a disk at `offset`, as preadv and pwritev do, or has what was
+ * written on the disk, as fsync and fdatasync do, without parts; and gives way until that is done,
+ * whatever is cancelled: the parts are the kernel's until then.
  *
- * true: *ret_result is the size, or -errno. false: nothing was done, since there is no ring (an
- * older kernel, forbidden, OVL_IO_URING=0 in the environment, no memory), it is full, or no other
- * coroutine of the loop waits for anything outside of it: for one alone a thread is quicker.
+ * true: *ret_result is the size (0 of a sync), or -errno. false: nothing was done, since there is
+ * no ring (an older kernel, forbidden, OVL_IO_URING=0 in the environment, no memory), it is full,
+ * or no other coroutine of the loop waits for anything outside of it: for one alone a thread is
+ * quicker.
  */
 bool ovl__ring_do(enum ovl__ring_call call, int fd, const struct iovec *parts, int count,
                   off_t offset, ssize_t *ret_result);

@@ -22,6 +22,7 @@ static int disk_fd;
 static long others;   /* how often another coroutine had its turn */
 static long entered;  /* submissions that the kernel was given */
 static long set_up;   /* rings that it was asked for */
+static long made;     /* rings that it gave */
 static long fails_at; /* the submission that it refuses; -1: every one */
 static int set_up_error;
 static long maps;         /* of a ring's memory */
@@ -32,10 +33,13 @@ static struct ovl__system real;
 static int count_setup(unsigned entries, struct io_uring_params *params)
 {
     set_up++;
-    if (!set_up_error)
-        return real.io_uring_setup(entries, params);
-    errno = set_up_error;
-    return -1;
+    if (set_up_error) {
+        errno = set_up_error;
+        return -1;
+    }
+    int fd = real.io_uring_setup(entries, params);
+    made += fd >= 0;
+    return fd;
 }
 
 static int count_enter(int fd, unsigned submitted, unsigned wanted, unsigned flags)
@@ -234,6 +238,37 @@ static void cancelled_reads_are_whole(void)
     run(read_cancelled);
 }
 
+static int sync_disk(void *data_only)
+{
+    return (data_only ? fdatasync(disk_fd) : fsync(disk_fd)) ? -errno : 0;
+}
+
+static int sync_all(void *unused)
+{
+    struct ovl_coroutine *syncs[16];
+    int error = 0;
+    for (int i = 0; i < 16 && !error; i++)
+        error = ovl_go(sync_disk, i % 2 ? &disk_fd : unused, &syncs[i]);
+    for (int i = 0; i < 16 && !error; i++)
+        error = ovl_join(syncs[i]);
+    return error;
+}
+
+/* The first is a thread's; the next find that one waits, and go to the ring, where there is one. */
+static void several_syncs_go_to_the_ring(void)
+{
+    run(sync_all);
+    if (made)
+        assert_true(entered > 0);
+}
+
+static void syncs_are_made_without_a_ring(void)
+{
+    set_up_error = EPERM;
+    run(sync_all);
+    assert_int_equal(entered, 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct test_case cases[] = {
@@ -241,7 +276,8 @@ int main(int argc, char **argv)
         TEST_CASE(a_ring_is_to_be_had_later),      TEST_CASE(its_memory_is_to_be_had_later),
         TEST_CASE(no_ring_can_tell_the_loop),      TEST_CASE(some_requests_are_refused),
         TEST_CASE(every_request_is_refused),       TEST_CASE(others_go_on_meanwhile),
-        TEST_CASE(cancelled_reads_are_whole),
+        TEST_CASE(cancelled_reads_are_whole),      TEST_CASE(several_syncs_go_to_the_ring),
+        TEST_CASE(syncs_are_made_without_a_ring),
     };
     return run_cases("ring", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) ? EXIT_FAILURE
                                                                                 : EXIT_SUCCESS;
