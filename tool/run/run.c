@@ -3,70 +3,20 @@
 #include "options.h"
 #include "report/console.h"
 #include "report/output.h"
-#include "run/choices.h"
-#include "run/control.h"
-#include "run/inputs.h"
-#include "run/pace.h"
-#include "run/picture.h"
-#include "run/printer.h"
-#include "run/ranks.h"
+#include "run/call.h"
 #include "run/records.h"
-#include "run/setup.h"
-#include "run/spawn.h"
-#include "run/status.h"
+#include "run/supply.h"
 #include "run/told.h"
 
 #include <errno.h>
 #include <overlap.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* Jobs that wait, with -k, for one before them, at most. */
-#define WAITING_MOST 20000
-
-/* How soon an input that has nothing now is looked at again, while jobs run. */
-#define LATER_LEAST_NS OVL_MILLISECOND
-#define LATER_MOST_NS  (20 * OVL_MILLISECOND)
-
-/* How long a short job's end may wait to be taken together with others. */
-#define PATIENCE_NS OVL_MILLISECOND
-
-/* How long input is read on, only to be counted, where it has nothing now. */
-#define COUNT_PATIENCE_MS 100
-
-/* And for how long in all: input may have no end. */
-#define COUNT_NS OVL_SECOND
-
-struct run {
-    struct choices choices;
-    struct setup setup;
-    struct pace *pace;
-    struct control *control;
-    struct printer *printer;
-    struct status *status;
-    struct picture *picture;
-    struct ranks *ranks; /* NULL: jobs run here */
-    struct tally tally;
-    ovl_time began;
-    uint64_t given;    /* rows that were given to workers */
-    uint64_t taken;    /* and came back */
-    ovl_time later_ns; /* input that has nothing now is looked at again after it */
-    ovl_time wait_ns;  /* until next_row is called again; OVL_FOREVER: when a job ends */
-    bool input_ended;
-    bool halted;
-    bool halted_by_success;
-    bool refused; /* the machine refused something: what it was has been said */
-    bool command_told;
-    struct text document;
-    bool document_begun;
-};
 
 /* --- jobs that have ended --- */
 
-static void refuse(struct run *run)
+void call_refuse(struct run *run)
 {
     run->refused = true;
     control_end(run->control);
@@ -75,7 +25,7 @@ static void refuse(struct run *run)
 static void print_document(struct run *run)
 {
     if (run->document.failed && run->control)
-        refuse(run);
+        call_refuse(run);
     struct ovl_bytes bytes = {run->document.bytes, run->document.size};
     if (run->printer)
         printer_write(run->printer, bytes);
@@ -84,7 +34,7 @@ static void print_document(struct run *run)
     text_clear(&run->document);
 }
 
-static void add_to_document(struct run *run, const struct job *job)
+void call_add_to_document(struct run *run, const struct job *job)
 {
     if (run->choices.json) {
         text_add_string(&run->document, run->document_begun ? ",\n" : "\n");
@@ -105,7 +55,7 @@ static void printed(void *context, struct job *job)
     bool failed = job->state == JOB_FAILED || job->state == JOB_CUT_OFF;
     if (failed && !job->remembered && !run->command_told)
         told_failure(job);
-    add_to_document(run, job);
+    call_add_to_document(run, job);
 }
 
 /* Where the machine has no process or descriptor for one job, it has none for the next ones. */
@@ -117,7 +67,7 @@ static void look_at_shortage(struct run *run, const struct job *job)
                   job->refusal == EMFILE   ? "raise the limit (ulimit -n)"
                   : job->refusal == EAGAIN ? "end other programs, or raise the limit (ulimit -u)"
                                            : "end other programs");
-    refuse(run);
+    call_refuse(run);
 }
 
 /* A command that is one and the same for all items, and cannot be run, is told of once. */
@@ -128,7 +78,7 @@ static void look_at_command(struct run *run, const struct job *job)
         return;
     console_error("%s: %s; no more jobs begin", run->setup.shared.path, strerror(job->refusal));
     run->command_told = true;
-    refuse(run);
+    call_refuse(run);
 }
 
 /* Where there is no room for output, the next jobs would run in vain: told of once. */
@@ -140,7 +90,7 @@ static void look_at_room(struct run *run, const struct job *job)
         "cannot keep the output of jobs: %s; make room in %s, or name another folder with "
         "--tmpdir; no more jobs begin",
         strerror(job->refusal), setup_temporary_folder(&run->choices));
-    refuse(run);
+    call_refuse(run);
 }
 
 static void look_at_halt(struct run *run)
@@ -170,7 +120,7 @@ static void look_at_output(struct run *run)
     console_error("cannot write to standard output: %s; %s", strerror(-error),
                   error == -EPIPE ? "its reader went away; let it read to the end"
                                   : "send it elsewhere");
-    refuse(run);
+    call_refuse(run);
     control_cut(run->control);
 }
 
@@ -181,11 +131,11 @@ static void look_at_rank(struct run *run, const struct job *job)
     if (!run->ranks || !ended || !*job->host || atomic_load(&run->setup.shared.stop))
         return;
     console_error("a rank on %s was told to end: all jobs are ended", job->host);
-    refuse(run);
+    call_refuse(run);
     control_cut(run->control);
 }
 
-static void end_job(struct run *run, struct job *job)
+void call_end_job(struct run *run, struct job *job)
 {
     look_at_rank(run, job);
     tally_add(&run->tally, job);
@@ -193,7 +143,7 @@ static void end_job(struct run *run, struct job *job)
     if (job->state != JOB_NOT_STARTED && !job->remembered) {
         look_at_command(run, job);
         if (!run->command_told && records_add(run->setup.records, job) < 0 && !run->refused)
-            refuse(run);
+            call_refuse(run);
         if (run->choices.trace_commands)
             setup_tell_command(&run->setup, job);
         look_at_room(run, job);
@@ -218,162 +168,13 @@ static int take_job(void *context, size_t index, const struct ovl_outcome *outco
     else if (!ranks_take(run->ranks, index, outcome, result, &job))
         return 0;
     if (job) {
-        end_job(run, job);
+        call_end_job(run, job);
         return 0;
     }
     console_error("a job was lost: %s", ovl_error_message(outcome->error));
     run->tally.failed++;
-    refuse(run);
+    call_refuse(run);
     return 0;
-}
-
-/* --- items --- */
-
-/* Waits for input, or for the end of all. */
-static void wait_for_input(struct run *run)
-{
-    struct pollfd polls[] = {
-        {.fd = inputs_descriptor(run->setup.inputs), .events = POLLIN},
-        {.fd = control_descriptor(run->control), .events = POLLIN},
-    };
-    poll(polls, 2, -1);
-}
-
-/* A row that the journal has: told of, and not run. Returns 1 where that is so, 0, -1. */
-static int look_in_records(struct run *run, struct ovl_bytes row)
-{
-    struct job *job;
-    if (!records_may_find(run->setup.records))
-        return 0;
-    int found = records_find(run->setup.records, (struct row *)row.data, row.size, &job);
-    if (found == 1)
-        end_job(run, job);
-    return found;
-}
-
-/* As inputs_next, without waiting while jobs run. */
-static int read_row(struct run *run, struct ovl_bytes *ret_row)
-{
-    for (;;) {
-        int result = inputs_next(run->setup.inputs, false, ret_row);
-        if (result != SOURCE_LATER || run->given != run->taken)
-            return result;
-        wait_for_input(run);
-        if (atomic_load(&run->setup.shared.stop))
-            return 0;
-    }
-}
-
-/* While input has nothing, it is looked at less and less often. */
-static ovl_time longer(ovl_time later_ns)
-{
-    return later_ns < LATER_MOST_NS / 2 ? 2 * later_ns : LATER_MOST_NS;
-}
-
-/* Whether enough items were taken for now: they take memory, and input is not read in vain. */
-static bool is_ahead(struct run *run)
-{
-    /* Ranks have no more than they run: what is theirs already cannot be halted any more. */
-    if (run->ranks)
-        return run->given - run->taken >= pace_workers(run->pace);
-    return run->given - run->taken >= setup_ahead(&run->choices, pace_workers(run->pace));
-}
-
-/* Given, and a worker's now, if `error` is 0. Returns what next_row is to return. */
-static int note_given(struct run *run, int error)
-{
-    if (error) {
-        console_error("out of memory");
-        refuse(run);
-        return 0;
-    }
-    run->given++;
-    return 1;
-}
-
-/* The next row that the journal does not have. Returns what next_row is to return. */
-static int next_input(struct run *run, struct ovl_bytes *ret_row)
-{
-    for (;;) {
-        int result = read_row(run, ret_row);
-        if (result == SOURCE_LATER) {
-            run->later_ns = longer(run->later_ns);
-            return OVL_STREAM_LATER;
-        }
-        run->later_ns = LATER_LEAST_NS;
-        run->input_ended = result == 0;
-        int found = result == 1 ? look_in_records(run, *ret_row) : 0;
-        if (result < 0 || found < 0)
-            refuse(run);
-        if (result != 1 || found < 0 || atomic_load(&run->setup.shared.stop))
-            return 0;
-        if (!found)
-            return 1;
-    }
-}
-
-/* Whether jobs that ranks have may be given again. */
-static bool may_come_back(const struct run *run)
-{
-    return run->ranks && machine_is_limited(&run->choices.limits) && run->given != run->taken &&
-           !atomic_load(&run->setup.shared.stop);
-}
-
-/* The row is a worker's from now on. */
-static int give_row(struct run *run, struct ovl_bytes *item)
-{
-    int error = run->ranks ? ranks_give(run->ranks, *item, item) : 0;
-    return note_given(run, error);
-}
-
-static int next_row(void *context, struct ovl_bytes *ret_item)
-{
-    struct run *run = context;
-    run->wait_ns = run->ranks ? ranks_wait(run->ranks) : 0;
-    if (atomic_load(&run->setup.shared.stop))
-        return 0;
-    if (run->wait_ns)
-        return OVL_STREAM_LATER;
-    if (is_ahead(run) || printer_waiting(run->printer) >= WAITING_MOST) {
-        run->wait_ns = OVL_FOREVER;
-        return OVL_STREAM_LATER;
-    }
-    int again = run->ranks ? ranks_give_again(run->ranks, ret_item) : 0;
-    if (again)
-        return note_given(run, again < 0 ? again : 0);
-    int result = run->input_ended ? 0 : next_input(run, ret_item);
-    if (result == 1)
-        return give_row(run, ret_item);
-    run->wait_ns = result ? run->later_ns : OVL_FOREVER;
-    return result || may_come_back(run) ? OVL_STREAM_LATER : 0;
-}
-
-static ovl_time when_later(void *context)
-{
-    struct run *run = context;
-    return run->wait_ns == OVL_FOREVER ? OVL_FOREVER : ovl_after(run->wait_ns);
-}
-
-/* What was not begun is counted, as far as it comes without a long wait. */
-static void count_rest(struct run *run)
-{
-    struct ovl_bytes row;
-    ovl_time until = ovl_after(COUNT_NS);
-    int result = run->input_ended ? 0 : SOURCE_LATER;
-    while (result && ovl_now() < until) {
-        result = inputs_next(run->setup.inputs, false, &row);
-        struct pollfd look = {.fd = inputs_descriptor(run->setup.inputs), .events = POLLIN};
-        if (result == SOURCE_LATER && poll(&look, 1, COUNT_PATIENCE_MS) > 0)
-            continue;
-        struct job *job = result == 1 ? job_new(row) : NULL;
-        if (!job)
-            break;
-        job->state = JOB_NOT_STARTED;
-        tally_add(&run->tally, job);
-        add_to_document(run, job);
-        job_free(job, run->setup.spool);
-    }
-    run->tally.uncounted = result > 0;
 }
 
 /* --- the whole --- */
@@ -401,11 +202,11 @@ static int run_jobs(struct run *run, const struct pace_plan *plan)
         ovl_cluster_listen(executor, ranks_hear, run->ranks);
     }
     const struct ovl_stream stream = {
-        .next = next_row,
+        .next = supply_next,
         .each = take_job,
         .context = run,
         .as_completed = true,
-        .later = when_later,
+        .later = supply_later,
         .window = setup_window(plan),
     };
     error = ovl_map_stream(executor, run->ranks ? rank_task : job_task, &stream);
@@ -417,7 +218,7 @@ static int run_jobs(struct run *run, const struct pace_plan *plan)
     control_reach(run->control, NULL);
     ovl_executor_close(executor, OVL_FOREVER);
     for (struct job *job; run->ranks && (job = ranks_held(run->ranks));)
-        end_job(run, job);
+        call_end_job(run, job);
     return 0;
 }
 
@@ -520,7 +321,7 @@ static int execute(struct run *run, const struct pace_plan *plan)
     run_jobs(run, plan);
     printer_finish(run->printer);
     status_end(run->status);
-    count_rest(run);
+    supply_count_rest(run);
     tell_document(run, plan);
     look_at_output(run);
     tell_end(run);
@@ -535,7 +336,7 @@ static int execute(struct run *run, const struct pace_plan *plan)
 static int refuse_command(struct run *run)
 {
     begin_document(run);
-    count_rest(run);
+    supply_count_rest(run);
     const struct told_end end = {
         .tally = &run->tally, .model = "sync", .workers_reason = "nothing was begun"};
     end_document(run, &end);
@@ -607,7 +408,7 @@ static int run_prepared(struct run *run)
 
 static int run_command_line(int argc, char **argv)
 {
-    struct run run = {.began = ovl_now(), .later_ns = LATER_LEAST_NS};
+    struct run run = {.began = ovl_now()};
     run.setup.shared.mask = control_block();
     bool quiet = ranks_hush(argv);
     int code = choices_parse(&run.choices, argc, argv);
