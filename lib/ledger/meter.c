@@ -20,7 +20,8 @@ static _Thread_local struct {
     ovl_time until; /* the end of the last segment */
     long gave;      /* how often the thread had given its processor away, because it waited */
     long lost;      /* and how often it had lost it to others */
-    bool was_long;  /* so was the last segment, and these were asked at its end */
+    bool called;    /* in this segment, for long: these were asked after the call */
+    bool was_long;  /* so was the last segment, or its call, and these were asked at its end */
     bool asked;     /* and when this segment began: what is more since is this segment's */
 } known;
 
@@ -110,8 +111,9 @@ static void end_run(struct ovl__meter *meter, ovl_time now)
         ovl__trail_add(&meter->trail, OVL_READY, meter->away);
         meter->away = 0;
     }
-    known.was_long = length >= LONG_NS;
-    if (known.was_long) {
+    known.was_long = length >= LONG_NS || known.called;
+    known.called = false;
+    if (length >= LONG_NS) {
         end_long_run(meter, length);
         return;
     }
@@ -169,6 +171,17 @@ bool ovl__meter_is_long(ovl_time began)
     return ovl__stamp() - began >= CALL_NS;
 }
 
+/*
+ * Of the switches until after a call that waited: one may well be the call's. Where there are more,
+ * or the thread never lost its processor, it was without it before the call because it waited.
+ */
+static struct switches before_call(struct switches all)
+{
+    if (all.gave > 1 || (all.gave && !all.lost))
+        return all;
+    return (struct switches){.lost = all.gave + all.lost};
+}
+
 /* The clock is read once, after the call: what was spent beyond the length that ran before it is
  * the call's. */
 void ovl__meter_call(struct ovl__meter *meter, enum ovl_wait wait, ovl_time began)
@@ -185,10 +198,11 @@ void ovl__meter_call(struct ovl__meter *meter, enum ovl_wait wait, ovl_time bega
     meter->record.cpu_ns += spent;
     meter->record.wait_ns[wait] += wait_ns;
     ovl__trail_add(&meter->trail, OVL_COMPUTING, before);
-    add_rest(meter, ran - before, (struct switches){.lost = switches.gave + switches.lost});
+    add_rest(meter, ran - before, before_call(switches));
     ovl__trail_add(&meter->trail, wait, wait_ns);
     ovl__trail_add(&meter->trail, OVL_COMPUTING, spent - before);
     known.asked = true;
+    known.called = true;
     meter->resumed = now;
     known.until = now;
 }
