@@ -45,6 +45,8 @@ struct simulation {
     struct resource *resources;
     double opened; /* when the first task can be submitted */
     size_t taken;
+    unsigned awaiting; /* the one who takes the next task once it is submitted */
+    struct queue idle; /* those behind it */
     uint64_t random;
     struct ovl__heap timers;
     /* Processors that are shared: a clock that goes slower the more share them. */
@@ -203,18 +205,43 @@ static void begin(struct simulation *sim, unsigned who)
     occupy(sim, who, (double)sim->run->plan->more_worker_ns, true);
 }
 
+static double next_submit(const struct simulation *sim)
+{
+    return sim->opened + sim->cost.submit_ns * (double)(sim->taken + 1);
+}
+
+/* One waits for the time, the others for their turn: of thousands each would look at each submit.
+ */
+static void await_submit(struct simulation *sim, unsigned who)
+{
+    if (sim->awaiting != NOBODY && sim->awaiting != who) {
+        enqueue(sim, &sim->idle, who);
+        return;
+    }
+    sim->awaiting = who;
+    ovl__heap_put(&sim->timers, next_submit(sim), who);
+}
+
+static void call_next_idle(struct simulation *sim)
+{
+    sim->awaiting = dequeue(sim, &sim->idle);
+    if (sim->awaiting != NOBODY)
+        ovl__heap_put(&sim->timers, fmax(next_submit(sim), sim->now), sim->awaiting);
+}
+
 /* A task cannot begin before it was submitted. */
 static void take(struct simulation *sim, unsigned who)
 {
     struct worker *worker = &sim->workers[who];
     if (sim->taken == sim->run->total)
         return;
-    double submitted = sim->opened + sim->cost.submit_ns * (double)(sim->taken + 1);
-    if (submitted > sim->now) {
-        ovl__heap_put(&sim->timers, submitted, who);
+    if (next_submit(sim) > sim->now) {
+        await_submit(sim, who);
         return;
     }
     worker->task = next_task(sim);
+    if (sim->awaiting == who)
+        call_next_idle(sim);
     worker->part = 0;
     worker->stage = ENTERING;
     occupy(sim, who, sim->cost.task_ns + (double)sim->run->plan->more_task_ns, true);
@@ -338,6 +365,8 @@ static void start(struct simulation *sim)
     }
     queue_init(&sim->loop_queue);
     sim->in_loop = NOBODY;
+    queue_init(&sim->idle);
+    sim->awaiting = NOBODY;
     for (unsigned i = 0; i < sim->count; i++) {
         sim->workers[i] = (struct worker){.stage = BEGINNING};
         ovl__heap_put(&sim->timers, open + sim->cost.worker_ns * (i + 1), i);

@@ -207,6 +207,23 @@ static void what_a_model_costs_is_added(void)
     assert_int_equal((prediction.wall_ns + MS / 2) / MS, 70);
 }
 
+/* Each idle coroutine used to look at each submit: 50,000 of them took minutes to simulate, which
+ * the test's limit of time would tell. */
+static void many_idle_workers_take_turns(void)
+{
+    enum { MANY = 50000 };
+    struct ovl_costs costs = free_of_charge;
+    costs.models[OVL_ASYNC].submit_ns = 1000;
+    struct ovl_part part = WAITS(1);
+    struct ovl_part_list task = {.parts = &part, .count = 1};
+    struct ovl_work work = {.tasks = &task, .task_count = 1, .total = MANY, .cores = 2};
+    struct ovl_plan plan = {.model = OVL_ASYNC, .workers = MANY};
+    struct ovl_prediction prediction;
+    assert_int_equal(ovl_predict(&work, &plan, &costs, &prediction), 0);
+    assert_int_equal(prediction.workers, MANY);
+    assert_true(llabs(prediction.wall_ns - (MANY * OVL_MICROSECOND + MS)) < MS);
+}
+
 static void nonsense_is_refused(void)
 {
     struct ovl_part part = COMPUTES(1);
@@ -477,6 +494,7 @@ int main(void)
         TEST_CASE(the_best_number_is_found),
         TEST_CASE(speedup_is_against_sync),
         TEST_CASE(what_a_model_costs_is_added),
+        TEST_CASE(many_idle_workers_take_turns),
         TEST_CASE(nonsense_is_refused),
         TEST_CASE(uncertainty_shows),
         TEST_CASE(a_sequential_ledger_is_replayed),

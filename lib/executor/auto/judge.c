@@ -77,8 +77,8 @@ decide(struct ovl__auto *own, enum ovl_model model, unsigned workers, const char
 void ovl__auto_begin(struct ovl__auto *own)
 {
     decide(own, OVL_ASYNC, own->executor->workers,
-           "begins with coroutines, of up to %u loops, and looks at what the tasks do",
-           own->loops_most);
+           "begins with coroutines, of up to %u loop%s, and looks at what the tasks do",
+           own->loops_most, own->loops_most == 1 ? "" : "s");
 }
 
 /* --- limits --- */
