@@ -271,7 +271,8 @@ static struct spent spent_in(struct observation *observed, const struct process 
     enum record_kind kind = kind_of_wait(wait);
     ovl_time length_ns = (ovl_time)(wait->end_ns - wait->start_ns);
     ovl_time child_ns = kind == RECORD_CHILD ? children_cpu(observed, process, length_ns) : 0;
-    bool held = wait->flags & RECORD_GIL_HELD;
+    /* Of syncs at once, the file system does one after the other, with the GIL or without. */
+    bool held = wait->flags & (RECORD_GIL_HELD | RECORD_SYNC);
     struct spent spent = {.cpu_ns = child_ns + busy_ns,
                           .free_ns = child_ns + (held ? 0 : busy_ns),
                           .child_ns = child_ns,
