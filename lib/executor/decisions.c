@@ -16,14 +16,27 @@ struct ovl__decided *ovl__decisions_add(struct ovl__decisions *decisions)
     return decided;
 }
 
+/* A child of fork reads what it has: there nobody decides. */
+static void lock(struct ovl_executor *executor)
+{
+    if (!ovl__executor_is_copy(executor))
+        pthread_mutex_lock(&executor->lock);
+}
+
+static void unlock(struct ovl_executor *executor)
+{
+    if (!ovl__executor_is_copy(executor))
+        pthread_mutex_unlock(&executor->lock);
+}
+
 size_t ovl_auto_decision_count(struct ovl_executor *executor)
 {
     const struct ovl__decisions *decisions = executor->decisions;
     if (!decisions)
         return 0;
-    pthread_mutex_lock(&executor->lock);
+    lock(executor);
     size_t count = decisions->count;
-    pthread_mutex_unlock(&executor->lock);
+    unlock(executor);
     return count;
 }
 
@@ -64,11 +77,11 @@ int ovl_auto_decision(struct ovl_executor *executor, size_t n, struct ovl_decisi
     if (!decisions)
         return -ERANGE;
     struct ovl__decided decided;
-    pthread_mutex_lock(&executor->lock);
+    lock(executor);
     bool kept = n < decisions->count && decisions->count - n <= OVL_DECISIONS;
     if (kept)
         decided = decisions->latest[n % OVL_DECISIONS];
-    pthread_mutex_unlock(&executor->lock);
+    unlock(executor);
     if (!kept)
         return -ERANGE;
     decided.decision.gain = predict_gain(&decided);

@@ -110,6 +110,7 @@ static struct ovl_executor *new_executor(const struct ovl__model_ops *ops,
     if (!executor)
         return NULL;
     executor->ops = ops;
+    executor->forks = ovl__forks;
     executor->options = *options;
     if (!executor->options.queue_limit)
         executor->options.queue_limit = DEFAULT_QUEUE_LIMIT;
@@ -205,7 +206,7 @@ int ovl_executor_close(struct ovl_executor *executor, ovl_time deadline)
 {
     if (!executor)
         return 0;
-    if (executor->ops->is_copy && executor->ops->is_copy(executor)) {
+    if (ovl__executor_is_copy(executor)) {
         ovl__executor_drop(executor); /* what it waits for, its parent waits for */
         return 0;
     }
@@ -241,6 +242,8 @@ unsigned ovl_executor_limit(const struct ovl_executor *executor)
 void ovl_executor_set_workers(struct ovl_executor *executor, unsigned workers)
 {
     const struct ovl__model_ops *ops = executor->ops;
+    if (ovl__executor_is_copy(executor))
+        return;
     pthread_mutex_lock(&executor->lock);
     atomic_store_explicit(&executor->limit, workers ? workers : UINT_MAX, memory_order_relaxed);
     if (ops->limited)

@@ -9,6 +9,7 @@
 #ifndef OVL_EXECUTOR_EXECUTOR_H
 #define OVL_EXECUTOR_EXECUTOR_H
 
+#include "base/fork.h"
 #include "base/list.h"
 #include "base/memory.h"
 #include "executor/state.h"
@@ -131,8 +132,7 @@ struct ovl__core {
     void (*cancel_all)(struct ovl_executor *executor);
     void (*counts)(struct ovl_executor *executor, struct ovl_counts *ret_counts);
 
-    /* In a child of fork: ends a task that nobody will end here; false: it is none such. NULL: so.
-     */
+    /* In a child of fork: ends a task that nobody will end here; false: it is none such. */
     bool (*give_up)(struct ovl_future *future);
 
     /* How many are queued: for a future's `notify`, which may be called with the lock. */
@@ -205,12 +205,6 @@ struct ovl__model_ops {
      */
     int (*map)(struct ovl_executor *executor, const struct ovl__map *map);
 
-    /*
-     * Whether this process is a child that the program forked, and the workers are its parent's;
-     * NULL: nobody else's. Without the lock.
-     */
-    bool (*is_copy)(const struct ovl_executor *executor);
-
     /* The core of one queue only: tells running tasks from those that the model has only handed on;
      * NULL: it hands on none. Locked. */
     void (*count)(struct ovl_executor *executor, struct ovl_counts *counts);
@@ -243,6 +237,7 @@ unsigned ovl__cluster_workers(void);
  */
 struct ovl_executor {
     const struct ovl__model_ops *ops;
+    unsigned forks;             /* as ovl__forks when it was opened */
     struct ovl_options options; /* as given, the defaults filled in; never changes */
     unsigned workers;
     atomic_uint limit; /* of tasks that workers take and run at once; changes under the lock */
@@ -265,6 +260,15 @@ struct ovl_executor {
     char name[OVL_NAME_BYTES + 1]; /* of the workers, for the system */
     void *own;                     /* the model's */
 };
+
+/*
+ * Whether this process is a child of fork, and the workers are its parent's: locks may be held by
+ * nobody here, and nothing that is not done will be. Sync has no workers.
+ */
+static inline bool ovl__executor_is_copy(const struct ovl_executor *executor)
+{
+    return executor->forks != ovl__forks && executor->ops->model != OVL_SYNC;
+}
 
 void ovl__executor_hold(struct ovl_executor *executor);
 void ovl__executor_drop(struct ovl_executor *executor);

@@ -292,7 +292,8 @@ typedef int wait_fn(struct ovl__wait_list *list, pthread_mutex_t *mutex, ovl_tim
 static int sleep_until_done(struct ovl_future *future, bool may_run, ovl_time deadline,
                             wait_fn *wait)
 {
-    if (future->is_apart && ovl__core_pool.give_up(future))
+    const struct ovl__core *core = future->is_apart ? &ovl__core_pool : &ovl__core_queue;
+    if (core->give_up(future))
         return 0;
     if (done_soon(future))
         return 0;

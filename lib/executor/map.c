@@ -423,5 +423,7 @@ int ovl_map(struct ovl_executor *executor, ovl_task_fn *fn, const void *items, s
     if (ops->core->map)
         return ops->core->map(executor, &map);
     refuse_all(&map);
+    if (ovl__executor_is_copy(executor))
+        return OVL_ECLOSED;
     return ops->map ? ops->map(executor, &map) : map_by_stream(executor, &map);
 }

@@ -36,6 +36,7 @@ static const struct ovl__model_ops in_rank = NESTED(OVL_CLUSTER);
 void ovl__nest(struct ovl_executor *executor, struct ovl__worker *worker)
 {
     executor->ops = executor->ops->model == OVL_CLUSTER ? &in_rank : &in_process;
+    executor->forks = ovl__forks;
     executor->own = worker;
     executor->counts = (struct ovl_counts){0};
     executor->active = 0;

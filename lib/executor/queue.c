@@ -196,6 +196,8 @@ static int queue_submit(struct ovl_future *future, const struct ovl_submit_optio
                         bool quietly)
 {
     struct ovl_executor *executor = future->executor;
+    if (ovl__executor_is_copy(executor))
+        return OVL_ECLOSED;
     stamp(future);
     pthread_mutex_lock(&executor->lock);
     int error = submit(executor, future, options, quietly);
@@ -205,6 +207,8 @@ static int queue_submit(struct ovl_future *future, const struct ovl_submit_optio
 
 static void queue_announce(struct ovl_executor *executor)
 {
+    if (ovl__executor_is_copy(executor))
+        return;
     pthread_mutex_lock(&executor->lock);
     if (executor->ops->queued_many && executor->counts.queued)
         executor->ops->queued_many(executor);
@@ -216,6 +220,25 @@ static void queue_run_inside(struct ovl_task *here, struct ovl_future *future)
     pthread_mutex_lock(&future->executor->lock);
     run_here(here, future);
     pthread_mutex_unlock(&future->executor->lock);
+}
+
+/* --- in a child of fork --- */
+
+/* The lists are as the parent's threads happened to have them: they are let alone. */
+static void end_in_copy(struct ovl_future *future, int error)
+{
+    future->outcome.error = error;
+    ovl__state_claim(&future->state);
+    ovl__state_complete(&future->state, false);
+    ovl__future_drop(future);
+}
+
+static bool queue_give_up(struct ovl_future *future)
+{
+    bool copy = !ovl_future_done(future) && ovl__executor_is_copy(future->executor);
+    if (copy)
+        end_in_copy(future, OVL_ECLOSED);
+    return copy;
 }
 
 /* --- cancelling --- */
@@ -246,6 +269,11 @@ static void cancel_all_running(struct ovl_executor *executor)
 static void queue_cancel(struct ovl_future *future)
 {
     struct ovl_executor *executor = future->executor;
+    if (ovl__executor_is_copy(executor)) {
+        if (!ovl_future_done(future))
+            end_in_copy(future, OVL_ECANCELED);
+        return;
+    }
     pthread_mutex_lock(&executor->lock);
     enum ovl__future_state state = ovl__state_now(&future->state);
     if (state == OVL__QUEUED)
@@ -257,6 +285,8 @@ static void queue_cancel(struct ovl_future *future)
 
 static void queue_cancel_all(struct ovl_executor *executor)
 {
+    if (ovl__executor_is_copy(executor))
+        return;
     pthread_mutex_lock(&executor->lock);
     cancel_all_running(executor);
     ovl__executor_refuse_all(executor, OVL_ECANCELED);
@@ -267,6 +297,10 @@ static void queue_cancel_all(struct ovl_executor *executor)
 
 static void queue_counts(struct ovl_executor *executor, struct ovl_counts *ret_counts)
 {
+    if (ovl__executor_is_copy(executor)) {
+        *ret_counts = executor->counts;
+        return;
+    }
     pthread_mutex_lock(&executor->lock);
     *ret_counts = executor->counts;
     if (executor->ops->count)
@@ -309,6 +343,7 @@ const struct ovl__core ovl__core_queue = {
     .cancel = queue_cancel,
     .cancel_all = queue_cancel_all,
     .counts = queue_counts,
+    .give_up = queue_give_up,
     .queued = queue_queued,
     .begin_close = queue_begin_close,
     .await_quiet = queue_await_quiet,

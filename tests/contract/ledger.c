@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -350,10 +351,11 @@ static pid_t fork_busy_one(void)
 {
     pid_t child = fork();
     assert_true(child >= 0);
-    if (!child)
-        for (;;)
-            __asm__ volatile("");
-    return child;
+    if (child)
+        return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;)
+        __asm__ volatile("");
 }
 
 /* Of this process and those it has waited for. */
@@ -394,6 +396,8 @@ static void cpu_time_of_short_tasks_adds_up_on_a_busy_machine(void)
         measured += spent[i];
     struct ovl_ledger_sum sum = sum_of(ledger);
     assert_int_equal(sum.tasks, TASKS);
+    if (the_model == OVL_CLUSTER)
+        system = OVL_SECOND; /* other ranks are no children: it does not know */
     if (sum.cpu_ns < measured - measured / 20 || sum.cpu_ns > system + system / 20)
         fail_msg("%.1f ms, where the tasks measured %.1f and the system says %.1f",
                  sum.cpu_ns / 1e6, measured / 1e6, system / 1e6);

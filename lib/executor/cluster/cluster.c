@@ -201,12 +201,6 @@ static void cluster_count(struct ovl_executor *executor, struct ovl_counts *coun
     counts->queued += ahead;
 }
 
-static bool cluster_is_copy(const struct ovl_executor *executor)
-{
-    (void)executor;
-    return getpid() != rank_0;
-}
-
 static void cluster_close(struct ovl_executor *executor, bool abandon)
 {
     struct ovl__cluster *cluster = executor->own;
@@ -229,7 +223,6 @@ const struct ovl__model_ops ovl__model_cluster = {
     .queued = cluster_queued,
     .queued_many = cluster_queued_many,
     .cancel_running = cluster_cancel_running,
-    .is_copy = cluster_is_copy,
     .count = cluster_count,
     .close = cluster_close,
 };

@@ -1,5 +1,6 @@
 #include "executor/processes/lane.h"
 
+#include "base/fork.h"
 #include "base/memory.h"
 #include "base/system.h"
 
@@ -26,25 +27,6 @@ static size_t head_bytes(const struct ovl__lane *lane)
     if (lane->recorded)
         size += OVL__SLOTS * sizeof(struct ovl__meter);
     return (size + PAGE - 1) / PAGE * PAGE;
-}
-
-/* --- forks of the program --- */
-
-static unsigned generation;
-
-static void count_fork(void)
-{
-    generation++;
-}
-
-__attribute__((constructor)) static void watch_forks(void)
-{
-    pthread_atfork(NULL, NULL, count_fork);
-}
-
-unsigned ovl__fork_generation(void)
-{
-    return generation;
 }
 
 /* --- progress --- */
@@ -127,7 +109,7 @@ static struct ovl__lane *new_lane(bool recorded)
         return NULL;
     atomic_init(&lane->references, 1);
     lane->fd = -1;
-    lane->generation = generation;
+    lane->forks = ovl__forks;
     lane->recorded = recorded;
     forget_mappings(lane);
     return lane;
@@ -386,7 +368,7 @@ static void end_loan(struct ovl__loan *loan)
 {
     struct ovl__lane_loan *own = ovl__of(loan, struct ovl__lane_loan, loan);
     struct ovl__lane *lane = own->lane;
-    if (lane->generation != ovl__fork_generation())
+    if (lane->forks != ovl__forks)
         return;
     atomic_fetch_sub_explicit(&lane->lent, 1, memory_order_relaxed);
     uint64_t size = lane->head->results[own->index].size;

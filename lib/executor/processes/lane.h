@@ -135,10 +135,10 @@ struct ovl__lane {
     struct ovl__mapping results[OVL__RESULT_BLOCKS];
     uint32_t free_items[OVL__ITEM_BLOCKS]; /* the parent's: blocks that no request uses */
     uint32_t free_item_count;
-    size_t mapped;       /* bytes of the blocks that are known here */
-    atomic_bool quiet;   /* the parent's: no request is posted; memory is given back early */
-    atomic_uint lent;    /* the parent's: blocks that futures have */
-    unsigned generation; /* the parent's: see ovl__fork_generation */
+    size_t mapped;     /* bytes of the blocks that are known here */
+    atomic_bool quiet; /* the parent's: no request is posted; memory is given back early */
+    atomic_uint lent;  /* the parent's: blocks that futures have */
+    unsigned forks;    /* the parent's: as ovl__forks when it was made */
     struct ovl__lane_loan loans[OVL__RESULT_BLOCKS];
 };
 
@@ -238,10 +238,6 @@ void ovl__lane_trim(struct ovl__lane *lane, size_t kept);
 
 /* Bytes of the blocks that the parent has seen. */
 size_t ovl__lane_size(const struct ovl__lane *lane);
-
-/* How many forks of the program made this process: what a child of it has of lanes is its parent's.
- */
-unsigned ovl__fork_generation(void);
 
 /* --- where the parts of a chunk's block are --- */
 

@@ -92,7 +92,6 @@ static int processes_new(struct ovl_executor *executor, struct ovl__processes **
         .due = OVL_FOREVER,
         .tick = OVL_FOREVER,
         .parent = getpid(),
-        .generation = ovl__fork_generation(),
         .epoll_fd = -1,
         .bell_fd = -1,
         .helper_fd = -1,
@@ -173,19 +172,9 @@ static int processes_open(struct ovl_executor *executor)
     return error;
 }
 
-/* A child that the program forked has a copy of the executor, but its workers are its parent's. */
-static bool is_copy(const struct ovl__processes *processes)
-{
-    return processes->generation != ovl__fork_generation();
-}
-
 static void processes_queued_many(struct ovl_executor *executor)
 {
     struct ovl__processes *processes = executor->own;
-    if (is_copy(processes)) {
-        ovl__executor_refuse_all(executor, OVL_ECLOSED);
-        return;
-    }
     if (processes->returning)
         return;
     ovl__collect_all(processes);
@@ -197,11 +186,6 @@ static void processes_queued(struct ovl_executor *executor, struct ovl_future *f
 {
     (void)future;
     processes_queued_many(executor);
-}
-
-static bool processes_is_copy(const struct ovl_executor *executor)
-{
-    return is_copy(executor->own);
 }
 
 /* A worker runs one of the tasks it was given; the others are as good as queued. */
@@ -218,8 +202,7 @@ static void processes_count(struct ovl_executor *executor, struct ovl_counts *co
 
 static void processes_help(struct ovl_executor *executor, struct ovl_future *future)
 {
-    if (!is_copy(executor->own))
-        ovl__processes_help(executor, future);
+    ovl__processes_help(executor, future);
 }
 
 /* One that was posted and has not begun comes back into the queue, and is refused there. */
@@ -227,8 +210,6 @@ static void processes_cancel_running(struct ovl_executor *executor, struct ovl_f
 {
     struct ovl__processes *processes = executor->own;
     struct ovl__process *process = &processes->all[future->outcome.worker];
-    if (is_copy(processes))
-        return;
     processes->returning = true;
     ovl__withdraw(processes, process);
     if (ovl__state_now(&future->state) == OVL__QUEUED)
@@ -242,8 +223,6 @@ static void processes_cancel_running(struct ovl_executor *executor, struct ovl_f
 static void processes_cancel_all(struct ovl_executor *executor)
 {
     struct ovl__processes *processes = executor->own;
-    if (is_copy(processes))
-        return;
     processes->returning = true;
     struct ovl__link *next;
     for (struct ovl__link *link = processes->spreads.next; link != &processes->spreads;
@@ -295,7 +274,7 @@ static void *processes_room_for_item(struct ovl_executor *executor, size_t size,
     struct ovl__processes *processes = executor->own;
     struct ovl__block block;
     void *memory = NULL;
-    if (!processes->store || is_copy(processes))
+    if (!processes->store || ovl__executor_is_copy(executor))
         return NULL;
     pthread_mutex_lock(&executor->lock);
     bool taken = !ovl__lane_take_result(processes->store, size, &block, &memory);
@@ -321,7 +300,6 @@ const struct ovl__model_ops ovl__model_processes = {
     .close = processes_close,
     .cancel_all = processes_cancel_all,
     .map = ovl__processes_map,
-    .is_copy = processes_is_copy,
     .count = processes_count,
     .help = processes_help,
 };

@@ -99,7 +99,6 @@ struct ovl__processes {
     pthread_t thread; /* the supervisor */
     pid_t parent;
     pid_t helper;
-    unsigned generation; /* of this process: a child that the program forks has a later one */
     int helper_pidfd;    /* -1: the system has none */
     int helper_child_fd; /* the helper's own: its children's deaths */
     int helper_fd;       /* an eventfd: the helper's bell */

@@ -162,8 +162,6 @@ int ovl__processes_map(struct ovl_executor *executor, const struct ovl__map *map
     struct ovl__spread spread = {.map = map, .left = map->count};
     ovl__list_init(&spread.back);
     ovl__wait_list_init(&spread.turn);
-    if (processes->generation != ovl__fork_generation())
-        return OVL_ECLOSED;
     pthread_mutex_lock(&executor->lock);
     int error = executor->closing ? OVL_ECLOSED : 0;
     if (!error && map->count)
