@@ -178,7 +178,7 @@ OVL_EXPORT void ovl_executor_counts(struct ovl_executor *executor, struct ovl_co
  *
  * Futures stay valid until freed. NULL is allowed.
  *
- * In a child of fork an executor of `threads` that was open has no workers: it takes nothing
+ * In a child of fork an executor that was open (not `sync`) has no workers: it takes nothing
  * (OVL_ECLOSED), tasks that had not ended fail with OVL_ECLOSED, and this call returns at once.
  *
  * Threads: any but the executor's own workers; nothing else may use the executor meanwhile.
