@@ -76,7 +76,10 @@ static struct record *map_record(const char *path)
 static void name_program(struct process *process, const char *path)
 {
     const char *slash = strrchr(path, '/');
-    snprintf(process->program, sizeof process->program, "%s", slash ? slash + 1 : path);
+    const char *name = slash ? slash + 1 : path;
+    /* What does not fit is left out. */
+    snprintf(process->program, sizeof process->program, "%.*s", (int)sizeof process->program - 1,
+             name);
 }
 
 struct process *process_open(const char *path)
