@@ -307,11 +307,9 @@ static struct printer *open_printer(struct run *run)
 
 static int execute(struct run *run, const struct pace_plan *plan)
 {
-    const struct control_options control = {
-        .shared = &run->setup.shared,
-        .pace = run->pace,
-        .limits = run->ranks ? (struct machine_limits){0} : run->choices.limits,
-    };
+    struct control_options control = {.shared = &run->setup.shared, .pace = run->pace};
+    if (!run->ranks)
+        control.limits = run->choices.limits;
     run->printer = open_printer(run);
     run->control = run->printer ? control_start(&control) : NULL;
     if (!run->control)
@@ -370,13 +368,14 @@ static void cut(void *context)
 
 static int open_ranks(struct run *run, const struct pace_plan *plan)
 {
-    const struct ranks_options options = {
+    struct ranks_options options = {
         .shared = &run->setup.shared,
         .most = setup_window(plan),
-        .names = run->choices.pipe ? (struct ovl_bytes){0} : inputs_header(run->setup.inputs),
         .stuck = cut,
         .context = run,
     };
+    if (!run->choices.pipe)
+        options.names = inputs_header(run->setup.inputs);
     run->ranks = ranks_new(&options);
     if (!run->ranks)
         console_error("out of memory");
