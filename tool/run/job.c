@@ -192,14 +192,21 @@ static bool is_shortage(int error)
     return error == -EAGAIN || error == -EMFILE || error == -ENFILE || error == -ENOMEM;
 }
 
-/* As start, and where the machine is short of something, again when other jobs have ended. */
+/*
+ * As start, and where the machine is short of something, again when other jobs have ended. It is
+ * counted as running before anybody can see that it has begun.
+ */
 static pid_t start_patiently(struct attempt *attempt)
 {
     struct job_shared *shared = attempt->shared;
     unsigned tries = 0;
     for (;;) {
+        atomic_fetch_add(&shared->running, 1);
         pid_t process = start(attempt);
-        if (process >= 0 || !is_shortage(process) || tries == SHORTAGE_TRIES)
+        if (process >= 0)
+            return process;
+        atomic_fetch_sub(&shared->running, 1);
+        if (!is_shortage(process) || tries == SHORTAGE_TRIES)
             return process;
         atomic_fetch_add(&shared->shortages, 1);
         ovl_sleep(ovl_after(SHORTAGE_NS));
@@ -256,7 +263,6 @@ static void run_process(struct attempt *attempt)
         job->shortage = is_shortage(process);
         return;
     }
-    atomic_fetch_add(&shared->running, 1);
     struct follow follow = {.shared = shared,
                             .job = job,
                             .process = process,
