@@ -9,10 +9,18 @@
 
 extern char **environ;
 
-static void *read_byte(void *pipe)
+/* What a thread beside a fork waits for, once it has said that it is there. */
+struct beside {
+    int begun[2];
+    int end[2];
+};
+
+static void *be_beside(void *argument)
 {
-    char byte;
-    return read(*(int *)pipe, &byte, 1) < 0 ? pipe : NULL;
+    struct beside *beside = argument;
+    char byte = 0;
+    bool told = write(beside->begun[1], &byte, 1) == 1;
+    return read(beside->end[0], &byte, 1) < 0 || !told ? argument : NULL;
 }
 
 static void *return_at_once(void *argument)
@@ -36,19 +44,23 @@ static void start_in_child(void)
 
 bool forks_can_start_threads(void)
 {
-    int ends[2];
+    struct beside beside;
     pthread_t thread;
-    if (pipe(ends) || pthread_create(&thread, NULL, read_byte, &ends[0]))
+    if (pipe(beside.begun) || pipe(beside.end) || pthread_create(&thread, NULL, be_beside, &beside))
         return true; /* the case will tell */
-    int status = 1;
+    /* While it begins it may hold the lock of a sanitizer's allocator. */
+    char byte;
+    int status = read(beside.begun[0], &byte, 1) != 1;
     pid_t child = fork();
     if (child == 0)
         start_in_child();
     if (child > 0)
         waitpid(child, &status, 0);
-    close(ends[1]);
+    close(beside.end[1]);
     pthread_join(thread, NULL);
-    close(ends[0]);
+    close(beside.end[0]);
+    close(beside.begun[0]);
+    close(beside.begun[1]);
     if (status)
         printf("not here: a child of a process with threads cannot start any (qemu's user mode "
                "still counts the parent's)\n");
