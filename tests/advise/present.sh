@@ -98,7 +98,7 @@ def task(n):
 
 if __name__ == "__main__":
     with Pool(2) as pool:
-        pool.map(task, range(12000), chunksize=1)
+        pool.map(task, range(30000), chunksize=1)
 END
 advise -- "$python" tiny.py
 holds '.recommendation.model == "processes" and (.recommendation.reason | contains("pickling") and contains("chunksize"))'
