@@ -9,7 +9,9 @@ for page in README.md ARCHITECTURE.md docs/*.md; do
         case $name in
         *_) ;; # a prefix stands for all that begins so
         ovl__*) grep -rqwF -e "$name" lib || echo "FAILED: $page: $name is not in the library" ;;
-        *) grep -rqwF -e "$name" include || echo "FAILED: $page: $name is in no header" ;;
+        *) # or a variable of the environment
+            grep -rqwF -e "$name" include || grep -rqF -e "getenv(\"$name\")" lib ||
+                echo "FAILED: $page: $name is in no header" ;;
         esac
     done
     grep -oE '\]\([^)# ]+' "$page" | sed 's/](//' | grep -v '^[a-z]*:' | while read -r link; do
