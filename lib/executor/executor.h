@@ -270,6 +270,12 @@ static inline bool ovl__executor_is_copy(const struct ovl_executor *executor)
     return executor->forks != ovl__forks && executor->ops->model != OVL_SYNC;
 }
 
+/*
+ * How often who waits for a task looks before it sleeps: a short one has ended by then, and it
+ * costs the worker more to wake the waiter than to run one.
+ */
+#define OVL__LOOKS 30
+
 void ovl__executor_hold(struct ovl_executor *executor);
 void ovl__executor_drop(struct ovl_executor *executor);
 

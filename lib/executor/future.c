@@ -272,14 +272,11 @@ bool ovl_future_done(const struct ovl_future *future)
     return ovl__state_now(&future->state) == OVL__DONE;
 }
 
-/* How often a future is looked at before its waiter sleeps: a short task is done by then. */
-#define LOOKS 30
-
 static bool done_soon(struct ovl_future *future)
 {
     if (!future->is_apart || (ovl__current && ovl__current->coroutine))
         return false;
-    for (int look = 0; look < LOOKS; look++) {
+    for (int look = 0; look < OVL__LOOKS; look++) {
         if (ovl_future_done(future))
             return true;
         ovl__pause();

@@ -188,15 +188,11 @@ static bool some_ended(const struct stream_run *run)
     return atomic_load_explicit(&run->ends, memory_order_relaxed) != run->given;
 }
 
-/* How often the caller looks before it sleeps: of short tasks the next has ended by then, and it
- * costs the worker more to wake the caller than to run one. */
-#define LOOKS 30
-
 static void look_around(const struct stream_run *run)
 {
     if (ovl__current && ovl__current->coroutine)
         return;
-    for (int look = 0; look < LOOKS && !some_ended(run); look++)
+    for (int look = 0; look < OVL__LOOKS && !some_ended(run); look++)
         ovl__pause();
 }
 

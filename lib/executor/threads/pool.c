@@ -1,7 +1,6 @@
 #include "executor/threads/pool.h"
 
 #include "base/clock.h"
-#include "base/fork.h"
 
 #include <errno.h>
 #include <overlap/error.h>
@@ -108,7 +107,7 @@ static void complete(struct ovl_future *future, bool drop)
 
 bool ovl__pool_is_copy(const struct ovl__pool *pool)
 {
-    return pool->idle.forks != ovl__forks;
+    return ovl__executor_is_copy(pool->executor);
 }
 
 static void end_in_copy(struct ovl_future *future, int error)
