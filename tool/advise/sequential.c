@@ -9,6 +9,7 @@
 #define COMPUTES_SHARE 0.15 /* of the unit's time: then a loop would be held up too long */
 #define ONE_FILE_SHARE 0.05 /* of the unit's time */
 #define FREE_SHARE     0.70 /* of its computing is outside of the GIL: threads scale */
+#define FAR_BETTER     1.5
 
 /* --- replacements --- */
 
@@ -83,7 +84,8 @@ static enum ovl_model choose(struct advice *advice, unsigned *ret_most)
     return OVL_THREADS;
 }
 
-static void give_reason(struct advice *advice)
+/* `too_short` for asyncio. */
+static void give_reason(struct advice *advice, bool too_short)
 {
     char unit[160];
     advice_unit_name(advice, unit, sizeof unit);
@@ -120,6 +122,9 @@ static void give_reason(struct advice *advice)
                  advice->bound == OVL_IO_BOUND ? "I/O-bound" : "It waits and computes", unit,
                  rules_waits_for(spent), times,
                  !advice->python ? ", and so does liboverlap's async model, with the same function"
+                 : too_short
+                     ? ", and asyncio would gain less than 1.3 times, since its libraries have to "
+                       "be loaded first"
                  : rules_cpu_share(spent) > COMPUTES_SHARE
                      ? ", and what it computes would hold up an event loop"
                      : "; what it waits in has no asyncio form");
@@ -182,6 +187,28 @@ static void stay_with_one_file(struct advice *advice)
     advice->waits_too_often = true;
 }
 
+/*
+ * What asyncio's libraries take to load may be most of a short program: then threads gain more, and
+ * that is said; where asyncio gains next to nothing, they are advised. Returns whether they are.
+ */
+static bool threads_instead(struct advice *advice, const struct forecast *forecast)
+{
+    struct ovl_prediction threads;
+    if (forecast_best(forecast, OVL_THREADS, RULES_THREADS_MOST, &threads) != 0 ||
+        threads.speedup < RULES_WORTH_IT || threads.speedup < FAR_BETTER * advice->best.speedup)
+        return false;
+    rules_predict(advice, forecast, OVL_THREADS, threads.workers);
+    if (advice->best.speedup < RULES_WORTH_IT) {
+        advice->best = threads;
+        return true;
+    }
+    advice_note(advice,
+                "As short as it is, %u threads would gain more (%.1f times): asyncio's "
+                "libraries have to be loaded first.",
+                threads.workers, threads.speedup);
+    return false;
+}
+
 void sequential_advise(struct advice *advice, const struct forecast *forecast)
 {
     if (waits_for_one_file(advice)) {
@@ -195,20 +222,22 @@ void sequential_advise(struct advice *advice, const struct forecast *forecast)
         return;
     }
     advice->has_best = true;
-    advice->model = model;
+    bool too_short = model == OVL_ASYNC && threads_instead(advice, forecast);
+    advice->model = advice->best.model;
     advice->workers = advice->best.workers;
-    rules_predict(advice, forecast, model, advice->workers);
+    rules_predict(advice, forecast, advice->model, advice->workers);
     if (advice->best.speedup < RULES_WORTH_IT) {
         char reason[ADVICE_TEXT];
-        snprintf(reason, sizeof reason,
-                 "Not worth it: %s with %u workers would gain %.2f times, and less than 1.3 is not "
-                 "worth the change.",
-                 ovl_model_name(model), advice->workers, advice->best.speedup);
+        snprintf(
+            reason, sizeof reason,
+            "Not worth it: %s, %u at once, would gain %.2f times, and less than 1.3 is not worth "
+            "the change.",
+            advice_model_words(advice, advice->model), advice->workers, advice->best.speedup);
         rules_stay(advice, reason);
         return;
     }
     if (advice->model != OVL_ASYNC)
         advice->replace_count = 0;
-    give_reason(advice);
+    give_reason(advice, too_short);
     add_cautions(advice);
 }

@@ -1,0 +1,119 @@
+/* Which model is advised for what is done one after the other, and how the loading of asyncio's
+ * libraries counts. */
+#include "advise/sequential.h"
+#include "support/cases.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CALLS 20
+
+/* A program that waits 20 times, 50 ms each, for a server, through a library that has an asyncio
+ * form. */
+struct program {
+    struct place places[3]; /* none; the user's function; the library's */
+    struct instance instances[CALLS];
+    struct node nodes[2];
+    struct line_cost line;
+    struct tree tree;
+    struct advice advice;
+    struct forecast forecast;
+};
+
+/* `load_ns`: what opening asyncio takes. */
+static struct program *make(ovl_time load_ns)
+{
+    struct spent once = {.cpu_ns = OVL_MILLISECOND, .waits = 1};
+    once.wait_ns[RECORD_NETWORK] = 50 * OVL_MILLISECOND;
+    struct program *program = calloc(1, sizeof *program);
+    assert_non_null(program);
+    program->places[1] = (struct place){.file = "/home/u/p.py", .function = "page", .own = true};
+    program->places[2] =
+        (struct place){.file = "/usr/lib/python3.11/urllib/request.py", .function = "urlopen"};
+    struct node *node = &program->nodes[1];
+    *node = (struct node){.kind = NODE_CALL,
+                          .place = 1,
+                          .count = CALLS,
+                          .wall_ns = CALLS * 51 * OVL_MILLISECOND,
+                          .instances = program->instances,
+                          .instance_count = CALLS};
+    for (size_t n = 0; n < CALLS; n++) {
+        program->instances[n] = (struct instance){.wall_ns = 51 * OVL_MILLISECOND, .spent = once};
+        spent_add(&node->spent, &once);
+    }
+    program->line = (struct line_cost){.place = 1, .spent = node->spent, .library = 2};
+    program->tree = (struct tree){.places = program->places,
+                                  .place_count = 3,
+                                  .nodes = program->nodes,
+                                  .node_count = 2,
+                                  .lines = &program->line,
+                                  .line_count = 1};
+    struct advice *advice = &program->advice;
+    advice->tree = &program->tree;
+    advice->python = true;
+    advice->cores = 2;
+    advice->bound = OVL_IO_BOUND;
+    advice->spent = node->spent;
+    advice->unit = (struct unit){
+        .node = 1, .function = 1, .call = 1, .count = CALLS, .groups = 1, .spent = node->spent};
+    struct forecast_setting setting = {
+        .wall_ns = node->wall_ns, .cores = 2, .python = true, .costs = {.parallel = 1}};
+    setting.costs.models[OVL_THREADS].open_ns = 20e6;
+    setting.costs.models[OVL_ASYNC].open_ns = (double)load_ns;
+    assert_int_equal(forecast_init(&program->forecast, &program->tree, &advice->unit, &setting), 0);
+    sequential_advise(advice, &program->forecast);
+    return program;
+}
+
+static void end(struct program *program)
+{
+    forecast_release(&program->forecast);
+    free(program);
+}
+
+static bool notes(const struct advice *advice, const char *words)
+{
+    for (size_t n = 0; n < advice->note_count; n++)
+        if (strstr(advice->notes[n], words))
+            return true;
+    return false;
+}
+
+static void asyncio_where_it_loads_quickly(void)
+{
+    struct program *program = make(50 * OVL_MILLISECOND);
+    assert_int_equal(program->advice.model, OVL_ASYNC);
+    assert_string_equal(program->advice.replace[0].to, "aiohttp");
+    assert_false(notes(&program->advice, "would gain more"));
+    end(program);
+}
+
+static void threads_are_mentioned_where_it_loads_long(void)
+{
+    struct program *program = make(400 * OVL_MILLISECOND);
+    assert_int_equal(program->advice.model, OVL_ASYNC);
+    assert_true(notes(&program->advice, "threads would gain more"));
+    end(program);
+}
+
+static void threads_where_loading_takes_what_it_saves(void)
+{
+    struct program *program = make(900 * OVL_MILLISECOND);
+    assert_int_equal(program->advice.model, OVL_THREADS);
+    assert_int_equal(program->advice.best.model, OVL_THREADS);
+    assert_true(program->advice.best.speedup > 2);
+    assert_int_equal(program->advice.replace_count, 0);
+    assert_non_null(strstr(program->advice.reason, "have to be loaded first"));
+    end(program);
+}
+
+static const struct test_case cases[] = {
+    TEST_CASE(asyncio_where_it_loads_quickly),
+    TEST_CASE(threads_are_mentioned_where_it_loads_long),
+    TEST_CASE(threads_where_loading_takes_what_it_saves),
+};
+
+int main(void)
+{
+    return run_cases("sequential", cases, COUNT_OF(cases), NULL) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
