@@ -76,6 +76,19 @@ struct ovl_future *submit(struct ovl_executor *executor, ovl_task_fn *fn, const 
     return submit_with(executor, fn, item, size, NULL);
 }
 
+struct ovl_future *submit_dated(struct ovl_executor *executor, ovl_task_fn *fn, const void *item,
+                                size_t size, ovl_time *ret_deadline)
+{
+    for (ovl_time left = 100 * OVL_MILLISECOND;; left *= 2) {
+        struct ovl_submit_options options = {.deadline = ovl_after(left)};
+        struct ovl_future *future = submit_with(executor, fn, item, size, &options);
+        *ret_deadline = options.deadline;
+        if (ovl_future_outcome(future).attempts)
+            return future;
+        expect_error(future, OVL_ETIMEDOUT);
+    }
+}
+
 static const char *text_of(struct ovl_future *future)
 {
     static char text[200];

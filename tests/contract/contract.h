@@ -56,6 +56,13 @@ struct ovl_future *submit(struct ovl_executor *executor, ovl_task_fn *fn, const 
 struct ovl_future *submit_with(struct ovl_executor *executor, ovl_task_fn *fn, const void *item,
                                size_t size, const struct ovl_submit_options *options);
 
+/*
+ * Submits fn with a deadline that passes while it runs, and waits for its end. On a busy machine a
+ * deadline may pass before a worker has begun: then there is another try, with more time.
+ */
+struct ovl_future *submit_dated(struct ovl_executor *executor, ovl_task_fn *fn, const void *item,
+                                size_t size, ovl_time *ret_deadline);
+
 /* Waits for the task, checks its outcome's error, and frees the future. */
 void expect_error(struct ovl_future *future, int error);
 

@@ -246,37 +246,45 @@ static struct ovl_record record_of_late(ovl_task_fn *fn, struct late late)
     return record;
 }
 
-/* The task may come to its wait a little after the writer has begun to count. */
-static void expect_late(const struct ovl_record *record, enum ovl_wait kind)
+static void open_late(struct late *late, bool by_sockets)
 {
-    assert_true(record->wait_ns[kind] > LATE_NS / 3);
-    assert_true(record->wait_ns[kind] <= record->end - record->start);
-    for (int other = 0; other < OVL_WAIT_COUNT; other++)
-        if (other != (int)kind && other != OVL_WAIT_CHILD)
-            assert_int_equal(record->wait_ns[other], 0);
+    if (by_sockets)
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, late->fds), 0);
+    else
+        assert_int_equal(pipe2(late->fds, O_CLOEXEC), 0);
+}
+
+/* The task comes to its wait after the writer has begun to count: on a busy machine so long after
+ * it that there is nothing to wait for, and then there is another try. */
+static void expect_late(ovl_task_fn *fn, bool by_sockets, enum ovl_wait kind)
+{
+    struct ovl_record record;
+    int tries = 0;
+    do {
+        struct late late;
+        open_late(&late, by_sockets);
+        record = record_of_late(fn, late);
+        assert_true(record.wait_ns[kind] <= record.end - record.start);
+        for (int other = 0; other < OVL_WAIT_COUNT; other++)
+            if (other != (int)kind && other != OVL_WAIT_CHILD)
+                assert_int_equal(record.wait_ns[other], 0);
+    } while (record.wait_ns[kind] <= LATE_NS / 3 && ++tries < 20);
+    assert_true(tries < 20);
 }
 
 static void waits_for_sockets_are_seen(void)
 {
     if (!has_our_files())
         return;
-    static ovl_task_fn *const readers[] = {read_late, poll_late};
-    for (size_t i = 0; i < COUNT_OF(readers); i++) {
-        struct late late;
-        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, late.fds), 0);
-        struct ovl_record record = record_of_late(readers[i], late);
-        expect_late(&record, OVL_WAIT_NETWORK);
-    }
+    expect_late(read_late, true, OVL_WAIT_NETWORK);
+    expect_late(poll_late, true, OVL_WAIT_NETWORK);
 }
 
 static void waits_for_pipes_are_seen(void)
 {
     if (!has_our_files())
         return;
-    struct late late;
-    assert_int_equal(pipe2(late.fds, O_CLOEXEC), 0);
-    struct ovl_record record = record_of_late(read_late, late);
-    expect_late(&record, OVL_WAIT_CHILD);
+    expect_late(read_late, false, OVL_WAIT_CHILD);
 }
 
 static ovl_time cpu_now(void)
@@ -440,8 +448,8 @@ static void ledger_sees_deadlines_and_errors(void)
     struct wire begun = wire_open();
     struct ovl_ledger *ledger = ledger_new(0);
     struct ovl_executor *executor = open_recorded(1, ledger);
-    struct ovl_submit_options options = {.deadline = ovl_after(200 * OVL_MILLISECOND)};
-    expect_error(submit_with(executor, until_cancelled, &begun, sizeof begun, &options),
+    ovl_time deadline;
+    expect_error(submit_dated(executor, until_cancelled, &begun, sizeof begun, &deadline),
                  OVL_ETIMEDOUT);
     close_all(executor);
     struct ovl_ledger_sum sum = sum_of(ledger);
@@ -449,7 +457,7 @@ static void ledger_sees_deadlines_and_errors(void)
     assert_int_equal(sum.failed, 1);
     struct ovl_record record = record_at(ledger, 0);
     assert_int_equal(record.error, OVL_ETIMEDOUT);
-    assert_true(record.end >= options.deadline);
+    assert_true(record.end >= deadline);
     ovl_ledger_close(ledger);
     wire_close(&begun);
 }

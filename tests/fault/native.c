@@ -437,7 +437,7 @@ static void helpers_without_threads(void)
 /* --- a helper that ends as a call comes --- */
 
 /* Longer than a helper without work stays. */
-#define HELPER_IDLE_NS (2200 * MS)
+#define HELPER_IDLE_NS (800 * MS)
 
 /* A fork stops the pool of helpers while it is prepared, for as long as this says: what was to
  * happen meanwhile, happens all at once then. */

@@ -520,6 +520,7 @@ static void *serve(void *argument)
     return NULL;
 }
 
+/* At every address of loopback: each of them is a host of its own. */
 static int listen_all(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -533,6 +534,15 @@ static int listen_all(void)
     printf("%u\n", ntohs(name.sin_port));
     fflush(stdout);
     return fd;
+}
+
+/* A connection that came by another address than loopback's is nobody's. */
+static bool is_from_here(int fd)
+{
+    struct sockaddr_in name = {0};
+    socklen_t length = sizeof name;
+    return !getsockname(fd, (struct sockaddr *)&name, &length) &&
+           ntohl(name.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
 int main(int argc, char **argv)
@@ -555,6 +565,10 @@ int main(int argc, char **argv)
         int fd = accept(listener, NULL, NULL);
         if (fd < 0)
             continue;
+        if (!is_from_here(fd)) {
+            close(fd);
+            continue;
+        }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         connections++;
         if (pthread_create(&thread, &small, serve, (void *)(intptr_t)fd) != 0) {

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <overlap.h>
 #include <signal.h>
 #include <stdio.h>
@@ -150,7 +151,7 @@ static bool awaits_semaphore_for_long(void)
     return called_off(sem_timedwait(&nothing.semaphore, &far_away));
 }
 
-#ifndef __SANITIZE_THREAD__ /* under which conditions and joins block: see docs/decisions */
+#ifndef __SANITIZE_THREAD__ /* under which conditions and joins block: docs/decisions/0014 */
 static bool awaits_condition(void)
 {
     pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -413,6 +414,8 @@ static void files_open(void)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, nothing.sockets), 0);
     fill(nothing.sockets[0]);
     nothing.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(bind(nothing.listener, (struct sockaddr *)&here, sizeof here), 0);
     assert_int_equal(listen(nothing.listener, 1), 0);
     nothing.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     char name[] = "/tmp/overlap-test-XXXXXX";

@@ -259,13 +259,13 @@ static void sleeps(struct record *record)
         CALL(record, clock_nanosleep(clocks[i], 0, &(struct timespec){.tv_nsec = 10 * MS}, NULL));
         stretch_end(&stretch, record, 10 * MS);
         struct timespec until;
+        stretch = stretch_begin();
         clock_gettime(clocks[i], &until);
         until.tv_nsec += 10 * MS;
         if (until.tv_nsec >= 1000 * MS) {
             until.tv_nsec -= 1000 * MS;
             until.tv_sec++;
         }
-        stretch = stretch_begin();
         CALL(record, clock_nanosleep(clocks[i], TIMER_ABSTIME, &until, NULL));
         stretch_end(&stretch, record, 9 * MS);
     }

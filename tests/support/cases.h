@@ -23,7 +23,7 @@
 struct test_case {
     const char *name;
     void (*run)(void);
-    unsigned seconds;     /* how long it may take; 0: 15 */
+    unsigned seconds;     /* after which it counts as hanging; 0: 60 */
     const void *argument; /* for run, as case_argument */
     const char *valgrind; /* why it does not run there; NULL: it does */
 };

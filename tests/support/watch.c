@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#define ROUNDS   200
+#define ROUNDS   500
 #define ROUND_NS 10000000
 
 /* Counts a folder's entries, less ".", ".." and the descriptor that reads it where it counts those.

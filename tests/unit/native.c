@@ -279,7 +279,7 @@ static int scopes(void *argument)
     struct ovl_scope outer;
     struct ovl_scope inner;
     assert_int_equal(ovl_scope_enter(&outer, OVL_FOREVER, 0), 0);
-    assert_int_equal(ovl_scope_enter(&inner, ovl_after(OVL_SECOND), 0), 0);
+    assert_int_equal(ovl_scope_enter(&inner, ovl_after(50 * OVL_SECOND), 0), 0);
     ovl_group_go(group, cancel_it, &outer);
     assert_int_equal(ovl_sleep(ovl_after(50 * OVL_SECOND)), OVL_ECANCELED);
     assert_int_equal(ovl_scope_leave(&inner), OVL_ECANCELED);
