@@ -6,6 +6,7 @@
  *     cluster crash FILE      writes to FILE what is done, until a task crashes its rank
  */
 #include "../support/pattern.h"
+#include "../support/scratch.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <overlap.h>
@@ -372,9 +373,9 @@ static int until_there(struct ovl_task *task, struct ovl_bytes item)
 static void balance(void)
 {
     enum { SHORT = 20 };
-    char folder[] = "/tmp/overlap-balance-XXXXXX";
+    char folder[SCRATCH_BYTES];
     char path[sizeof folder + 8];
-    CHECK(mkdtemp(folder));
+    CHECK(scratch_folder(folder, ANYWHERE));
     snprintf(path, sizeof path, "%s/over", folder);
     struct ovl_executor *executor = open_cluster(NULL);
     struct ovl_future *slow = submit(executor, until_there, path, strlen(path) + 1, NULL);
@@ -401,9 +402,9 @@ static void recall(void)
     enum { WARM = 3000, SHORT = 300, LARGE = 100000 };
     static int items[WARM], results[WARM];
     static char large[LARGE];
-    char folder[] = "/tmp/overlap-recall-XXXXXX";
+    char folder[SCRATCH_BYTES];
     char path[sizeof folder + 8];
-    CHECK(mkdtemp(folder));
+    CHECK(scratch_folder(folder, ANYWHERE));
     snprintf(path, sizeof path, "%s/over", folder);
     struct ovl_executor *executor = open_cluster(NULL);
     for (int round = 0; round < 3; round++) {

@@ -1,4 +1,5 @@
 #include "ranks.h"
+#include "../support/scratch.h"
 #include "contract.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 /* How long a rank lives that nobody ends. */
 #define SECONDS_MOST 300
 
-static char file[200];
+static char file[SCRATCH_BYTES];
 static bool is_other;
 
 /* Groups whose cases want many workers; for the others a few are enough. */
@@ -47,9 +48,7 @@ static void start_job(const char *group, const struct test_case *test)
 
 bool ranks_begin(void)
 {
-    const char *folder = getenv("TMPDIR");
-    snprintf(file, sizeof file, "%s/contract-XXXXXX", folder ? folder : "/tmp");
-    int fd = mkstemp(file);
+    int fd = scratch_file(file, ANYWHERE);
     if (fd < 0) {
         perror(file);
         return false;

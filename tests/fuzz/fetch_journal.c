@@ -5,6 +5,7 @@
  * entry is found as it was recorded, and none twice; what the odd ones make of a URL is an item
  * that is planned, or a reason.
  */
+#include "../support/scratch.h"
 #include "fuzz.h"
 
 #include "fetch/item.h"
@@ -41,9 +42,9 @@ struct input {
     size_t size;
 };
 
-static char folder[] = "/tmp/fuzz-fetch-XXXXXX";
-static char path[64];
-static char log_path[80];
+static char folder[SCRATCH_BYTES];
+static char path[SCRATCH_BYTES + 16];
+static char log_path[sizeof path + 8];
 static struct bytes file; /* of the killed run */
 static struct bytes tail; /* its log */
 
@@ -96,7 +97,7 @@ static void remove_journal(void)
 {
     unlink(path);
     unlink(log_path);
-    char shared[80];
+    char shared[sizeof path + 8];
     snprintf(shared, sizeof shared, "%s-shm", path);
     unlink(shared);
 }
@@ -110,7 +111,7 @@ static void remove_all(void)
 /* Publishes a file, so that the entry is in the log when this returns. */
 static void publish(struct journal *journal, int n)
 {
-    char from[80], to[80];
+    char from[SCRATCH_BYTES + 8], to[SCRATCH_BYTES + 8];
     snprintf(from, sizeof from, "%s/from", folder);
     snprintf(to, sizeof to, "%s/to", folder);
     int fd = open(from, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -123,7 +124,7 @@ static void publish(struct journal *journal, int n)
 static void make_good(void)
 {
     struct journal *journal;
-    MUST(mkdtemp(folder));
+    MUST(scratch_folder(folder, ANYWHERE));
     snprintf(path, sizeof path, "%s/journal", folder);
     snprintf(log_path, sizeof log_path, "%s-wal", path);
     atexit(remove_all);

@@ -3,6 +3,7 @@
  * bytes tell. Opening it is refused with a reason, or it works: entries are found, and one is
  * added.
  */
+#include "../support/scratch.h"
 #include "fuzz.h"
 
 #include "journal/journal.h"
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static char path[] = "/tmp/fuzz-journal-XXXXXX";
+static char path[SCRATCH_BYTES];
 static char sound[1 << 16];
 static size_t sound_size;
 
@@ -40,7 +41,7 @@ static void make_sound(void)
 {
     struct journal *journal;
     char item[24];
-    int fd = mkstemp(path);
+    int fd = scratch_file(path, ANYWHERE);
     close(fd);
     if (journal_open(&options, &journal))
         abort();

@@ -3,6 +3,7 @@
  * asks again and again, the loop goes on meanwhile, and what is broken off holds nothing.
  */
 #include "../support/cases.h"
+#include "../support/scratch.h"
 #include "base/system.h"
 
 #include <errno.h>
@@ -94,8 +95,8 @@ static void shared_open(void)
     pthread_rwlock_init(&shared->rwlock, &rwlock);
     pthread_mutex_init(&shared->mutex, &mutex);
     pthread_cond_init(&shared->cond, &cond);
-    char name[] = "/tmp/overlap-test-XXXXXX";
-    shared->files[0] = mkstemp(name);
+    char name[SCRATCH_BYTES];
+    shared->files[0] = scratch_file(name, ANYWHERE);
     shared->files[1] = open(name, O_RDWR | O_CLOEXEC);
     unlink(name);
 }

@@ -3,6 +3,7 @@
  * what was waited for is then as if nobody had; and that nothing is left behind.
  */
 #include "../support/cases.h"
+#include "../support/scratch.h"
 #include "base/system.h"
 
 #include <errno.h>
@@ -418,8 +419,8 @@ static void files_open(void)
     assert_int_equal(bind(nothing.listener, (struct sockaddr *)&here, sizeof here), 0);
     assert_int_equal(listen(nothing.listener, 1), 0);
     nothing.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    char name[] = "/tmp/overlap-test-XXXXXX";
-    nothing.held[0] = mkstemp(name);
+    char name[SCRATCH_BYTES];
+    nothing.held[0] = scratch_file(name, ANYWHERE);
     nothing.held[1] = open(name, O_RDWR | O_CLOEXEC);
     unlink(name);
     assert_int_equal(flock(nothing.held[1], LOCK_EX), 0);

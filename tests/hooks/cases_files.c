@@ -3,6 +3,7 @@
  * twice, under the name CASES_FILES: plainly, and with -O2 -D_FORTIFY_SOURCE=3.
  */
 #include "../support/pattern.h"
+#include "../support/scratch.h"
 #include "record.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -40,15 +41,14 @@ static int flags_of(int flags)
 /* --- a folder for the case --- */
 
 struct folder {
-    char name[40];
-    char file[64];
-    char other[64];
+    char name[SCRATCH_BYTES];
+    char file[SCRATCH_BYTES + 8];
+    char other[SCRATCH_BYTES + 8];
 };
 
 static void folder_open(struct record *record, struct folder *folder)
 {
-    strcpy(folder->name, "/var/tmp/overlap-test-XXXXXX");
-    NEED(record, mkdtemp(folder->name));
+    NEED(record, scratch_folder(folder->name, ON_DISK));
     snprintf(folder->file, sizeof folder->file, "%s/file", folder->name);
     snprintf(folder->other, sizeof folder->other, "%s/other", folder->name);
 }

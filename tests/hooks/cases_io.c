@@ -3,6 +3,7 @@
  * -D_FORTIFY_SOURCE=3.
  */
 #include "../support/pattern.h"
+#include "../support/scratch.h"
 #include "places.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -101,8 +102,8 @@ static void read_waits_for_the_end(struct record *record)
 static void read_of_files(struct record *record)
 {
     char bytes[100] = {0};
-    char name[] = "/tmp/overlap-test-XXXXXX";
-    int fd = mkstemp(name);
+    char name[SCRATCH_BYTES];
+    int fd = scratch_file(name, ANYWHERE);
     NEED(record, fd >= 0);
     unlink(name);
     pattern_fill(bytes, 0, sizeof bytes, 3);

@@ -2,6 +2,7 @@
  * Signals that come while a call waits, with and without SA_RESTART. Compiled twice, under the name
  * CASES_SIGNALS: plainly, and with -O2 -D_FORTIFY_SOURCE=3.
  */
+#include "../support/scratch.h"
 #include "record.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -284,8 +285,8 @@ static void masks_let_signals_through(struct record *record)
 
 static void waits_for_file_locks_are_interrupted(struct record *record)
 {
-    char name[] = "/tmp/overlap-test-XXXXXX";
-    int fd = mkstemp(name);
+    char name[SCRATCH_BYTES];
+    int fd = scratch_file(name, ANYWHERE);
     int other = open(name, O_RDWR | O_CLOEXEC);
     unlink(name);
     NEED(record, fd >= 0 && other >= 0 && flock(other, LOCK_EX) == 0);

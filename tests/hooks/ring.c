@@ -4,6 +4,7 @@
  * meanwhile; and that a cancelled scope does not take the memory away that is still written to.
  */
 #include "../support/cases.h"
+#include "../support/scratch.h"
 #include "base/system.h"
 
 #include <errno.h>
@@ -82,8 +83,8 @@ static void watch_ring(void)
 /* Each block is full of its own number. A file system without direct reads is read as any. */
 static void open_disk(void)
 {
-    char name[] = "/var/tmp/overlap-test-XXXXXX";
-    int fd = mkstemp(name);
+    char name[SCRATCH_BYTES];
+    int fd = scratch_file(name, ON_DISK);
     assert_true(fd >= 0);
     static uint32_t block[BLOCK / sizeof(uint32_t)];
     for (uint32_t i = 0; i < BLOCKS; i++) {

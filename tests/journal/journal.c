@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "support/cases.h"
+#include "support/scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/journal-XXXXXX";
+static char folder[SCRATCH_BYTES];
 
 static struct ovl_bytes bytes(const char *text)
 {
@@ -430,10 +431,10 @@ static const struct test_case cases[] = {
 
 int main(int argc, char **argv)
 {
-    char command[64];
-    if (!mkdtemp(folder) || chdir(folder) < 0)
+    char command[SCRATCH_BYTES + 16];
+    if (!scratch_folder(folder, ANYWHERE) || chdir(folder) < 0)
         return EXIT_FAILURE;
     int failed = run_cases("journal", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
     return system(command) || failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

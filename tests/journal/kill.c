@@ -6,6 +6,7 @@
 #include "journal/journal.h"
 
 #include "support/cases.h"
+#include "support/scratch.h"
 
 #include <fcntl.h>
 #include <overlap.h>
@@ -20,7 +21,7 @@
 
 #define ROUNDS SCALE(40, 12)
 
-static char folder[] = "/tmp/journal-XXXXXX";
+static char folder[SCRATCH_BYTES];
 
 static const struct journal_options options = {.path = "journal", .verb = "fetch"};
 
@@ -75,6 +76,7 @@ static void a_file_and_its_entry_never_come_apart(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     unsigned seed = (unsigned)now.tv_nsec;
+    print_message("seed %u\n", seed);
     for (int round = 0; round < ROUNDS; round++) {
         int ends[2];
         assert_int_equal(pipe(ends), 0);
@@ -104,7 +106,7 @@ static void a_file_and_its_entry_never_come_apart(void)
         assert_int_equal(journal_each(journal, count_entries, &entries), 0);
         int files = files_with_entries(journal, last + 2);
         if (files != entries || files < last + 1 - round)
-            fail_msg("seed: round %d: %d files, %d entries, %d seen", round, files, entries, last);
+            fail_msg("round %d: %d files, %d entries, %d seen", round, files, entries, last);
         journal_close(journal);
         next = last + 2; /* one may have been begun */
     }
@@ -118,10 +120,10 @@ static const struct test_case cases[] = {
 
 int main(int argc, char **argv)
 {
-    char command[64];
-    if (!mkdtemp(folder) || chdir(folder) < 0)
+    char command[SCRATCH_BYTES + 16];
+    if (!scratch_folder(folder, ANYWHERE) || chdir(folder) < 0)
         return EXIT_FAILURE;
     int failed = run_cases("journal_kill", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
     return system(command) || failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -5,6 +5,7 @@
 #include "run/spool.h"
 #include "run/text.h"
 #include "support/cases.h"
+#include "support/scratch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ static void output_comes_back_as_it_was(void)
 {
     static const size_t sizes[] = {0, 1, 4096, 65535, 65536, 65537, 300000, 3000000};
     struct capture captures[COUNT_OF(sizes)][8] = {0};
-    struct spool *spool = spool_new("/tmp");
+    struct spool *spool = spool_new(scratch_place(ANYWHERE));
     for (int round = 0; round < 2; round++) {
         for (size_t c = 0; c < 8; c++) {
             for (size_t s = 0; s < COUNT_OF(sizes); s++) {
@@ -81,7 +82,7 @@ static void jobs_are_taken_in_order(void)
 {
     static const uint64_t numbers[] = {3, 2, 500, 1, 4, 6};
     struct order *order = order_new();
-    struct spool *spool = spool_new("/tmp");
+    struct spool *spool = spool_new(scratch_place(ANYWHERE));
     assert_null(order_take(order));
     for (size_t n = 0; n < COUNT_OF(numbers); n++)
         assert_int_equal(order_put(order, numbered(numbers[n])), 0);

@@ -7,6 +7,7 @@
 #include "report/trace.h"
 #include "report/utf8.h"
 #include "support/cases.h"
+#include "support/scratch.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -214,7 +215,7 @@ static void a_chart_has_a_line_a_track_and_no_more_than_asked(void)
 
 /* --- files beside the output --- */
 
-static char folder[] = "/tmp/overlap-artifact-XXXXXX";
+static char folder[SCRATCH_BYTES];
 
 static void read_file(const char *path, char *buffer, size_t size)
 {
@@ -226,10 +227,10 @@ static void read_file(const char *path, char *buffer, size_t size)
 
 static void a_file_appears_whole_or_not_at_all(void)
 {
-    char path[64];
+    char path[SCRATCH_BYTES + 8];
     char text[64];
     struct artifact artifact;
-    assert_non_null(mkdtemp(folder));
+    assert_true(scratch_folder(folder, ANYWHERE));
     snprintf(path, sizeof path, "%s/report", folder);
     assert_int_equal(artifact_open(&artifact, "--report", path), 0);
     fputs("half", artifact.stream);

@@ -3,6 +3,7 @@
  * of known shape, and cache files of every kind of damage.
  */
 #include "../support/cases.h"
+#include "../support/scratch.h"
 #include "ledger/meter.h"
 #include "predict/costs.h"
 #include <errno.h>
@@ -435,8 +436,8 @@ static void get_and_check(void)
         _exit(1);
 }
 
-static char folder[] = "/tmp/overlap-test-XXXXXX";
-static char file[100];
+static char folder[SCRATCH_BYTES];
+static char file[SCRATCH_BYTES + 16];
 
 static void write_costs_file(const char *text)
 {
@@ -461,7 +462,7 @@ static bool file_is_good(void)
 
 static void the_cache_survives_everything(void)
 {
-    assert_non_null(mkdtemp(folder));
+    assert_true(scratch_folder(folder, ANYWHERE));
     setenv("XDG_CACHE_HOME", folder, 1);
     snprintf(file, sizeof file, "%s/overlap/costs", folder);
     in_child(get_and_check);
@@ -476,7 +477,7 @@ static void the_cache_survives_everything(void)
     mkdir(file, 0700); /* a folder in its place: nothing is kept, and nothing fails */
     in_child(get_and_check);
     rmdir(file);
-    char parent[100];
+    char parent[SCRATCH_BYTES + 8];
     snprintf(parent, sizeof parent, "%s/overlap", folder);
     rmdir(parent);
     rmdir(folder);
