@@ -14,15 +14,17 @@ found=$("$PKG_CONFIG" --modversion overlap)
 
 # pkg-config quotes for a shell what it prints: a path may hold a blank.
 flags=$("$PKG_CONFIG" --cflags overlap)
+# As strict as a user may be: the folder is no system's, whose headers are never warned of.
+flags="-Wall -Wextra -Wpedantic -Wshadow -Werror $flags"
 shared=$("$PKG_CONFIG" --libs overlap)
 static=$("$PKG_CONFIG" --libs --static overlap | sed 's/-loverlap/-Wl,-Bstatic -loverlap -Wl,-Bdynamic/')
 
-eval '"$CC" -Wall -Wextra -Werror -o "$work/c-shared" "$SOURCE/consumer/consumer.c" '"$flags $shared"
-eval '"$CC" -Wall -Wextra -Werror -o "$work/c-static" "$SOURCE/consumer/consumer.c" '"$flags $static"
+eval '"$CC" -o "$work/c-shared" "$SOURCE/consumer/consumer.c" '"$flags $shared"
+eval '"$CC" -o "$work/c-static" "$SOURCE/consumer/consumer.c" '"$flags $static"
 programs='c-shared c-static'
 if [ -x "$CXX" ]; then
-    eval '"$CXX" -Wall -Wextra -Werror -o "$work/cxx-shared" "$SOURCE/consumer/consumer.cc" '"$flags $shared"
-    eval '"$CXX" -Wall -Wextra -Werror -o "$work/cxx-static" "$SOURCE/consumer/consumer.cc" '"$flags $static"
+    eval '"$CXX" -o "$work/cxx-shared" "$SOURCE/consumer/consumer.cc" '"$flags $shared"
+    eval '"$CXX" -o "$work/cxx-static" "$SOURCE/consumer/consumer.cc" '"$flags $static"
     programs="$programs cxx-shared cxx-static"
 fi
 
