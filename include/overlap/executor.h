@@ -142,7 +142,7 @@ struct ovl_submit_options {
 OVL_EXPORT int ovl_submit(struct ovl_executor *executor, ovl_task_fn *fn, struct ovl_bytes item,
                           struct ovl_future **ret_future);
 
-/* As ovl_submit, with options; NULL is all zero. */
+/* As ovl_submit, with options; NULL is all zero. Threads, errors: as there. */
 OVL_EXPORT int ovl_submit_with(struct ovl_executor *executor, ovl_task_fn *fn,
                                struct ovl_bytes item, const struct ovl_submit_options *options,
                                struct ovl_future **ret_future);

@@ -78,8 +78,10 @@ OVL_EXPORT int ovl_io_fd(const struct ovl_io *stream);
 OVL_EXPORT ssize_t ovl_io_read(struct ovl_io *stream, void *data, size_t size, ovl_time deadline);
 
 /*
- * Reads exactly `size` bytes. Errors: those of ovl_io_read; OVL_EENDED: it ended before. What
- * was read until then is in `data`, and is no longer in the stream.
+ * Reads exactly `size` bytes.
+ *
+ * Threads: any; a coroutine gives way. Errors: those of ovl_io_read; OVL_EENDED: it ended before.
+ * What was read until then is in `data`, and is no longer in the stream.
  */
 OVL_EXPORT int ovl_io_read_all(struct ovl_io *stream, void *data, size_t size, ovl_time deadline);
 

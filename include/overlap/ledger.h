@@ -27,7 +27,12 @@ enum ovl_wait {
 
 #define OVL_WAIT_COUNT 6
 
-/* A wait's name: "network", "disk", "sleep", "lock", "child", "other". Constant string. */
+/*
+ * A wait's name: "network", "disk", "sleep", "lock", "child", "other"; NULL for a number that is
+ * none.
+ *
+ * Ownership: a constant string. Threads: any. Errors: none.
+ */
 OVL_EXPORT const char *ovl_wait_name(enum ovl_wait wait);
 
 /* What a task does when it does not wait in a call that a hook saw. */
@@ -121,8 +126,12 @@ OVL_EXPORT int ovl_ledger_read(struct ovl_ledger *ledger, size_t n, struct ovl_r
 OVL_EXPORT int ovl_ledger_segments(struct ovl_ledger *ledger, size_t n,
                                    struct ovl_segment *ret_segments, size_t room);
 
-/* "computing", "unseen", "queue" for OVL_READY, or the wait's name; NULL for a number that is none.
- * Constant string. */
+/*
+ * A segment's name: "computing", "unseen", "queue" for OVL_READY, or the wait's name; NULL for a
+ * number that is none.
+ *
+ * Ownership: a constant string. Threads: any. Errors: none.
+ */
 OVL_EXPORT const char *ovl_segment_name(int kind);
 
 OVL_END_DECLS

@@ -172,7 +172,7 @@ OVL_EXPORT int ovl_work_from_ledger(struct ovl_ledger *ledger,
                                     const struct ovl_ledger_reading *reading,
                                     struct ovl_work **ret_work);
 
-/* Ends what ovl_work_from_ledger made. NULL is allowed. */
+/* Ends what ovl_work_from_ledger made. NULL is allowed. Threads: any; nothing else may use it. */
 OVL_EXPORT void ovl_work_free(struct ovl_work *work);
 
 OVL_END_DECLS

@@ -66,7 +66,7 @@ struct ovl_completion {
 OVL_EXPORT int ovl_tuner_open(const struct ovl_tuner_options *options,
                               struct ovl_tuner **ret_tuner);
 
-/* Ends a tuner. NULL is allowed. */
+/* Ends a tuner. NULL is allowed. Threads: any; nothing else may use it. */
 OVL_EXPORT void ovl_tuner_close(struct ovl_tuner *tuner);
 
 /*

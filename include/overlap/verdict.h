@@ -24,7 +24,11 @@ enum ovl_bound {
     OVL_NEITHER_BOUND, /* no time was spent */
 };
 
-/* A bound's name: "io", "cpu", "mixed", "neither". Constant string. */
+/*
+ * A bound's name: "io", "cpu", "mixed", "neither"; NULL for a number that is none.
+ *
+ * Ownership: a constant string. Threads: any. Errors: none.
+ */
 OVL_EXPORT const char *ovl_bound_name(enum ovl_bound bound);
 
 /*
