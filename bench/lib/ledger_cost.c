@@ -1,10 +1,10 @@
 /*
  * What a ledger costs: the same map with and without one, in turns.
  *
- *     ledger_cost empty MODEL    prints nanoseconds a task without, and with one
- *     ledger_cost calls MODEL    the same of tasks that compute 20 us, and call read and write 8
- * times ledger_cost waits MODEL    the same of tasks that sleep 1 ms, 64 at once ledger_cost memory
- * prints bytes that a million tasks more have added, the ledger being full
+ *     ledger_cost empty MODEL   prints nanoseconds a task without, and with one
+ *     ledger_cost calls MODEL   the same: tasks compute 20 us, and call read and write 8 times
+ *     ledger_cost waits MODEL   the same: tasks sleep 1 ms, 64 at once
+ *     ledger_cost memory        prints bytes that a million tasks more add, the ledger being full
  *
  * The least of the turns counts, on both sides: what else the machine does only adds.
  */

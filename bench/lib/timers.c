@@ -1,6 +1,6 @@
 /*
  * overlap: N timers of up to a second each (start N), or as many coroutines that sleep (sleep N).
- * Prints the CPU time, and the latest.
+ * Prints the CPU time, and by how much the latest was late.
  */
 #include <overlap.h>
 #include <stdint.h>
