@@ -31,7 +31,7 @@ static int print_help(void)
            "  -V, --version  print the version\n"
            "\n"
            "Exit codes: 0 all done; 1 some tasks failed; 2 wrong usage; 3 the machine\n"
-           "refused something needed; 130 interrupted.\n");
+           "refused something needed; 130 interrupted. advise exits as its command does.\n");
     return output_finish(EXIT_DONE);
 }
 
