@@ -39,12 +39,12 @@ enum ovl__letter_kind {
                         sent by this executor */
     OVL__RECALLING,  /* to a rank: another one has nothing to do: give back what you have not begun;
                         one part, uint32_t, how many tasks it was sent by this executor */
-    OVL__RETURNING,  /* to rank 0: the answer; one part, struct ovl__returned */
-    OVL__CLOSING,    /* to a rank: close the sessions */
-    OVL__LEAVING,    /* to a rank: the program exits; it answers CLOSED, of no executor */
-    OVL__RESULTS,    /* to rank 0: parts are struct ovl__result_part, in the order of the tasks */
-    OVL__SAYING,     /* to rank 0: what a task says; one part, the size of the bytes behind it */
-    OVL__CLOSED,     /* to rank 0: the sessions are closed */
+    OVL__RETURNING, /* to rank 0: the answer, where there are any; one part, struct ovl__returned */
+    OVL__CLOSING,   /* to a rank: close the sessions */
+    OVL__LEAVING,   /* to a rank: the program exits; it answers CLOSED, of no executor */
+    OVL__RESULTS,   /* to rank 0: parts are struct ovl__result_part, in the order of the tasks */
+    OVL__SAYING,    /* to rank 0: what a task says; one part, the size of the bytes behind it */
+    OVL__CLOSED,    /* to rank 0: the sessions are closed */
 };
 
 struct ovl__letter_head {

@@ -109,15 +109,26 @@ static void receive(struct serving *serving, enum ovl__tag tag, struct ovl__buff
     take(serving, buffer, size);
 }
 
-/* Rank 0 receives whatever it does: a send ends. */
-static void send_all(struct serving *serving, enum ovl__tag tag, const void *data, size_t size)
+/* From here on the message is in its place among all that go to rank 0. */
+static void *begin_send(struct serving *serving, enum ovl__tag tag, const void *data, size_t size)
 {
     void *sending = serving->transport->begin_send(0, tag, data, size);
-    ovl_time since = ovl_now();
     if (!sending)
         give_up(serving, "a message cannot be sent");
+    return sending;
+}
+
+/* Rank 0 receives whatever it does: a send ends. The lock is let go meanwhile. */
+static void end_send(struct serving *serving, void *sending)
+{
+    ovl_time since = ovl_now();
     while (!serving->transport->sent(sending))
         rest(serving, since);
+}
+
+static void send_all(struct serving *serving, enum ovl__tag tag, const void *data, size_t size)
+{
+    end_send(serving, begin_send(serving, tag, data, size));
 }
 
 /* --- what tasks say --- */
@@ -167,53 +178,6 @@ static void note_cancelled(struct serving *serving)
             give_up(serving, "a message makes no sense");
         serving->cancelled[*task % OVL__AHEAD] = *task + 1;
     }
-}
-
-static void send_reply(struct serving *serving);
-
-/* Gives back what has not begun: of what it was sent before this, what is still to arrive too. What
- * has ended is told of before. */
-static void give_back(struct serving *serving)
-{
-    struct ovl__reader reader = {serving->word.data, serving->word.size};
-    const struct ovl__letter_head *head = ovl__reader_take(&reader, sizeof *head);
-    const uint32_t *sent = head ? ovl__reader_take(&reader, sizeof *sent) : NULL;
-    struct ovl__letter letter = {0};
-    if (!sent)
-        give_up(serving, "a message makes no sense");
-    if (head->executor != serving->number)
-        return;
-    uint32_t first = serving->task + (serving->running != NULL);
-    bool any = (int32_t)(*sent - first) > 0;
-    serving->returned = (struct ovl__returned){any ? first : *sent, *sent};
-    send_reply(serving);
-    ovl__letter_begin(&letter, OVL__RETURNING, serving->number);
-    ovl__letter_add(&letter, &serving->returned, sizeof serving->returned);
-    if (letter.error)
-        give_up(serving, "no memory for a reply");
-    send_all(serving, OVL__HEAD, letter.bytes.data, letter.bytes.size);
-    ovl__buffer_release(&letter.bytes);
-}
-
-static void hear_words(struct serving *serving)
-{
-    int from;
-    size_t size;
-    while (serving->transport->arrived(0, OVL__CANCEL, &from, &size)) {
-        take(serving, &serving->word, size);
-        const struct ovl__letter_head *head = serving->word.data;
-        if (size >= sizeof *head && head->kind == OVL__RECALLING)
-            give_back(serving);
-        else
-            note_cancelled(serving);
-    }
-}
-
-/* Whether the task that comes next was given back. */
-static bool is_returned(const struct serving *serving)
-{
-    const struct ovl__returned *returned = &serving->returned;
-    return serving->task - returned->first < returned->end - returned->first;
 }
 
 /* Whether the task at hand was cancelled, as far as has been heard. */
@@ -288,13 +252,19 @@ static void begin_reply(struct serving *serving)
     serving->reply_began = ovl_now();
 }
 
-/* What has been gathered; the next results are gathered anew, by whoever adds them meanwhile. */
-static void send_reply(struct serving *serving)
+/* A message on its way; nothing where `sending` is NULL. */
+struct outgoing {
+    struct ovl__letter letter;
+    void *sending;
+};
+
+/* Sends what has been gathered; the next results are gathered anew, by whoever adds them. */
+static struct outgoing begin_to_reply(struct serving *serving)
 {
-    struct ovl__letter letter = serving->reply;
-    struct ovl__letter_head *head = ovl__letter_head(&letter);
+    struct outgoing outgoing = {.letter = serving->reply};
+    struct ovl__letter_head *head = ovl__letter_head(&outgoing.letter);
     if (!serving->replied)
-        return;
+        return (struct outgoing){0};
     head->count = serving->replied;
     head->recorded = serving->executor->metered;
     head->now = ovl_now();
@@ -302,9 +272,90 @@ static void send_reply(struct serving *serving)
     serving->reply = serving->spare;
     serving->spare = (struct ovl__letter){0};
     begin_reply(serving);
-    send_all(serving, OVL__HEAD, letter.bytes.data, letter.bytes.size);
+    outgoing.sending =
+        begin_send(serving, OVL__HEAD, outgoing.letter.bytes.data, outgoing.letter.bytes.size);
+    return outgoing;
+}
+
+static void end_outgoing(struct serving *serving, struct outgoing *outgoing)
+{
+    if (!outgoing->sending)
+        return;
+    end_send(serving, outgoing->sending);
     ovl__buffer_release(&serving->spare.bytes);
-    serving->spare = letter;
+    serving->spare = outgoing->letter;
+}
+
+static void send_reply(struct serving *serving)
+{
+    struct outgoing outgoing = begin_to_reply(serving);
+    end_outgoing(serving, &outgoing);
+}
+
+/* --- giving back --- */
+
+/* Whether the task of this place was given back. */
+static bool is_returned(const struct serving *serving, uint32_t task)
+{
+    const struct ovl__returned *returned = &serving->returned;
+    return task - returned->first < returned->end - returned->first;
+}
+
+/* Of the tasks before `sent` those that have neither begun nor been given back: none where the two
+ * ends are the same. They are given back from now on. */
+static struct ovl__returned take_unbegun(struct serving *serving, uint32_t sent)
+{
+    uint32_t next = serving->task + (serving->running != NULL);
+    bool more = is_returned(serving, next);
+    uint32_t first = more ? serving->returned.end : next;
+    if ((int32_t)(sent - first) <= 0)
+        return (struct ovl__returned){sent, sent};
+    serving->returned = (struct ovl__returned){more ? serving->returned.first : first, sent};
+    return (struct ovl__returned){first, sent};
+}
+
+/*
+ * Gives back what has not begun: of what it was sent before this, what is still to arrive too.
+ *
+ * Rank 0 takes results for the oldest tasks that it has not got back. So what has ended is told of
+ * before, and nothing that ends later: both messages are on their way before the lock is let go.
+ */
+static void give_back(struct serving *serving)
+{
+    struct ovl__reader reader = {serving->word.data, serving->word.size};
+    const struct ovl__letter_head *head = ovl__reader_take(&reader, sizeof *head);
+    const uint32_t *sent = head ? ovl__reader_take(&reader, sizeof *sent) : NULL;
+    struct outgoing answer = {0};
+    if (!sent)
+        give_up(serving, "a message makes no sense");
+    if (head->executor != serving->number)
+        return;
+    struct ovl__returned returned = take_unbegun(serving, *sent);
+    struct outgoing results = begin_to_reply(serving);
+    if (returned.first != returned.end) {
+        ovl__letter_begin(&answer.letter, OVL__RETURNING, serving->number);
+        ovl__letter_add(&answer.letter, &returned, sizeof returned);
+        if (answer.letter.error)
+            give_up(serving, "no memory for a reply");
+        answer.sending =
+            begin_send(serving, OVL__HEAD, answer.letter.bytes.data, answer.letter.bytes.size);
+    }
+    end_outgoing(serving, &results);
+    end_outgoing(serving, &answer);
+}
+
+static void hear_words(struct serving *serving)
+{
+    int from;
+    size_t size;
+    while (serving->transport->arrived(0, OVL__CANCEL, &from, &size)) {
+        take(serving, &serving->word, size);
+        const struct ovl__letter_head *head = serving->word.data;
+        if (size >= sizeof *head && head->kind == OVL__RECALLING)
+            give_back(serving);
+        else
+            note_cancelled(serving);
+    }
 }
 
 /* --- the sitter --- */
@@ -447,7 +498,7 @@ static void run_tasks(struct serving *serving, struct ovl__reader *reader, uint3
         }
         if (!part || (item.size && !item.data))
             give_up(serving, "a message makes no sense");
-        if (is_returned(serving))
+        if (is_returned(serving, serving->task))
             serving->task++;
         else
             run_task(serving, part, item, received);

@@ -137,14 +137,14 @@ static void take_back(struct ovl__cluster *cluster, unsigned number, struct ovl_
 {
     struct ovl__rank *rank = &cluster->ranks[number];
     const struct ovl__returned *returned = ovl__reader_take(reader, sizeof *returned);
+    if (cluster->abandoned)
+        return;
     if (!returned || returned->end - rank->replied > ovl__rank_has(rank) ||
         returned->end - returned->first > returned->end - rank->replied)
         ovl__courier_give_up(cluster, "a message makes no sense");
     pthread_mutex_lock(&cluster->executor->lock);
-    for (uint32_t i = returned->first; i != returned->end && !cluster->abandoned; i++) {
+    for (uint32_t i = returned->first; i != returned->end; i++) {
         struct ovl_future *future = rank->tasks[i % OVL__AHEAD];
-        if (!future) /* it was given back before */
-            continue;
         rank->tasks[i % OVL__AHEAD] = NULL;
         rank->cancels -= rank->to_cancel[i % OVL__AHEAD];
         rank->to_cancel[i % OVL__AHEAD] = false;
