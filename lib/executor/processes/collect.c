@@ -160,7 +160,7 @@ void ovl__end_worker(struct ovl__process *process)
 {
     process->ending = true;
     ovl__list_remove(&process->link);
-    atomic_store(&process->lane->head->ending, 1);
+    atomic_store_explicit(&process->lane->head->ending, 1, memory_order_release);
     ovl__wake_worker(process->lane->head);
 }
 

@@ -1,4 +1,5 @@
 /* Who waits for replies, and how: awake for a moment, and then asleep. */
+#include "base/atomic.h"
 #include "base/processor.h"
 #include "base/system.h"
 #include "executor/processes/processes.h"
@@ -36,6 +37,14 @@ void ovl__processes_wake_supervisor(struct ovl__processes *processes)
     ovl__ring(processes->bell_fd);
 }
 
+/* A fence between the store and the caller's look at the lanes, and one between a reply and the
+ * worker's look at the listener: one of the two sees the other. */
+static void set_listener(struct ovl__processes *processes, enum ovl__listener listener)
+{
+    atomic_store_explicit(&processes->shared->listener, listener, memory_order_relaxed);
+    ovl__fence();
+}
+
 /*
  * The change is seen by whoever replies after it; what was replied before, the caller looks for.
  * The word of a leader that is about to sleep is its own: a reply may have taken it out already.
@@ -47,12 +56,12 @@ void ovl__listen(struct ovl__processes *processes)
         return;
     if (!processes->leader && !processes->spinners && processes->supervisor_sleeps)
         listener = OVL__SUPERVISOR;
-    atomic_store(&processes->shared->listener, listener);
+    set_listener(processes, listener);
 }
 
 bool ovl__tell_reply(struct ovl__shared *shared, int bell_fd)
 {
-    atomic_thread_fence(memory_order_seq_cst);
+    ovl__fence();
     if (atomic_load_explicit(&shared->listener, memory_order_relaxed) == OVL__NOBODY)
         return true;
     switch ((enum ovl__listener)atomic_exchange(&shared->listener, OVL__NOBODY)) {
@@ -125,7 +134,7 @@ void ovl__wake_leader(struct ovl__processes *processes)
     if (!processes->leader || !processes->leader_sleeps)
         return;
     processes->leader_sleeps = false;
-    atomic_store(&processes->shared->listener, OVL__NOBODY);
+    set_listener(processes, OVL__NOBODY);
     syscall(SYS_futex, &processes->shared->listener, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
@@ -137,7 +146,7 @@ void ovl__lead_sleep(struct ovl__processes *processes)
     if (timed)
         until = (struct timespec){processes->tick / OVL_SECOND, processes->tick % OVL_SECOND};
     processes->leader_sleeps = true;
-    atomic_store(word, OVL__LEADER);
+    set_listener(processes, OVL__LEADER);
     bool reply = ovl__any_reply(processes);
     pthread_mutex_unlock(&processes->executor->lock);
     if (!reply)

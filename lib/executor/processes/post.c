@@ -1,4 +1,5 @@
 /* Posting: a task, or a chunk of a map, comes into a worker's lane. */
+#include "base/atomic.h"
 #include "base/system.h"
 #include "executor/processes/processes.h"
 
@@ -25,9 +26,13 @@ void ovl__process_list(struct ovl__processes *processes, struct ovl__process *pr
         ovl__list_append(processes->idle.next, &process->link);
 }
 
+/* What it is to see was written before; a fence on either side, so that one of the two sees the
+ * other. */
 void ovl__wake_worker(struct ovl__lane_head *head)
 {
-    if (!atomic_load(&head->sleeps) || !atomic_exchange(&head->sleeps, 0))
+    ovl__fence();
+    if (!atomic_load_explicit(&head->sleeps, memory_order_relaxed) ||
+        !atomic_exchange(&head->sleeps, 0))
         return;
     syscall(SYS_futex, &head->sleeps, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
@@ -150,7 +155,7 @@ static void post(struct ovl__processes *processes, struct ovl__process *process,
     if (processes->executor->options.worker_memory)
         ovl__processes_set_due(processes, process, ovl_after(OVL__MEMORY_TICK_NS));
     ovl__process_list(processes, process);
-    atomic_store(&process->lane->head->posted, process->posted);
+    atomic_store_explicit(&process->lane->head->posted, process->posted, memory_order_release);
     ovl__wake_worker(process->lane->head);
 }
 

@@ -198,6 +198,7 @@ void ovl__tick(struct ovl__processes *processes);
 /* Lists the process among the idle or the busy, as it is now. */
 void ovl__process_list(struct ovl__processes *processes, struct ovl__process *process);
 
+/* Wakes a worker that sleeps, or is about to, after something was written for it. */
 void ovl__wake_worker(struct ovl__lane_head *head);
 
 /* Gives back the block of a request's items, where it is the lane's. */

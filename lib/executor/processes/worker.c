@@ -2,6 +2,7 @@
  * A worker process. It has a copy of everything that the parent had when the executor was opened,
  * and only one thread: no lock of the parent's may be taken here but those that are made anew.
  */
+#include "base/atomic.h"
 #include "base/processor.h"
 #include "base/system.h"
 #include "coroutine/coroutine.h"
@@ -393,10 +394,11 @@ static void await(const struct server *server)
     atomic_uint *sleeps = &server->lane->head->sleeps;
     if (spin(server))
         return;
-    atomic_store(sleeps, 1);
+    atomic_store_explicit(sleeps, 1, memory_order_relaxed);
+    ovl__fence();
     if (!has_work(server) && !is_ending(server))
         syscall(SYS_futex, sleeps, FUTEX_WAIT, 1, NULL, NULL, 0);
-    atomic_store(sleeps, 0);
+    atomic_store_explicit(sleeps, 0, memory_order_relaxed);
 }
 
 _Noreturn void ovl__process_main(struct ovl__processes *processes, struct ovl__process *self,
