@@ -39,6 +39,7 @@ check_packages='
     openssl
     parallel
     postgresql
+    procps
     python3
     shellcheck
     zsh'

@@ -21,11 +21,6 @@ bool shares_memory(void)
     return the_model != OVL_PROCESSES && the_model != OVL_CLUSTER;
 }
 
-bool has_one_os_thread(void)
-{
-    return the_model == OVL_SYNC || (the_model == OVL_ASYNC && !the_loops);
-}
-
 bool has_our_files(void)
 {
     return the_model != OVL_CLUSTER;

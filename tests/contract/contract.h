@@ -15,11 +15,10 @@ extern enum ovl_model the_model;
 extern unsigned the_loops;
 
 /* What models promise differently. */
-bool runs_in_submit(void);    /* sync: a task has ended when its submit returns */
-bool shares_memory(void);     /* a task's writes reach the case */
-bool has_one_os_thread(void); /* sync and async */
-bool has_our_files(void);     /* a task has the descriptors that the case opened before */
-bool one_at_a_time(void);     /* no second executor may be open */
+bool runs_in_submit(void); /* sync: a task has ended when its submit returns */
+bool shares_memory(void);  /* a task's writes reach the case */
+bool has_our_files(void);  /* a task has the descriptors that the case opened before */
+bool one_at_a_time(void);  /* no second executor may be open */
 
 /* Each runs a group of cases over the_model and returns how many failed. */
 int submit_cases(const char *only);

@@ -67,7 +67,7 @@ seq 240 >many
 rounds=0
 until "$OVERLAP" run --json --journal kills -w4 -i many ./step >out 2>err; do
     rounds=$((rounds + 1))
-    [ "$rounds" -lt 100 ] || fail 'it never came to an end'
+    [ "$rounds" -lt 100 ] || exit 1
 done &
 loop=$!
 kills=0
@@ -78,7 +78,7 @@ while kill -0 "$loop" 2>/dev/null && [ "$kills" -lt 12 ]; do
     victim=$(pgrep -P "$loop" -x overlap | head -n 1)
     [ -z "$victim" ] || { kill -KILL "$victim" 2>/dev/null && kills=$((kills + 1)); }
 done
-wait "$loop"
+wait "$loop" || fail "it never came to an end: $(cat err)"
 [ "$kills" -gt 2 ] || fail "killed only $kills times"
 "$OVERLAP" run --json --journal kills -w4 -i many ./step >out 2>err
 counts 240 0 0 240

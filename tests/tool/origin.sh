@@ -20,7 +20,7 @@ answers() {
     [ "$got" = "$2 " ] || fail "'$(echo "$1" | cut -c 1-60)' was answered '$got', not '$2'"
 }
 
-start_origin --header-timeout 300ms --idle-timeout 600ms
+start_origin
 case $url in
 http://127.0.0.1:[1-9]*/) ;;
 *) fail "the URL is '$url'" ;;
@@ -58,11 +58,6 @@ answers 'GET / HTTP/3.0\r\nHost: h\r\n\r\n' 505
 answers "GET / $h$(head -c 20000 /dev/zero | tr '\0' x)" 431
 answers "GET /$(head -c 20000 /dev/zero | tr '\0' x) $h\r\n" 431
 
-# Connections that ask for nothing, or too slowly, end.
-exchange '' -k >/dev/null
-[ ! -s answer ] || fail 'an idle connection was answered'
-answers 'GET / HT' 408 -k
-
 # Thousands at once.
 "$CROWD" "$port" 2000 >crowd.out || fail "the crowd: $(cat crowd.out)"
 
@@ -84,6 +79,13 @@ took=$(($(milliseconds) - begin))
 in_time "$took" 1500 || fail "origin took $took ms to end, not a second"
 kill "$slow" 2>/dev/null
 says origin.err 'served [0-9]* connections and [0-9]* requests'
+
+# Connections that ask for nothing, or too slowly, end.
+start_origin --header-timeout 300ms --idle-timeout 600ms
+exchange '' -k >/dev/null
+[ ! -s answer ] || fail 'an idle connection was answered'
+answers 'GET / HT' 408 -k
+stop_origin TERM || fail 'origin did not end well'
 
 # The latency comes before each answer; the number of connections is limited, and the rest wait.
 start_origin --latency 200ms --size 7 -w 2
@@ -107,7 +109,7 @@ exec "$COMMAND" "$@"
 EOF
 chmod +x few
 export COMMAND="$OVERLAP"
-OVERLAP=./few start_origin --idle-timeout 200ms
+OVERLAP=./few start_origin --idle-timeout 1s
 timeout 60 "$CROWD" "$port" 100 >crowd.out || fail "the crowd, with few descriptors: $(cat crowd.out)"
 stop_origin TERM || fail 'a server with few descriptors did not end well'
 finish
