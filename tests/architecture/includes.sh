@@ -5,6 +5,7 @@ set -u
 cd "$1" || exit 2
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
 
 # block NAME: the lines of ARCHITECTURE.md between ```NAME and ```.
 block()

@@ -4,6 +4,7 @@ set -u
 includes=$1 root=$2
 copy=$(mktemp -d) || exit 2
 trap 'rm -rf "$copy"' EXIT
+trap 'exit 1' INT TERM
 failed=0
 
 sh "$includes" "$root" || failed=1

@@ -7,6 +7,7 @@ library=$2
 overlap=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
 
 fail()
 {

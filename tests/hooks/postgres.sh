@@ -7,5 +7,6 @@ scratch=$(mktemp -d)
 # shellcheck source=tests/support/postgres.sh
 . "$(dirname "$0")/../support/postgres.sh"
 trap 'stop_postgres; rm -rf "$scratch"' EXIT
+trap 'exit 1' INT TERM
 start_postgres
 "$1" "${connection:?}"

@@ -7,6 +7,7 @@ scratch=$(mktemp -d)
 # shellcheck source=tests/support/nginx.sh
 . "$(dirname "$0")/../support/nginx.sh"
 trap 'stop_nginx; rm -rf "$scratch"' EXIT
+trap 'exit 1' INT TERM
 mkdir "$scratch/www"
 head -c 100000 /dev/urandom >"$scratch/www/page"
 start_nginx

@@ -5,6 +5,7 @@ set -eu
 nm=$1 library=$2 map=$3 headers=$4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
 
 # A public function's name is what stands before the first bracket after OVL_EXPORT.
 public_functions()

@@ -5,6 +5,7 @@ set -eu
 nm=$1 map=$2 library=$3 folder=$4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
 
 sed 's/#.*//' "$map" | tr -d ' \t' | sed -n '/^global:/,/^local:/p' | sed -n 's/^\([a-z0-9_]*\);$/\1/p' | sort >"$work/hooks"
 [ -s "$work/hooks" ] || {

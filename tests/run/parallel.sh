@@ -6,6 +6,7 @@ cases=$1
 overlap=$2
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
+trap 'exit 1' INT TERM
 export HOME="$folder" PARALLEL_HOME="$folder"
 cd "$folder" || exit 1
 

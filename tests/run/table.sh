@@ -8,6 +8,7 @@ page=$root/docs/from-gnu-parallel.md
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
 sh "$here/parallel.sh" "$here/parallel.cases" "$overlap" >"$work/table" || exit 1
 awk -v table="$work/table" '
     /^<!-- the table begins -->$/ { print; while ((getline line < table) > 0) print line; skip = 1 }

@@ -57,7 +57,9 @@ start_nginx() {
 }
 
 stop_nginx() {
-    [ ! -s "$scratch/nginx.pid" ] || kill "$(cat "$scratch/nginx.pid")"
-    # The file goes with the last of it.
-    while [ -e "$scratch/nginx.pid" ]; do sleep 0.02; done
+    [ -s "$scratch/nginx.pid" ] || return 0
+    nginx_pid=$(cat "$scratch/nginx.pid")
+    kill "$nginx_pid" 2>/dev/null || return 0
+    # The file goes with the last of it; where somebody has killed it, the file stays.
+    while [ -e "$scratch/nginx.pid" ] && kill -0 "$nginx_pid" 2>/dev/null; do sleep 0.02; done
 }
