@@ -61,9 +61,9 @@ set(CPACK_PACKAGE_VENDOR "the overlap project")
 set(CPACK_PACKAGE_CONTACT "the overlap project <overlap@example.org>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "finds out which kind of concurrency a program needs, and gives it that")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
-"Runs one plain, blocking function one after the other, in threads, in coroutines
-or in processes, without a rewrite. The command measures what each would gain,
-downloads many URLs, and runs commands over many inputs.")
+"Calls one plain, blocking function on many items: one after the other, in threads,
+in coroutines or in processes, without a rewrite. The command measures what each
+would gain, downloads many URLs, and runs commands over many inputs.")
 set(CPACK_DEBIAN_PACKAGE_SECTION devel)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
