@@ -76,11 +76,13 @@ static void *hold(void *argument)
     return error ? scene : NULL;
 }
 
+/* Sleeps meanwhile: of two threads of one real-time priority on one processor, the other would
+ * never run. */
 static int hold_in_thread(struct scene *scene)
 {
     int error = pthread_create(&scene->thread, NULL, hold, scene);
     while (!error && !atomic_load(&scene->holds))
-        ovl_yield();
+        ovl_sleep(ovl_after(OVL_MILLISECOND));
     return -error;
 }
 
