@@ -65,7 +65,7 @@ static void nested_on_two_workers(void)
     nest_to_depths(2, depths, COUNT_OF(depths));
 }
 
-__attribute__((unused)) static void nested_on_default_workers(void)
+static void nested_on_default_workers(void)
 {
     enum { TASKS = SCALE(200, 60) };
     int depths[TASKS];

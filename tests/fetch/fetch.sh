@@ -163,7 +163,7 @@ expect 1 fetch -i slow -d first -w 4 --speed-time 5 --retry 0 --json-lines
 [ "$(grep -c '"error": *null' out)" -eq 3 ] || fail "not three of four: $(cat out)"
 ! head -3 out | grep -q stall-before || fail "others waited for the first answer: $(cat out)"
 
-# A journal: what equals 'done' is not done again, and unchanged pages are not fetched again.
+# A journal: what is done is not done again, and unchanged pages are not fetched again.
 expect 1 fetch -i list "$site/500/2/late" -d kept --journal kept.db --retry 0 --json
 equals 'done' 40
 before=$("$OVERLAP" fetch -s -o - "$site/requests")
