@@ -37,7 +37,12 @@ _overlap() {
     fi
     case $previous in
     --model | --models)
-        mapfile -t COMPREPLY < <(compgen -W 'sync threads async processes cluster auto' -- "$current")
+        local models='sync threads async processes auto'
+        case $verb in
+        run) models='sync threads async auto cluster' ;;
+        compare) models+=' cluster' ;;
+        esac
+        mapfile -t COMPREPLY < <(compgen -W "$models" -- "$current")
         return
         ;;
     --progress)

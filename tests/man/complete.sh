@@ -62,12 +62,28 @@ offers() {
     }
 }
 
+# withholds WORD WORDS...: whether it is not.
+withholds() {
+    unwanted=$1
+    shift
+    "in_$shell" "$@" >offered
+    ! grep -Fqx -e "$unwanted" offered || {
+        echo "FAILED: $* offers '$unwanted'"
+        failures=$((failures + 1))
+    }
+}
+
 offers compare overlap ''
 offers origin overlap or
 offers --latency overlap compare --
 offers --json overlap compare --js
 offers --port overlap origin --
 offers async overlap compare --models ''
+offers cluster overlap compare --models ''
+offers cluster overlap run --model ''
+withholds processes overlap run --model ''
+offers processes overlap fetch --model ''
+withholds cluster overlap fetch --model ''
 offers never overlap compare --progress n
 offers io overlap compare ''
 
