@@ -2,8 +2,8 @@
 add_library(ovl_flags INTERFACE)
 target_compile_definitions(ovl_flags INTERFACE _GNU_SOURCE)
 target_compile_options(ovl_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wpointer-arith
-  $<$<COMPILE_LANGUAGE:C>:-Wshadow> $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
+  -Wall -Wextra -Wpedantic -Wpointer-arith -Wshadow
+  $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
   -Wvla -Wformat=2 -Wundef $<$<C_COMPILER_ID:Clang>:-Wno-gnu-zero-variadic-macro-arguments>
   -fno-omit-frame-pointer -fno-semantic-interposition)
 if(OVL_WERROR)
