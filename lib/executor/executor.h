@@ -205,6 +205,12 @@ struct ovl__model_ops {
      */
     int (*map)(struct ovl_executor *executor, const struct ovl__map *map);
 
+    /*
+     * The core of one queue only: runs the task of in_place.h in the caller, if it is to run there
+     * and now; false: it is to be submitted. NULL: they all are. Without the lock.
+     */
+    bool (*run_in_place)(struct ovl_executor *executor, struct ovl_future *future);
+
     /* The core of one queue only: tells running tasks from those that the model has only handed on;
      * NULL: it hands on none. Locked. */
     void (*count)(struct ovl_executor *executor, struct ovl_counts *counts);
@@ -256,9 +262,9 @@ struct ovl_executor {
     bool metered;                /* tasks are measured: there is a ledger, or the model wants it */
     struct ovl_tuner *tuner;     /* has the limit follow what pays; NULL: it stays as it is told */
     struct ovl__decisions *decisions; /* NULL: it was not opened as `auto` */
-    bool at_once;                  /* the model hears of each task, even of one submitted quietly */
-    char name[OVL_NAME_BYTES + 1]; /* of the workers, for the system */
-    void *own;                     /* the model's */
+    atomic_bool in_place;             /* run_in_place is to be asked; changes under the lock */
+    char name[OVL_NAME_BYTES + 1];    /* of the workers, for the system */
+    void *own;                        /* the model's */
 };
 
 /*

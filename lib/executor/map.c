@@ -2,6 +2,7 @@
 #include "base/system.h"
 #include "coroutine/coroutine.h"
 #include "executor/executor.h"
+#include "executor/in_place.h"
 
 #include <errno.h>
 #include <overlap/error.h>
@@ -21,6 +22,7 @@ struct stream_run {
     const struct ovl_stream *stream;
     struct ovl_executor *executor;
     ovl_task_fn *fn;
+    struct ovl__in_place in_place;
     struct place *places;   /* as many as the window; made when they are first needed */
     size_t room;            /* how many that is */
     size_t made;            /* and how many are made */
@@ -84,19 +86,36 @@ static struct place *free_place(struct stream_run *run)
     return ovl__of(run->free.next, struct place, order);
 }
 
-static void submit_next(struct stream_run *run)
+static void hand_over(struct stream_run *run, size_t index, const struct ovl_outcome *outcome,
+                      struct ovl_bytes result)
 {
-    struct ovl_bytes item = {0};
-    int more = run->stream->next(run->stream->context, &item);
-    if (more == OVL_STREAM_LATER) {
-        run->later = true;
-        run->later_at = run->stream->later ? run->stream->later(run->stream->context) : OVL_FOREVER;
+    run->later = false;
+    run->failed |= outcome->error != 0;
+    if (!run->stream->each || run->stopped)
         return;
+    int wish = run->stream->each(run->stream->context, index, outcome, result);
+    if (wish) {
+        stop(run, wish);
+        run->error = wish;
+        run->stopped = true;
     }
-    if (more <= 0) {
-        stop(run, more);
-        return;
-    }
+}
+
+/* Results in the order of the items wait for those before them. */
+static bool runs_in_place(struct stream_run *run, struct ovl_bytes item)
+{
+    bool in_turn = run->stream->as_completed || ovl__list_empty(&run->taken);
+    if (!in_turn || !ovl__in_place_run(&run->in_place, item))
+        return false;
+    const struct ovl_future *future = &run->in_place.future;
+    bool failed = future->outcome.error != 0;
+    struct ovl_bytes result = {future->result.data, failed ? 0 : future->result.size};
+    hand_over(run, run->count++, &future->outcome, result);
+    return true;
+}
+
+static void submit_item(struct stream_run *run, struct ovl_bytes item)
+{
     struct place *place = free_place(run);
     place->index = run->count;
     struct ovl__submit_extras extras = {
@@ -116,21 +135,26 @@ static void submit_next(struct stream_run *run)
     ovl__list_append(&run->taken, &place->order);
 }
 
+static void take_next(struct stream_run *run)
+{
+    struct ovl_bytes item = {0};
+    int more = run->stream->next(run->stream->context, &item);
+    if (more == OVL_STREAM_LATER) {
+        run->later = true;
+        run->later_at = run->stream->later ? run->stream->later(run->stream->context) : OVL_FOREVER;
+    } else if (more <= 0) {
+        stop(run, more);
+    } else if (!runs_in_place(run, item)) {
+        submit_item(run, item);
+    }
+}
+
 static void give(struct stream_run *run, struct place *place)
 {
     struct ovl_bytes result;
-    run->later = false;
-    int error = ovl_future_result(place->future, &result);
-    run->failed |= error != 0;
-    if (run->stream->each && !run->stopped) {
-        struct ovl_outcome outcome = ovl_future_outcome(place->future);
-        int wish = run->stream->each(run->stream->context, place->index, &outcome, result);
-        if (wish) {
-            stop(run, wish);
-            run->error = wish;
-            run->stopped = true;
-        }
-    }
+    ovl_future_result(place->future, &result);
+    struct ovl_outcome outcome = ovl_future_outcome(place->future);
+    hand_over(run, place->index, &outcome, result);
     if (!run->stream->as_completed) { /* else it was taken out when it was found */
         pthread_mutex_lock(&run->lock);
         ovl__list_remove(&place->done);
@@ -297,7 +321,7 @@ static void pump(struct stream_run *run)
         if (ready)
             give(run, ready);
         else if (!run->ended && !run->later && has_place(run))
-            submit_next(run);
+            take_next(run);
         else if (run->unannounced)
             announce(run);
         else if (!ovl__list_empty(&run->taken) || (run->later && !run->ended))
@@ -334,7 +358,9 @@ int ovl_map_stream(struct ovl_executor *executor, ovl_task_fn *fn, const struct 
     int error = prepare_places(&run, stream->window ? stream->window : default_window(executor));
     if (error)
         return error;
+    ovl__in_place_init(&run.in_place, executor, fn, &stream->task);
     pump(&run);
+    ovl__in_place_release(&run.in_place);
     free(run.places);
     pthread_mutex_destroy(&run.lock);
     if (run.error)

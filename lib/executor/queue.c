@@ -27,10 +27,14 @@ bool ovl__future_try_take(struct ovl_future *future)
     return true;
 }
 
+bool ovl__executor_has_room(const struct ovl_executor *executor)
+{
+    return executor->active < atomic_load_explicit(&executor->limit, memory_order_relaxed);
+}
+
 bool ovl__executor_may_take(const struct ovl_executor *executor)
 {
-    return !ovl__list_empty(&executor->queue) &&
-           executor->active < atomic_load_explicit(&executor->limit, memory_order_relaxed);
+    return !ovl__list_empty(&executor->queue) && ovl__executor_has_room(executor);
 }
 
 bool ovl__future_take(struct ovl_future *future)
@@ -76,6 +80,12 @@ void ovl__future_requeue(struct ovl_future *future)
     executor->ops->queued(executor, future);
 }
 
+static void wake_if_quiet(struct ovl_executor *executor)
+{
+    if (!executor->counts.queued && !executor->counts.running)
+        ovl__wake_all(&executor->quiet);
+}
+
 static void end(struct ovl_future *future)
 {
     struct ovl_executor *executor = future->executor;
@@ -83,12 +93,12 @@ static void end(struct ovl_future *future)
         future->more->notify(future->more->notify_context, future);
     if (ovl__state_complete(&future->state, false) == OVL__WAKE_WAITERS)
         ovl__wake_all(&future->waiters);
-    if (!executor->counts.queued && !executor->counts.running)
-        ovl__wake_all(&executor->quiet);
+    wake_if_quiet(executor);
     ovl__future_drop(future);
 }
 
-void ovl__future_finish(struct ovl_future *future)
+/* It does not run any more. */
+static void leave(struct ovl_future *future)
 {
     struct ovl_executor *executor = future->executor;
     ovl__list_remove(&future->link);
@@ -98,7 +108,29 @@ void ovl__future_finish(struct ovl_future *future)
         executor->counts.failed++;
     else
         executor->counts.done++;
+}
+
+void ovl__future_finish(struct ovl_future *future)
+{
+    leave(future);
     end(future);
+}
+
+void ovl__future_begin_in_place(struct ovl_future *future)
+{
+    struct ovl_executor *executor = future->executor;
+    atomic_store_explicit(&future->cancel, 0, memory_order_relaxed);
+    future->more->meter.record.task = executor->counts.submitted++;
+    ovl__list_append(&executor->running, &future->link);
+    executor->counts.running++;
+    future->counted = true;
+    executor->active++;
+}
+
+void ovl__future_end_in_place(struct ovl_future *future)
+{
+    leave(future);
+    wake_if_quiet(future->executor);
 }
 
 void ovl__future_refuse(struct ovl_future *future, int error)
@@ -187,7 +219,7 @@ static int submit(struct ovl_executor *executor, struct ovl_future *future,
     enqueue(executor, future);
     if (outer && full)
         run_here(outer, future);
-    else if (!quietly || executor->at_once || !executor->ops->queued_many)
+    else if (!quietly || !executor->ops->queued_many)
         executor->ops->queued(executor, future);
     return 0;
 }

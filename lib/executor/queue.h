@@ -16,6 +16,9 @@ struct ovl_future *ovl__executor_take(struct ovl_executor *executor);
 /* Whether there is a task to take, and the limit allows it. */
 bool ovl__executor_may_take(const struct ovl_executor *executor);
 
+/* Whether the limit allows one more to run. */
+bool ovl__executor_has_room(const struct ovl_executor *executor);
+
 /* Takes this task to run it on a worker of its own: try_take, and it counts towards the limit. */
 bool ovl__future_take(struct ovl_future *future);
 
@@ -27,6 +30,13 @@ bool ovl__future_try_take(struct ovl_future *future);
 
 /* Ends a RUNNING future with the outcome in it: counts, records, wakes who waits. */
 void ovl__future_finish(struct ovl_future *future);
+
+/*
+ * A future of in_place.h, RUNNING from its init on: it was submitted and taken, in one; and its
+ * task has ended.
+ */
+void ovl__future_begin_in_place(struct ovl_future *future);
+void ovl__future_end_in_place(struct ovl_future *future);
 
 /* Ends a QUEUED future that will not begin. */
 void ovl__future_refuse(struct ovl_future *future, int error);

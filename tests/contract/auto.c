@@ -1,6 +1,7 @@
 /* What auto decides: for waits, computing, waits that no hook sees, tiny tasks, and a change. */
 #include "contract.h"
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,6 +213,132 @@ static void after_tiny_tasks_long_ones_overlap(void)
     close_all(executor);
 }
 
+/* --- tiny tasks, in the thread of whoever calls the map --- */
+
+#define FAILS_EVERY 1000
+#define TINY_MOST   2000000
+#define TINY_ENOUGH 5000
+
+struct tiny {
+    pthread_t caller;
+    struct ovl_executor *executor;
+    bool cancels; /* once enough ran in the caller: the next one cancels all */
+    size_t given; /* items */
+    size_t seen;  /* results */
+    size_t here;  /* tasks that ran in the caller */
+    size_t refused;
+    bool cancelled;
+};
+
+static struct tiny *tiny;
+
+static int tiny_task(struct ovl_task *task, struct ovl_bytes item)
+{
+    size_t index = *(const size_t *)item.data;
+    if (pthread_equal(pthread_self(), tiny->caller) && ++tiny->here == TINY_ENOUGH &&
+        tiny->cancels) {
+        ovl_executor_cancel(ovl_task_executor(task));
+        tiny->cancelled = ovl_task_cancelled(task);
+        return -EINTR;
+    }
+    size_t result = 2 * index;
+    int error = ovl_task_return(task, &result, sizeof result);
+    return index % FAILS_EVERY ? error : -EDOM;
+}
+
+static int tiny_item(void *context, struct ovl_bytes *ret_item)
+{
+    (void)context;
+    static size_t index;
+    if (tiny->here >= TINY_ENOUGH || tiny->given == TINY_MOST)
+        return 0;
+    index = tiny->given++;
+    *ret_item = (struct ovl_bytes){.data = &index, .size = sizeof index};
+    return 1;
+}
+
+static int tiny_end(void *context, size_t index, const struct ovl_outcome *outcome,
+                    struct ovl_bytes result)
+{
+    (void)context;
+    assert_int_equal(index, tiny->seen++);
+    if (outcome->error == OVL_ECANCELED) {
+        tiny->refused++;
+        return 0;
+    }
+    assert_int_equal(outcome->error, index % FAILS_EVERY ? 0 : -EDOM);
+    assert_int_equal(outcome->attempts, 1);
+    assert_int_not_equal(outcome->worker, OVL_NO_WORKER);
+    assert_int_equal(result.size, outcome->error ? 0 : sizeof(size_t));
+    if (result.size)
+        assert_int_equal(*(const size_t *)result.data, 2 * index);
+    struct ovl_counts counts = checked_counts(tiny->executor);
+    assert_true(counts.done + counts.failed > index);
+    return 0;
+}
+
+static void map_tiny(bool cancels, const struct ovl_submit_options *options)
+{
+    struct tiny own = {
+        .caller = pthread_self(),
+        .executor = open_workers(0),
+        .cancels = cancels,
+    };
+    tiny = &own;
+    struct ovl_stream stream = {.next = tiny_item, .each = tiny_end, .task = *options};
+    assert_int_equal(ovl_map_stream(own.executor, tiny_task, &stream), OVL_ETASKS);
+    assert_int_equal(own.seen, own.given);
+    assert_true(own.here >= TINY_ENOUGH);
+    assert_int_equal(own.cancelled, cancels);
+    assert_true(cancels ? own.refused > 0 : own.refused == 0);
+    close_all(own.executor);
+}
+
+static void tiny_tasks_run_in_place(void)
+{
+    map_tiny(false, &(struct ovl_submit_options){0});
+    map_tiny(false, &(struct ovl_submit_options){.deadline = ovl_after(3600 * OVL_SECOND)});
+}
+
+static void tiny_tasks_are_cancelled_in_place(void)
+{
+    map_tiny(true, &(struct ovl_submit_options){0});
+}
+
+/* A deadline that passes: what has not begun by then never does. */
+static int past_deadline(void *context, size_t index, const struct ovl_outcome *outcome,
+                         struct ovl_bytes result)
+{
+    (void)index;
+    (void)result;
+    size_t *late = context;
+    assert_int_equal(outcome->error, *late ? OVL_ETIMEDOUT : outcome->error);
+    return outcome->error == OVL_ETIMEDOUT && ++*late == 3;
+}
+
+static int endless_item(void *context, struct ovl_bytes *ret_item)
+{
+    (void)context;
+    static int item;
+    *ret_item = (struct ovl_bytes){.data = &item, .size = sizeof item};
+    return 1;
+}
+
+static void tiny_tasks_keep_their_deadline(void)
+{
+    struct ovl_executor *executor = open_workers(0);
+    size_t late = 0;
+    struct ovl_stream stream = {
+        .next = endless_item,
+        .each = past_deadline,
+        .context = &late,
+        .task = {.deadline = ovl_after(OVL_SECOND / 2)},
+    };
+    assert_int_equal(ovl_map_stream(executor, echo, &stream), 1);
+    assert_int_equal(late, 3);
+    close_all(executor);
+}
+
 static void decisions_are_readable(void)
 {
     struct ovl_executor *executor = open_workers(3);
@@ -294,6 +421,13 @@ int auto_cases(const char *only)
          .valgrind = one_thread_at_a_time},
         {.name = "after_tiny_tasks_long_ones_overlap",
          .run = after_tiny_tasks_long_ones_overlap,
+         .seconds = 60},
+        {.name = "tiny_tasks_run_in_place", .run = tiny_tasks_run_in_place, .seconds = 60},
+        {.name = "tiny_tasks_are_cancelled_in_place",
+         .run = tiny_tasks_are_cancelled_in_place,
+         .seconds = 60},
+        {.name = "tiny_tasks_keep_their_deadline",
+         .run = tiny_tasks_keep_their_deadline,
          .seconds = 60},
         TEST_CASE(decisions_are_readable),
         {.name = "isolated_tasks_crash_alone", .run = isolated_tasks_crash_alone, .seconds = 60},

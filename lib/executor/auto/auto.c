@@ -91,40 +91,59 @@ static int auto_open(struct ovl_executor *executor)
 
 /* --- tasks --- */
 
-/* In the thread that called a map, which would have nothing else to do. */
-static bool run_at_once(struct ovl__auto *own, struct ovl_future *future)
+static bool has_caller_number(struct ovl__auto *own)
 {
-    struct ovl_executor *executor = own->executor;
-    bool may =
-        executor->at_once && future->more->notify && !own->caller_busy && !ovl__task_here(executor);
-    if (may && !own->has_caller) {
+    if (!own->has_caller) {
         own->caller.number = ovl__auto_take_number(own, NULL);
         own->has_caller = own->caller.number != OVL_NO_WORKER;
     }
-    if (!may || !own->has_caller || !ovl__executor_may_take(executor) || !ovl__future_take(future))
+    return own->has_caller;
+}
+
+/* In the thread that called a map, which would have nothing else to do. */
+static bool begin_in_place(struct ovl__auto *own, struct ovl_future *future)
+{
+    struct ovl_executor *executor = own->executor;
+    if (own->kind != OVL__TINY_WORK || own->caller_busy || executor->closing ||
+        !ovl__executor_has_room(executor) || ovl__task_here(executor) || !has_caller_number(own))
         return false;
     own->caller_busy = true;
-    own->caller.unmetered = own->at_once++ % LOOK_EVERY && !own->grown && !executor->ledger;
+    own->caller.unmetered = own->in_place++ % LOOK_EVERY && !own->grown && !executor->ledger;
+    ovl__future_begin_in_place(future);
     ovl__auto_notice(own);
-    pthread_mutex_unlock(&executor->lock);
-    ovl__worker_run(&own->caller, future);
-    pthread_mutex_lock(&executor->lock);
+    return true;
+}
+
+static void end_in_place(struct ovl__auto *own, struct ovl_future *future)
+{
     own->caller_busy = false;
     if (own->caller.unmetered)
         own->ended++;
     else
         ovl__auto_judge(own, NULL, future);
-    ovl__future_finish(future);
+    ovl__future_end_in_place(future);
+}
+
+static bool auto_run_in_place(struct ovl_executor *executor, struct ovl_future *future)
+{
+    struct ovl__auto *own = executor->own;
+    pthread_mutex_lock(&executor->lock);
+    bool begins = begin_in_place(own, future);
+    pthread_mutex_unlock(&executor->lock);
+    if (!begins)
+        return false;
+    ovl__worker_run(&own->caller, future);
+    pthread_mutex_lock(&executor->lock);
+    end_in_place(own, future);
+    pthread_mutex_unlock(&executor->lock);
     return true;
 }
 
 static void auto_queued(struct ovl_executor *executor, struct ovl_future *future)
 {
-    struct ovl__auto *own = executor->own;
-    if (run_at_once(own, future))
-        return;
-    ovl__auto_hand_out(own);
-    ovl__auto_notice(own);
+    (void)future;
+    ovl__auto_hand_out(executor->own);
+    ovl__auto_notice(executor->own);
 }
 
 static void auto_queued_many(struct ovl_executor *executor)
@@ -196,5 +215,6 @@ const struct ovl__model_ops ovl__model_auto = {
     .queued = auto_queued,
     .queued_many = auto_queued_many,
     .cancel_running = auto_cancel_running,
+    .run_in_place = auto_run_in_place,
     .close = auto_close,
 };

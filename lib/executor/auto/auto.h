@@ -100,7 +100,7 @@ struct ovl__auto {
     struct ovl__worker caller;
     bool has_caller; /* it has a number; another worker may take that while it is idle */
     bool caller_busy;
-    size_t at_once; /* tasks that it has begun */
+    size_t in_place; /* tasks that it has begun */
 
     /* The judge's. */
     enum ovl__kind_of_work kind;

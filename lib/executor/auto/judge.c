@@ -175,10 +175,15 @@ static void be_tiny(struct ovl__auto *own)
            own->tiny_ns / (double)OVL_MICROSECOND);
 }
 
-static void become(struct ovl__auto *own, enum ovl__kind_of_work kind)
+static void set_kind(struct ovl__auto *own, enum ovl__kind_of_work kind)
 {
     own->kind = kind;
-    own->executor->at_once = kind == OVL__TINY_WORK;
+    atomic_store_explicit(&own->executor->in_place, kind == OVL__TINY_WORK, memory_order_relaxed);
+}
+
+static void become(struct ovl__auto *own, enum ovl__kind_of_work kind)
+{
+    set_kind(own, kind);
     switch (kind) {
     case OVL__WAITING_WORK:
         be_waiting(own);
@@ -374,8 +379,7 @@ void ovl__auto_judge(struct ovl__auto *own, struct ovl__place *place, struct ovl
 void ovl__auto_outgrown(struct ovl__auto *own)
 {
     forget_tiny(own);
-    own->kind = OVL__UNKNOWN_WORK;
-    own->executor->at_once = false;
+    set_kind(own, OVL__UNKNOWN_WORK);
     decide(own, OVL_ASYNC, own->executor->workers,
            "a task takes long in the thread that called: looks at what they do anew");
 }
@@ -403,8 +407,7 @@ void ovl__auto_stuck(struct ovl__auto *own)
         raise_waiting(own);
         return;
     }
-    own->kind = OVL__UNKNOWN_WORK;
-    own->executor->at_once = false;
+    set_kind(own, OVL__UNKNOWN_WORK);
     decide(
         own, OVL_ASYNC, own->executor->workers,
         "none ends, and the processors are idle: they may wait for each other, and all may begin");
@@ -412,8 +415,7 @@ void ovl__auto_stuck(struct ovl__auto *own)
 
 void ovl__auto_unseen(struct ovl__auto *own, unsigned threads)
 {
-    own->kind = OVL__UNSEEN_WORK;
-    own->executor->at_once = false;
+    set_kind(own, OVL__UNSEEN_WORK);
     be_unseen(own, threads > threads_now(own) ? threads : threads_now(own));
     ovl__auto_hand_out(own);
 }

@@ -41,7 +41,7 @@ struct look {
     unsigned idle;    /* of these, hardly computing: their threads are `tids` */
     unsigned blocked; /* of these, in calls that wait */
     double busy;      /* processors, since the last look */
-    size_t at_once;   /* tasks that the caller's thread has begun */
+    size_t in_place;  /* tasks that the caller's thread has begun */
     ovl_time since;   /* when it was first seen in the last one of these */
     bool held_back;   /* tasks, though processors are idle */
     size_t ended;     /* tasks */
@@ -109,8 +109,8 @@ static void look_at_loops(struct ovl__auto *own, struct look *look)
 /* The caller's thread runs tasks that were tiny: one that it has been at for so long is not. */
 static void look_at_caller(struct ovl__auto *own, struct look *look, const struct look *last)
 {
-    bool same = own->caller_busy && own->executor->at_once && own->at_once == last->at_once;
-    look->at_once = own->at_once;
+    bool same = own->caller_busy && own->kind == OVL__TINY_WORK && own->in_place == last->in_place;
+    look->in_place = own->in_place;
     look->since = same ? last->since : look->at;
     if (look->at - look->since >= GROWN_NS)
         ovl__auto_outgrown(own);
@@ -146,7 +146,7 @@ static void answer_blocked(struct ovl__auto *own, const struct look *look)
 {
     bool more = look->blocked && own->executor->counts.queued && look->busy < BUSY * own->cores &&
                 own->threads.active >= own->threads.limit && !own->thread_tuner &&
-                !own->executor->at_once;
+                own->kind != OVL__TINY_WORK;
     if (!more)
         return;
     unsigned threads = own->threads.limit ? 2 * own->threads.limit : OVL__THREADS_FIRST;
