@@ -34,7 +34,7 @@ static void render(const struct template *template, const struct row *row, bool 
 static void play(char *words, struct ovl_bytes item, bool shell, bool marked)
 {
     const struct template_options options = {
-        .shell = shell, .append = true, .repeat_context = item.size & 1};
+        .shell = shell, .append = true, .repeat_context = item.size & 1, .plus = item.size & 2};
     struct row_builder builder = {0};
     struct ovl_bytes row;
     char *list[] = {words, words};

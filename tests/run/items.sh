@@ -117,6 +117,12 @@ head -c 200000 /dev/zero | tr '\0' x >in
 [ $? -eq 1 ] || fail 'an item that is too long: not exit code 1'
 says err 'argument list too long: the item has 200000 bytes'
 
+# One that has no end: it is said once, and not that there is nothing to do.
+head -c 70000000 /dev/zero | "$OVERLAP" run true >out 2>err
+[ $? -eq 3 ] || fail 'an item without an end: not exit code 3'
+[ "$(cat err)" = 'overlap run: standard input: an item of more than 64 MiB; is another --delimiter meant?' ] ||
+    fail 'an item without an end: not said once'
+
 expect 3 run echo :::: nowhere
 says err 'nowhere: cannot open it: No such file'
 expect 3 run -i . echo

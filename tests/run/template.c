@@ -1,6 +1,7 @@
 /* Replacement strings, and the arguments that they make. */
 #include "run/template.h"
 
+#include "run/change.h"
 #include "run/pieces.h"
 #include "support/cases.h"
 
@@ -47,6 +48,12 @@ static const struct example examples[] = {
     {{"{}", "@"}, {"a"}, {"{}", "a"}, {.replace = "@"}},
     {{"{.}", "{}"}, {"a.b"}, {"a", "{}"}, {.replace = "@"}},
     {{""}, {"a"}, {"", "a"}, {.append = true}},
+    {{"{..}", "{2+.}", "{:-x}"}, {"a.b.c", "d.e"}, {"{..}", "{2+.}", "{:-x}"}, {0}},
+    {{"{1..}", "{2+.}", "{3:-x}", "{1%.c}"},
+     {"a.b.c", "d.e"},
+     {"a", "e", "x", "a.b"},
+     {.plus = true}},
+    {{"{#}", "{%}", "{##}", "{#a}"}, {"ab"}, {"7", "3", "9", "b"}, {.plus = true}},
 };
 
 static void words_become_arguments(void)
@@ -77,11 +84,22 @@ static void words_become_arguments(void)
 
 struct change_example {
     const char *field;
-    const char *made[5]; /* by enum piece_change */
+    const char *made[5]; /* by the strings below */
 };
+
+static void expect_change(const char *string, bool plus, const char *text, const char *wanted)
+{
+    struct change change;
+    assert_true(change_read(string, strlen(string), plus, &change));
+    struct ovl_bytes made = change_apply(&change, (struct ovl_bytes){text, strlen(text)});
+    if (made.size != strlen(wanted) || memcmp(made.data, wanted, made.size))
+        fail_msg("'%s', {%s}: '%.*s', not '%s'", text, string, (int)made.size,
+                 (const char *)made.data, wanted);
+}
 
 static void fields_are_changed_as_paths_are(void)
 {
+    static const char *const strings[] = {"", ".", "/", "//", "/."};
     static const struct change_example changes[] = {
         {"a.b", {"a.b", "a", "a.b", ".", "a"}},
         {"/x/y.tar.gz", {"/x/y.tar.gz", "/x/y.tar", "y.tar.gz", "/x", "y.tar"}},
@@ -94,17 +112,63 @@ static void fields_are_changed_as_paths_are(void)
         {"", {"", "", "", ".", ""}},
         {"a//b", {"a//b", "a//b", "b", "a", "b"}},
     };
-    for (size_t n = 0; n < COUNT_OF(changes); n++) {
-        for (int change = 0; change < 5; change++) {
-            const char *field = changes[n].field;
-            struct ovl_bytes made =
-                piece_apply((enum piece_change)change, (struct ovl_bytes){field, strlen(field)});
-            const char *wanted = changes[n].made[change];
-            if (made.size != strlen(wanted) || memcmp(made.data, wanted, made.size))
-                fail_msg("'%s', change %d: '%.*s', not '%s'", field, change, (int)made.size,
-                         (const char *)made.data, wanted);
-        }
+    for (size_t n = 0; n < COUNT_OF(changes); n++)
+        for (size_t c = 0; c < COUNT_OF(strings); c++)
+            expect_change(strings[c], false, changes[n].field, changes[n].made[c]);
+}
+
+/* A string, a field, and what is made of it. */
+static const char *const plus_examples[][3] = {
+    {"..", "a.b.c.d", "a.b"},
+    {"...", "a.b.c.d", "a"},
+    {"...", "a.b", "a.b"},
+    {"..", "x.y/a", "x.y/a"},
+    {"/..", "/x.y/a.b.c", "a"},
+    {"/...", "/x/a.b", "a.b"},
+    {"+/", "/x/y.z", "/x"},
+    {"+/", "y.z", ""},
+    {"+/", "/y", ""},
+    {"+.", "a.b.c", "c"},
+    {"+.", "a", ""},
+    {"+.", "x.y/a", ""},
+    {"+..", "a.b.c", "b.c"},
+    {"+..", "a.b", ""},
+    {"+...", "a.b.c.d", "b.c.d"},
+    {":-none", "", "none"},
+    {":-none", "a", "a"},
+    {":-:", "", ":"},
+    {":1", "abc", "bc"},
+    {":3", "abc", ""},
+    {":9", "abc", ""},
+    {":0:2", "abc", "ab"},
+    {":1:1", "abc", "b"},
+    {":1:9", "abc", "bc"},
+    {":1:0", "abc", ""},
+    {":1:1", "\xc3\xa9\xc3\xa8z", "\xc3\xa8"},
+    {":1:1", "\xff\xfe", "\xfe"},
+    {":99999999999999999999", "a", ""},
+    {"#ab", "abc", "c"},
+    {"#b", "abc", "abc"},
+    {"#abcd", "abc", "abc"},
+    {"%bc", "abc", "a"},
+    {"%b", "abc", "abc"},
+    {"%.gz", "a.tar.gz", "a.tar"},
+    {"%%", "5%", "5"},
+    {"%abc", "abc", ""},
+};
+
+static void fields_are_changed_in_more_ways_with_plus(void)
+{
+    static const char *const none[] = {"....", "+",    "+....", ":", ":-", ":x", ":1x",
+                                       ":1:",  ":1:x", ":1:2:", "#", "%",  "^a", "/a/b"};
+    struct change change;
+    for (size_t n = 0; n < COUNT_OF(plus_examples); n++) {
+        const char *const *example = plus_examples[n];
+        expect_change(example[0], true, example[1], example[2]);
+        assert_false(change_read(example[0], strlen(example[0]), false, &change));
     }
+    for (size_t n = 0; n < COUNT_OF(none); n++)
+        assert_false(change_read(none[n], strlen(none[n]), true, &change));
 }
 
 /* No byte of an item is in the text that a shell reads, wherever its string stands. */
@@ -181,6 +245,7 @@ static void commands_are_told_as_people_type_them(void)
 static const struct test_case cases[] = {
     TEST_CASE(words_become_arguments),
     TEST_CASE(fields_are_changed_as_paths_are),
+    TEST_CASE(fields_are_changed_in_more_ways_with_plus),
     TEST_CASE(a_shell_reads_no_item),
     TEST_CASE(fields_have_the_names_of_the_header),
     TEST_CASE(an_item_with_a_zero_byte_is_refused),

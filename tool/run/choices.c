@@ -261,7 +261,7 @@ static int parse_options(struct choices *c, int argc, char **argv, int *ret_rest
         {.name = "pipe",
          .kind = OPTION_FLAG,
          .target = &c->pipe,
-         .help = "give jobs blocks of the input on their standard input"},
+         .help = "give jobs blocks of the input on their standard input\n(--pipepart too)"},
         {.name = "spreadstdin", .kind = OPTION_FLAG, .target = &c->pipe, ALIAS},
         {.name = "pipepart", .kind = OPTION_FLAG, .target = &c->pipe, ALIAS},
         {.name = "block",
@@ -294,6 +294,13 @@ static int parse_options(struct choices *c, int argc, char **argv, int *ret_rest
          .value = "TEXT",
          .target = &c->replace,
          .help = "stands for the item in place of {}"},
+        {.name = "plus",
+         .kind = OPTION_FLAG,
+         .target = &c->plus,
+         .help =
+             "more of them: {..} {...} two or three extensions less;\n{+/} the folder, {+.} the "
+             "extension; {:-TEXT} where\nit is empty; {:N} {:N:M} from character N on, M of\n"
+             "them; {#TEXT} {%TEXT} without TEXT before or behind"},
         {.name = "workdir",
          .kind = OPTION_TEXT,
          .value = "DIR",
@@ -608,8 +615,9 @@ static int check(struct choices *choices)
     if (choices->header && strcmp(choices->header, ":") != 0)
         return complain("--header takes ':', for the first item of each input");
     if (!choices->replace && has_perl(choices))
-        return complain("{= =} has an expression in Perl, which is not run; put sed before it, or "
-                        "--shell, and 'f={}; echo \"${f%.*.*}\"'; -I TEXT where it is text");
+        return complain("{= =} has an expression in Perl, which is not run; --plus has more "
+                        "replacement strings; or put sed before it, or --shell, and 'f={}; echo "
+                        "\"${f%.*.*}\"'; -I TEXT where it is text");
     if (choices->pipe && choices->source_count > 1)
         return complain("--pipe reads one input; give one -i FILE, or none for standard input");
     return OPTIONS_GO;

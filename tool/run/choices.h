@@ -69,6 +69,7 @@ struct choices {
     size_t word_count;
     bool shell;
     const char *replace;
+    bool plus;
     const char *folder;
     struct texts settings;
     uint64_t niceness;

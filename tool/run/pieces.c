@@ -4,18 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What may stand between the braces behind a position. */
-static const struct {
-    const char *text;
-    enum piece_change change;
-} changes[] = {
-    {"/.", CHANGE_NAME_NO_EXTENSION},
-    {"//", CHANGE_FOLDER},
-    {".", CHANGE_NO_EXTENSION},
-    {"/", CHANGE_NAME},
-    {"", CHANGE_NONE},
-};
-
 static const struct {
     const char *text;
     enum piece_kind kind;
@@ -37,25 +25,15 @@ static size_t read_position(const char *text, const char *end, int *ret_position
     return (size_t)(at - text);
 }
 
-static bool read_change(const char *text, size_t size, enum piece_change *ret_change)
-{
-    for (size_t n = 0; n < sizeof changes / sizeof *changes; n++) {
-        if (strlen(changes[n].text) == size && memcmp(text, changes[n].text, size) == 0) {
-            *ret_change = changes[n].change;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Reads a field's name, and what is to be made of the field. False: no field is called so. */
-static bool read_name(const char *text, size_t size, const struct row *names,
+static bool read_name(const char *text, size_t size, const struct pieces_options *options,
                       struct piece *ret_piece)
 {
+    const struct row *names = options->names;
     for (size_t n = 0; names && n < names->count; n++) {
         struct ovl_bytes name = row_field(names, n);
         if (!name.size || name.size > size || memcmp(name.data, text, name.size) != 0 ||
-            !read_change(text + name.size, size - name.size, &ret_piece->change))
+            !change_read(text + name.size, size - name.size, options->plus, &ret_piece->change))
             continue;
         ret_piece->kind = PIECE_FIELD;
         ret_piece->position = (int)n + 1;
@@ -65,7 +43,7 @@ static bool read_name(const char *text, size_t size, const struct row *names,
 }
 
 /* Reads what stands between braces. False: it is no replacement string. */
-static bool read_braces(const char *text, const char *end, const struct row *names,
+static bool read_braces(const char *text, const char *end, const struct pieces_options *options,
                         struct piece *ret_piece)
 {
     size_t size = (size_t)(end - text);
@@ -78,14 +56,15 @@ static bool read_braces(const char *text, const char *end, const struct row *nam
     ret_piece->kind = PIECE_FIELD;
     ret_piece->position = 0;
     const char *change = text + read_position(text, end, &ret_piece->position);
-    return read_change(change, (size_t)(end - change), &ret_piece->change) ||
-           read_name(text, size, names, ret_piece);
+    return change_read(change, (size_t)(end - change), options->plus, &ret_piece->change) ||
+           read_name(text, size, options, ret_piece);
 }
 
 /* A replacement string at the beginning of `text`; its length, or 0. */
-static size_t read_replacement(const char *text, const char *replace, const struct row *names,
+static size_t read_replacement(const char *text, const struct pieces_options *options,
                                struct piece *ret_piece)
 {
+    const char *replace = options->replace;
     *ret_piece = (struct piece){0};
     size_t size = strlen(replace);
     /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): it ends at the zero byte of either. */
@@ -94,7 +73,7 @@ static size_t read_replacement(const char *text, const char *replace, const stru
     } else {
         const char *end = text[0] == '{' ? strchr(text, '}') : NULL;
         /* What stands for {} is another: then {} is text. */
-        if (!end || end == text + 1 || !read_braces(text + 1, end, names, ret_piece))
+        if (!end || end == text + 1 || !read_braces(text + 1, end, options, ret_piece))
             return 0;
         size = (size_t)(end - text) + 1;
     }
@@ -118,15 +97,14 @@ static int add_text(struct pieces *pieces, const char *text, size_t size)
     return size ? add(pieces, &piece) : 0;
 }
 
-int pieces_cut(const char *word, const char *replace, const struct row *names,
-               struct pieces *ret_pieces)
+int pieces_cut(const char *word, const struct pieces_options *options, struct pieces *ret_pieces)
 {
     struct pieces pieces = {0};
     const char *text = word;
     int error = 0;
     while (*word && !error) {
         struct piece piece;
-        size_t size = read_replacement(word, replace, names, &piece);
+        size_t size = read_replacement(word, options, &piece);
         if (!size) {
             word++;
             continue;
@@ -155,59 +133,4 @@ bool pieces_have(const struct pieces *pieces, enum piece_kind least)
         if (pieces->list[n].kind >= least)
             return true;
     return false;
-}
-
-/* Where the name begins, behind the last slash. */
-static size_t name_start(struct ovl_bytes field)
-{
-    const char *bytes = field.data;
-    size_t at = field.size;
-    while (at && bytes[at - 1] != '/')
-        at--;
-    return at;
-}
-
-static struct ovl_bytes without_extension(struct ovl_bytes field)
-{
-    const char *bytes = field.data;
-    size_t start = name_start(field);
-    for (size_t at = field.size; at-- > start;)
-        if (bytes[at] == '.')
-            return (struct ovl_bytes){bytes, at};
-    return field;
-}
-
-static struct ovl_bytes name_of(struct ovl_bytes field)
-{
-    size_t start = name_start(field);
-    return (struct ovl_bytes){(const char *)field.data + start, field.size - start};
-}
-
-static struct ovl_bytes folder_of(struct ovl_bytes field)
-{
-    const char *bytes = field.data;
-    while (field.size > 1 && bytes[field.size - 1] == '/')
-        field.size--;
-    size_t start = name_start(field);
-    if (!start)
-        return (struct ovl_bytes){".", 1};
-    while (start > 1 && bytes[start - 1] == '/')
-        start--;
-    return (struct ovl_bytes){bytes, start};
-}
-
-struct ovl_bytes piece_apply(enum piece_change change, struct ovl_bytes field)
-{
-    switch (change) {
-    case CHANGE_NO_EXTENSION:
-        return without_extension(field);
-    case CHANGE_NAME:
-        return name_of(field);
-    case CHANGE_FOLDER:
-        return folder_of(field);
-    case CHANGE_NAME_NO_EXTENSION:
-        return without_extension(name_of(field));
-    default:
-        return field;
-    }
 }

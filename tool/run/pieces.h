@@ -2,6 +2,7 @@
 #ifndef TOOL_RUN_PIECES_H
 #define TOOL_RUN_PIECES_H
 
+#include "run/change.h"
 #include "run/row.h"
 
 #include <overlap/bytes.h>
@@ -16,15 +17,6 @@ enum piece_kind {
     PIECE_FIELD, /* of the item: `position`, or all where it is 0 */
 };
 
-/* What is made of a field. */
-enum piece_change {
-    CHANGE_NONE,
-    CHANGE_NO_EXTENSION,
-    CHANGE_NAME,
-    CHANGE_FOLDER,
-    CHANGE_NAME_NO_EXTENSION,
-};
-
 /* Where in a shell's text a piece stands: it decides how a variable is named there. */
 enum piece_quoting {
     QUOTING_NONE,
@@ -36,7 +28,7 @@ struct piece {
     enum piece_kind kind;
     struct ovl_bytes text; /* as it was written */
     int position;          /* 1 the first, -1 the last */
-    enum piece_change change;
+    struct change change;
     enum piece_quoting quoting;
 };
 
@@ -45,18 +37,17 @@ struct pieces {
     size_t count;
 };
 
-/*
- * Cuts a word into pieces, which point into it. `replace` stands for {}; {name} for the field of
- * this name in `names`, where that is not NULL. 0 or -ENOMEM.
- */
-int pieces_cut(const char *word, const char *replace, const struct row *names,
-               struct pieces *ret_pieces);
+struct pieces_options {
+    const char *replace;     /* what stands for {} */
+    const struct row *names; /* {name} is the field of this name; NULL: they have none */
+    bool plus;               /* as change_read has it */
+};
+
+/* Cuts a word into pieces, which point into it. 0 or -ENOMEM. */
+int pieces_cut(const char *word, const struct pieces_options *options, struct pieces *ret_pieces);
 void pieces_release(struct pieces *pieces);
 
 /* Whether there is a piece of this kind, or of one that stands behind it in the list of kinds. */
 bool pieces_have(const struct pieces *pieces, enum piece_kind least);
-
-/* A change of a field; the result is a part of it, or a constant. */
-struct ovl_bytes piece_apply(enum piece_change change, struct ovl_bytes field);
 
 #endif

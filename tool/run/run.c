@@ -270,7 +270,7 @@ static void tell_end(struct run *run)
         console_error("%llu done, %llu failed, %s%llu not started", (unsigned long long)tally->done,
                       (unsigned long long)tally->failed, tally->uncounted ? "at least " : "",
                       (unsigned long long)tally->not_started);
-    else if (!tally_ended(tally))
+    else if (!tally_ended(tally) && !run->refused)
         console_error("nothing to do: there are no items");
 }
 

@@ -36,9 +36,11 @@ static int make_templates(struct setup *setup, const struct row *names)
     const struct template_options command = {.shell = choices->shell,
                                              .repeat_context = choices->many_in_context,
                                              .append = !choices->pipe,
+                                             .plus = choices->plus,
                                              .replace = choices->replace,
                                              .names = names};
-    const struct template_options tag = {.replace = choices->replace, .names = names};
+    const struct template_options tag = {
+        .plus = choices->plus, .replace = choices->replace, .names = names};
     static char *whole_item[] = {"{}"};
     char *text[] = {(char *)choices->tag_text};
     setup->template = template_new(&command, choices->words, choices->word_count);

@@ -33,6 +33,7 @@ struct source {
     size_t end;
     bool quoted; /* at `scanned`, of CSV */
     bool ended;  /* the file has no more */
+    bool failed; /* it was said why */
 };
 
 struct source *source_words(char *const *words, size_t count)
@@ -126,6 +127,11 @@ static bool find_end(struct source *source, size_t *ret_end)
     return false;
 }
 
+static const char *name_of(const struct source *source)
+{
+    return strcmp(source->path, "-") == 0 ? "standard input" : source->path;
+}
+
 /* Room for more behind what is in the buffer. */
 static int make_room(struct source *source)
 {
@@ -139,12 +145,12 @@ static int make_room(struct source *source)
         return 0;
     if (source->room >= RECORD_MAX) {
         console_error("%s: an item of more than 64 MiB; is another --delimiter meant?",
-                      source->path);
+                      name_of(source));
         return -1;
     }
     char *moved = realloc(source->buffer, 2 * source->room);
     if (!moved) {
-        console_error("%s: out of memory for a long item", source->path);
+        console_error("%s: out of memory for a long item", name_of(source));
         return -1;
     }
     source->buffer = moved;
@@ -158,8 +164,7 @@ static bool is_ready(int fd)
     return poll(&look, 1, 0) != 0;
 }
 
-/* Reads more. Returns 1, SOURCE_LATER, or -1; at its end source->ended is set. */
-static int fill(struct source *source, bool wait)
+static int read_more(struct source *source, bool wait)
 {
     if (make_room(source) < 0)
         return -1;
@@ -178,11 +183,18 @@ static int fill(struct source *source, bool wait)
             poll(&(struct pollfd){.fd = source->fd, .events = POLLIN}, 1, -1);
         } else if (errno != EINTR) {
             console_error("%s: cannot read items: %s; name a file that can be read",
-                          strcmp(source->path, "-") == 0 ? "standard input" : source->path,
-                          strerror(errno));
+                          name_of(source), strerror(errno));
             return -1;
         }
     }
+}
+
+/* Reads more. Returns 1, SOURCE_LATER, or -1; at its end source->ended is set. */
+static int fill(struct source *source, bool wait)
+{
+    int result = source->failed ? -1 : read_more(source, wait);
+    source->failed = result == -1;
+    return result;
 }
 
 static int next_of_file(struct source *source, bool wait, struct ovl_bytes *ret_record)

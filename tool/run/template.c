@@ -89,16 +89,20 @@ static bool have_any(const struct template *template)
 
 static int cut_words(struct template *template, char *const *words, size_t count)
 {
-    const char *replace = template->options.replace ? template->options.replace : "{}";
+    const struct pieces_options options = {
+        .replace = template->options.replace ? template->options.replace : "{}",
+        .names = template->options.names,
+        .plus = template->options.plus,
+    };
     template->pieces = calloc(count + 1, sizeof *template->pieces);
     if (!template->pieces)
         return -ENOMEM;
     for (; template->count < count; template->count++)
-        if (pieces_cut(words[template->count], replace, template->options.names,
-                       &template->pieces[template->count]))
+        if (pieces_cut(words[template->count], &options, &template->pieces[template->count]))
             return -ENOMEM;
     if (template->options.append && !have_any(template)) {
-        if (pieces_cut(appended[0], "{}", NULL, &template->pieces[template->count]))
+        const struct pieces_options plain = {.replace = appended[0]};
+        if (pieces_cut(appended[0], &plain, &template->pieces[template->count]))
             return -ENOMEM;
         template->count++;
     }
@@ -167,10 +171,15 @@ static size_t fields_of(const struct piece *piece, const struct row *row, size_t
         return row->count;
     long long count = (long long)row->count;
     long long n = piece->position > 0 ? piece->position : count + 1 + piece->position;
-    if (n < 1 || n > count)
-        return 0;
-    *ret_first = (size_t)n - 1;
+    *ret_first = n < 1 || n > count ? row->count : (size_t)n - 1;
     return 1;
+}
+
+/* One that the row does not have is empty. */
+static struct ovl_bytes changed_field(const struct piece *piece, const struct row *row, size_t n)
+{
+    struct ovl_bytes none = {"", 0};
+    return change_apply(&piece->change, n < row->count ? row_field(row, n) : none);
 }
 
 /* Adds what a piece stands for, as it is; all fields with blanks between them. */
@@ -195,7 +204,7 @@ static void add_plain(struct text *text, const struct piece *piece, const struct
     case PIECE_FIELD:
         count = fields_of(piece, job->row, &first);
         for (size_t n = 0; n < count; n++) {
-            struct ovl_bytes field = piece_apply(piece->change, row_field(job->row, first + n));
+            struct ovl_bytes field = changed_field(piece, job->row, first + n);
             text_add(text, n ? " " : "", n ? 1 : 0);
             text_add(text, field.data, field.size);
         }
@@ -236,7 +245,7 @@ static void add_repetition(struct list *list, const struct pieces *word,
     for (size_t p = 0; p < word->count; p++) {
         const struct piece *piece = &word->list[p];
         if (piece->kind == PIECE_FIELD && !piece->position) {
-            struct ovl_bytes field = piece_apply(piece->change, row_field(job->row, n));
+            struct ovl_bytes field = changed_field(piece, job->row, n);
             text_add(&list->text, field.data, field.size);
         } else {
             add_plain(&list->text, piece, job);
@@ -275,7 +284,6 @@ static void name_variable(struct script *script, enum piece_quoting quoting, siz
 
 static void add_field(struct script *script, const struct piece *piece, struct ovl_bytes field)
 {
-    field = piece_apply(piece->change, field);
     text_format(&script->variables.text, VARIABLE "%zu=", script->variables.count + 1);
     text_add(&script->variables.text, field.data, field.size);
     end_word(&script->variables);
@@ -293,7 +301,7 @@ static void add_to_script(struct script *script, const struct piece *piece,
     size_t count = fields_of(piece, job->row, &first);
     for (size_t n = 0; n < count; n++) {
         text_add(&script->text, n ? " " : "", n ? 1 : 0);
-        add_field(script, piece, row_field(job->row, first + n));
+        add_field(script, piece, changed_field(piece, job->row, first + n));
     }
 }
 
@@ -421,8 +429,7 @@ static void add_script_piece(struct text *text, const struct piece *piece,
     size_t count = fields_of(piece, job->row, &first);
     for (size_t n = 0; n < count; n++) {
         text_add(text, n ? " " : "", n ? 1 : 0);
-        add_quoted_field(text, piece->quoting,
-                         piece_apply(piece->change, row_field(job->row, first + n)));
+        add_quoted_field(text, piece->quoting, changed_field(piece, job->row, first + n));
     }
 }
 

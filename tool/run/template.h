@@ -5,8 +5,9 @@
  * {} all of the item's fields; {n} the n-th, {-n} the n-th from the end, {name} that of this name;
  * {.} without its extension, {/} without its folder, {//} its folder, {/.} both; also {n.} and so
  * on. {#} the job's number, {%} its place among those that run at once, {##} how many jobs there
- * are. A word that is "{}" alone becomes a word for each field. A field that an item does not have
- * is empty. Where no word has a replacement string, "{}" is appended.
+ * are. With `plus` there are more (change.h). A word that is "{}" alone becomes a word for each
+ * field. A field that an item does not have is empty. Where no word has a replacement string, "{}"
+ * is appended.
  *
  * For a shell, the words are joined by blanks into one text that a shell reads. No byte of an item
  * is ever a part of that text: fields are in variables of the environment, and the text names
@@ -23,6 +24,7 @@ struct template_options {
     bool shell;
     bool repeat_context;     /* a word with {} in it is repeated whole for each field (-X) */
     bool append;             /* "{}" where there is none */
+    bool plus;               /* the further replacement strings of change.h */
     const char *replace;     /* what stands for {}; NULL: "{}" */
     const struct row *names; /* what fields may be called in place of n; NULL: they have no names.
                                 It is not needed once the template is made */

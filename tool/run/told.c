@@ -46,7 +46,9 @@ void told_reason(struct text *text, const struct job *job)
                     sigabbrev_np(job->signal) ? sigabbrev_np(job->signal) : "?");
     else
         text_format(text, "exit code %d", job->exit);
-    if (job->state == JOB_CUT_OFF)
+    if (job->state == JOB_CUT_OFF && !job->refusal && !job->signal && !job->exit)
+        text_add_string(text, " as the whole was stopped, so that its output may be cut off");
+    else if (job->state == JOB_CUT_OFF)
         text_add_string(text, ", since the whole was stopped");
     else if (job->attempts > 1)
         text_format(text, ", at attempt %u", job->attempts);
