@@ -67,6 +67,16 @@ OVL_EXPORT int ovl_run(ovl_coroutine_fn *fn, void *argument, const struct ovl_ru
 /* Whether the caller is a coroutine. Threads: any. Errors: none. */
 OVL_EXPORT bool ovl_in_coroutine(void);
 
+/*
+ * Whether blocking calls of libc give way in coroutines. They do where liboverlap is linked to the
+ * program, before libc, or preloaded. Where it came later, with a plugin or by dlopen, the
+ * program's calls, and those of its libraries, lead to libc: they block the loop, which the
+ * functions of these headers do not. LD_PRELOAD=liboverlap.so.0 mends that.
+ *
+ * Threads: any. Errors: none.
+ */
+OVL_EXPORT bool ovl_hooks_bound(void);
+
 /* A coroutine that was started by itself. */
 struct ovl_coroutine;
 

@@ -141,3 +141,15 @@ __attribute__((constructor)) static void resolve(void){OVL__HOOKED_MAP(RESOLVE)}
         return ovl__sys.name arguments;                                                            \
     }
 OVL__HOOKED_MAP(DEFINE_EARLY)
+
+    /* One of them stands for all: sanitizers have hooks of their own, in front of ours, but none of
+     * it.
+     */
+    bool ovl__hooks_are_bound(void)
+{
+    Dl_info theirs;
+    Dl_info ours;
+    void *found = dlsym(RTLD_DEFAULT, "syncfs");
+    return found && dladdr(found, &theirs) && dladdr(&ovl__sys, &ours) &&
+           theirs.dli_fbase == ours.dli_fbase;
+}

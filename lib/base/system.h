@@ -9,6 +9,7 @@
 #include "base/hooked.h"
 
 #include <overlap/time.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 
 struct io_uring_params;
@@ -41,5 +42,9 @@ struct ovl__system {
 };
 
 extern struct ovl__system ovl__sys;
+
+/* Whether the program's calls lead to the hooks: where this library came by dlopen, libc is before
+ * it. */
+bool ovl__hooks_are_bound(void);
 
 #endif

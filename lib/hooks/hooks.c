@@ -8,6 +8,7 @@
 #include "loop/offload.h"
 
 #include <fcntl.h>
+#include <overlap/coroutine.h>
 #include <sys/stat.h>
 
 /* More threads than so many are not worth what they would save. */
@@ -15,6 +16,11 @@
 
 #define MARK(name) &ovl__hook_file_##name,
 const char *const ovl__hooks[] = {OVL__HOOK_FILES(MARK)};
+
+bool ovl_hooks_bound(void)
+{
+    return ovl__hooks_are_bound();
+}
 
 static void tell_waits(struct ovl__waits *waits, bool begins)
 {

@@ -413,6 +413,9 @@ void ovl_stall_print(void *context, const struct ovl_stall *stall)
         ovl__frame_text(&stall->frames[i], (unsigned)i, line, sizeof line);
         fputs(line, file);
     }
+    if (!ovl__hooks_are_bound())
+        fputs("  no call of libc gives way here: liboverlap was loaded behind libc; preload it\n",
+              file);
     fflush(file);
     funlockfile(file);
 }
