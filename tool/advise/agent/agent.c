@@ -174,6 +174,15 @@ void agent_wait_measure_cpu(struct agent_wait *wait)
     wait->cpu_ns = agent_thread_cpu();
 }
 
+void agent_wait_asked(struct agent_wait *wait, int64_t seconds, int64_t nanoseconds)
+{
+    if (seconds >= 0 && seconds <= INT64_MAX / 1000000000 - 1)
+        nanoseconds += seconds * 1000000000;
+    else
+        nanoseconds = seconds < 0 ? 0 : INT64_MAX;
+    wait->asked_ns = nanoseconds > 0 ? (uint64_t)nanoseconds : 0;
+}
+
 /* Puts a wait into the ring, where there is room. The caller has the lock. */
 static void write_wait(const struct record_wait *wait, const struct record_level *levels)
 {
@@ -244,7 +253,9 @@ static bool has_slept(void)
 static void write_long_wait(struct agent_wait *wait, struct record_thread *thread, uint64_t end_ns)
 {
     struct record_level levels[RECORD_LEVELS];
-    if (!has_slept())
+    uint64_t length_ns = end_ns - wait->start_ns;
+    uint64_t asked_ns = wait->asked_ns < length_ns ? wait->asked_ns : length_ns;
+    if (!has_slept() && !asked_ns && !wait->late)
         return;
     uint64_t cpu_ns = agent_thread_cpu();
     uint64_t busy_ns = wait->busy_known ? cpu_ns - wait->cpu_ns : 0;
@@ -258,6 +269,10 @@ static void write_long_wait(struct agent_wait *wait, struct record_thread *threa
             return;
     }
     agent_leave_out_ready(wait, end_ns, cpu_ns);
+    if (end_ns - wait->start_ns < asked_ns)
+        wait->start_ns = end_ns - asked_ns;
+    if (wait->late)
+        wait->start_ns = end_ns;
     struct agent_native native;
     agent_native_stack(wait, end_ns, &native);
     agent_module_know(wait->caller);
@@ -290,7 +305,7 @@ void agent_wait_end(struct agent_wait *wait)
         return;
     uint64_t end_ns = agent_now();
     uint64_t length = end_ns - wait->start_ns;
-    if (length < shortest(wait)) {
+    if (length < shortest(wait) && !wait->late) {
         atomic_store_explicit(&thread->wait_ns, 0, memory_order_relaxed);
         /* The thread alone writes here, but for a ring that is full. */
         _Atomic uint64_t *sum = &thread->short_ns[wait->kind];

@@ -22,6 +22,7 @@
 struct agent_wait {
     bool counts; /* false: nothing is written down of it */
     bool busy_known;
+    bool late; /* a sleep whose time was over before it began: it counts, without a length */
     enum record_kind kind;
     int descriptor; /* its kind is told by what this is, where it is not -1 */
     uint32_t flags;
@@ -29,7 +30,8 @@ struct agent_wait {
     uint64_t synced;
     uint64_t caller;
     uint64_t start_ns;
-    uint64_t cpu_ns; /* at its start, where busy_known */
+    uint64_t cpu_ns;   /* at its start, where busy_known */
+    uint64_t asked_ns; /* for a sleep, how long it was to be; 0: no sleep */
 };
 
 /* The process's file; NULL: nothing is written down. */
@@ -50,6 +52,10 @@ struct agent_wait agent_wait_kind(enum record_kind kind, const void *caller);
 
 /* The processor time inside of the call is to be told apart: for calls that copy much. */
 void agent_wait_measure_cpu(struct agent_wait *wait);
+
+/* It was asked to last so long, and does unless a signal ends it: a sleep is one however busy the
+ * machine is, also where the thread was kept from its processor for all of it. */
+void agent_wait_asked(struct agent_wait *wait, int64_t seconds, int64_t nanoseconds);
 
 /* It ends. errno is left as it was. */
 void agent_wait_end(struct agent_wait *wait);

@@ -214,6 +214,13 @@ EXPORT int getaddrinfo(const char *restrict node, const char *restrict service,
 
 /* --- several descriptors --- */
 
+/* Where nothing came within the time that it was to wait at most, it has slept for that. */
+static void note_time_out(struct agent_wait *wait, int result, int milliseconds)
+{
+    if (result == 0 && milliseconds > 0)
+        agent_wait_asked(wait, milliseconds / 1000, milliseconds % 1000 * 1000000);
+}
+
 static struct agent_wait wait_poll(const struct pollfd *polls, nfds_t count, const void *caller)
 {
     int fd = -1;
@@ -229,6 +236,7 @@ EXPORT int poll(struct pollfd *polls, nfds_t count, int timeout)
 {
     struct agent_wait wait = wait_poll(polls, count, CALLER);
     int result = REAL(poll)(polls, count, timeout);
+    note_time_out(&wait, result, timeout);
     agent_wait_end(&wait);
     return result;
 }
@@ -238,6 +246,8 @@ EXPORT int ppoll(struct pollfd *polls, nfds_t count, const struct timespec *time
 {
     struct agent_wait wait = wait_poll(polls, count, CALLER);
     int result = REAL(ppoll)(polls, count, timeout, signals);
+    if (result == 0 && timeout)
+        agent_wait_asked(&wait, timeout->tv_sec, timeout->tv_nsec);
     agent_wait_end(&wait);
     return result;
 }
@@ -247,6 +257,7 @@ EXPORT int __poll_chk(struct pollfd *polls, nfds_t count, int timeout, size_t ro
 {
     struct agent_wait wait = wait_poll(polls, count, CALLER);
     int result = REAL(__poll_chk)(polls, count, timeout, room);
+    note_time_out(&wait, result, timeout);
     agent_wait_end(&wait);
     return result;
 }
@@ -267,8 +278,11 @@ static struct agent_wait wait_select(int count, const fd_set *read_set, const fd
 EXPORT int select(int count, fd_set *restrict read_set, fd_set *restrict write_set,
                   fd_set *restrict error_set, struct timeval *restrict timeout)
 {
+    struct timeval asked = timeout ? *timeout : (struct timeval){.tv_sec = 0}; /* it is changed */
     struct agent_wait wait = wait_select(count, read_set, write_set, CALLER);
     int result = REAL(select)(count, read_set, write_set, error_set, timeout);
+    if (result == 0)
+        agent_wait_asked(&wait, asked.tv_sec, (int64_t)asked.tv_usec * 1000);
     agent_wait_end(&wait);
     return result;
 }
@@ -279,6 +293,8 @@ EXPORT int pselect(int count, fd_set *restrict read_set, fd_set *restrict write_
 {
     struct agent_wait wait = wait_select(count, read_set, write_set, CALLER);
     int result = REAL(pselect)(count, read_set, write_set, error_set, timeout, signals);
+    if (result == 0 && timeout)
+        agent_wait_asked(&wait, timeout->tv_sec, timeout->tv_nsec);
     agent_wait_end(&wait);
     return result;
 }
@@ -317,6 +333,7 @@ EXPORT int epoll_wait(int epoll, struct epoll_event *events, int count, int time
 {
     struct agent_wait wait = wait_loop(epoll, timeout, CALLER);
     int result = REAL(epoll_wait)(epoll, events, count, timeout);
+    note_time_out(&wait, result, timeout);
     agent_wait_end(&wait);
     return result;
 }
@@ -326,6 +343,7 @@ EXPORT int epoll_pwait(int epoll, struct epoll_event *events, int count, int tim
 {
     struct agent_wait wait = wait_loop(epoll, timeout, CALLER);
     int result = REAL(epoll_pwait)(epoll, events, count, timeout, signals);
+    note_time_out(&wait, result, timeout);
     agent_wait_end(&wait);
     return result;
 }

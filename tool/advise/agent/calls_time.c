@@ -15,23 +15,61 @@
 
 EXPORT int nanosleep(const struct timespec *length, struct timespec *left)
 {
-    TIMED_KIND(int, RECORD_SLEEP, REAL(nanosleep)(length, left));
+    struct agent_wait wait = agent_wait_kind(RECORD_SLEEP, CALLER);
+    int result = REAL(nanosleep)(length, left);
+    if (result == 0)
+        agent_wait_asked(&wait, length->tv_sec, length->tv_nsec);
+    agent_wait_end(&wait);
+    return result;
+}
+
+/*
+ * How long it is until then. Where that has passed, no sleep is asked for; by so much that the
+ * thread was kept from its processor since it asked, it was to be one.
+ */
+static void ask_until(struct agent_wait *wait, clockid_t clock, const struct timespec *until)
+{
+    struct timespec now;
+    if (!until || clock_gettime(clock, &now) != 0)
+        return;
+    int64_t seconds = until->tv_sec - now.tv_sec;
+    int64_t nanoseconds = until->tv_nsec - now.tv_nsec;
+    agent_wait_asked(wait, seconds, nanoseconds);
+    wait->late =
+        seconds < -1 || (seconds <= 0 && seconds * 1000000000 + nanoseconds < -RECORD_SHORT_NS);
 }
 
 EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec *length,
                            struct timespec *left)
 {
-    TIMED_KIND(int, RECORD_SLEEP, REAL(clock_nanosleep)(clock, flags, length, left));
+    struct agent_wait wait = agent_wait_kind(RECORD_SLEEP, CALLER);
+    if (flags & TIMER_ABSTIME)
+        ask_until(&wait, clock, length);
+    int result = REAL(clock_nanosleep)(clock, flags, length, left);
+    if (result == 0 && !(flags & TIMER_ABSTIME))
+        agent_wait_asked(&wait, length->tv_sec, length->tv_nsec);
+    agent_wait_end(&wait);
+    return result;
 }
 
 EXPORT int usleep(useconds_t length)
 {
-    TIMED_KIND(int, RECORD_SLEEP, REAL(usleep)(length));
+    struct agent_wait wait = agent_wait_kind(RECORD_SLEEP, CALLER);
+    int result = REAL(usleep)(length);
+    if (result == 0)
+        agent_wait_asked(&wait, 0, (int64_t)length * 1000);
+    agent_wait_end(&wait);
+    return result;
 }
 
 EXPORT unsigned sleep(unsigned seconds)
 {
-    TIMED_KIND(unsigned, RECORD_SLEEP, REAL(sleep)(seconds));
+    struct agent_wait wait = agent_wait_kind(RECORD_SLEEP, CALLER);
+    unsigned left = REAL(sleep)(seconds);
+    if (left == 0)
+        agent_wait_asked(&wait, seconds, 0);
+    agent_wait_end(&wait);
+    return left;
 }
 
 EXPORT int pause(void)
