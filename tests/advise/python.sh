@@ -30,7 +30,7 @@ says err 'one(number) for number in items()'
 # One that computes, in Python: processes, where there are cores for them.
 advise -- "$python" "$CORPUS/pure_squares.py"
 holds ".where[0].line == $(hot "$CORPUS/pure_squares.py") and .where[0].kind == \"cpu\""
-holds '.bound == "cpu" and .unit.count == 16'
+holds '.bound == "cpu" and (.unit.count == 16 or (.unit.at_least and .unit.count < 16))'
 if [ "$(nproc)" -gt 1 ]; then
     holds '.recommendation.model == "processes"'
     says err 'ProcessPoolExecutor'

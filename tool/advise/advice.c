@@ -73,7 +73,8 @@ void advice_unit_times(const struct advice *advice, char *text, size_t size)
     if (advice->unit.uncounted)
         snprintf(text, size, "over and over");
     else
-        snprintf(text, size, "%" PRIu64 " times", advice->unit.count);
+        snprintf(text, size, "%s%" PRIu64 " times", advice->unit.at_least ? "at least " : "",
+                 advice->unit.count);
 }
 
 /* --- where --- */
@@ -235,6 +236,7 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
                               .spent = observed->spent,
                               .idle_ns = observed->idle_ns,
                               .delay_ns = observed->delay_ns,
+                              .looks = observed->samples,
                               .plumbing = observed->plumbing,
                               .threads = &observed->threads,
                               .python = is_python(observed),

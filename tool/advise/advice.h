@@ -37,6 +37,7 @@ struct advice {
     struct spent spent; /* over threads and children */
     ovl_time idle_ns;
     ovl_time delay_ns; /* ready, and without a processor */
+    uint64_t looks;    /* at stacks that computed */
     const struct thread_times *threads;
     int signal;    /* that ended the program; 0: none */
     int exit_code; /* as a shell tells it */
@@ -85,7 +86,7 @@ void advice_note(struct advice *advice, const char *format, ...)
 /* What the unit is called in a sentence: "download()", "the loop at line 12". */
 void advice_unit_name(const struct advice *advice, char *text, size_t size);
 
-/* How often it is done, in a sentence: "40 times", "over and over". */
+/* How often it is done, in a sentence: "40 times", "at least 40 times", "over and over". */
 void advice_unit_times(const struct advice *advice, char *text, size_t size);
 
 /* The last part of a path. */

@@ -72,10 +72,10 @@ static json_t *make_unit(const struct advice *advice)
     double count = (double)unit->count;
     bool counted = unit->count > 0 && !unit->uncounted;
     return json_pack(
-        "{s:o, s:o, s:i, s:o, s:o, s:o}", "function", function, "file", text_of(call->file), "line",
-        call->line, "count", counted ? json_integer((json_int_t)unit->count) : json_null(),
-        "cpu_seconds_each", counted ? json_real(seconds(unit->spent.cpu_ns) / count) : json_null(),
-        "wait_seconds_each",
+        "{s:o, s:o, s:i, s:o, s:b, s:o, s:o}", "function", function, "file", text_of(call->file),
+        "line", call->line, "count", counted ? json_integer((json_int_t)unit->count) : json_null(),
+        "at_least", counted && unit->at_least, "cpu_seconds_each",
+        counted ? json_real(seconds(unit->spent.cpu_ns) / count) : json_null(), "wait_seconds_each",
         counted ? json_real(seconds(spent_waits(&unit->spent)) / count) : json_null());
 }
 
@@ -117,12 +117,13 @@ static json_t *make_notes(const struct advice *advice)
 int advice_document(FILE *out, const struct advice *advice)
 {
     json_t *document =
-        json_pack("{s:f, s:f, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "wall_seconds",
+        json_pack("{s:f, s:f, s:o, s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o}", "wall_seconds",
                   seconds(advice->wall_ns), "cpu_seconds", seconds(advice->cpu_ns), "waits",
                   make_waits(advice->spent.wait_ns), "threads", make_threads(advice->threads),
-                  "bound", ovl_bound_name(advice->bound), "where", make_where(advice), "unit",
-                  make_unit(advice), "recommendation", make_recommendation(advice), "predictions",
-                  make_predictions(advice), "notes", make_notes(advice));
+                  "looks", (json_int_t)advice->looks, "bound", ovl_bound_name(advice->bound),
+                  "where", make_where(advice), "unit", make_unit(advice), "recommendation",
+                  make_recommendation(advice), "predictions", make_predictions(advice), "notes",
+                  make_notes(advice));
     if (!document)
         return -ENOMEM;
     if (json_dumpf(document, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0)

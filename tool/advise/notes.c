@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+/* So few looks say little of where it computes; where it computes for so long, that matters. */
+#define FEW_LOOKS       20
+#define FEW_LOOKS_SHARE 0.3
+
 #define LOST_SHARE 0.3 /* of the time: then it is to be said */
 
 /* What went by before the program itself began is worth a word from there on. */
@@ -140,9 +144,22 @@ static void note_what_was_not_seen(struct advice *advice, const struct observati
             (unsigned long long)observed->waits_lost);
 }
 
+static void note_few_looks(struct advice *advice)
+{
+    if (advice->looks >= FEW_LOOKS || advice->wall_ns < RULES_SHORT_NS ||
+        (double)advice->cpu_ns < FEW_LOOKS_SHARE * (double)advice->wall_ns)
+        return;
+    advice_note(advice,
+                "It was looked at %llu times only while it computed, as it is short or the machine "
+                "busy: where it computes is a rough guess; a longer run says more.",
+                (unsigned long long)advice->looks);
+}
+
 void notes_add(struct advice *advice, const struct observation *observed)
 {
     note_what_was_not_seen(advice, observed);
     note_launchers(advice, observed);
     note_lost_time(advice);
+    if (!observed->sampling_refused && observed->process_count)
+        note_few_looks(advice);
 }

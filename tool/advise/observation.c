@@ -107,6 +107,16 @@ static bool is_command(const struct observation *observed, const struct process 
     return false;
 }
 
+/* A fork has the stack and the loops of its parent. */
+static uint32_t family_of(struct observation *observed, const struct process *process)
+{
+    bool forked = process->record && process->record->generation > 1;
+    for (size_t n = observed->process_count; forked && n-- > 0;)
+        if (observed->processes[n]->pid == process->parent)
+            return observed->processes[n]->family;
+    return ++observed->family_count;
+}
+
 int observation_add(struct observation *observed, struct process *process)
 {
     if (observed->process_count % 64 == 0) {
@@ -116,6 +126,7 @@ int observation_add(struct observation *observed, struct process *process)
             return -ENOMEM;
         observed->processes = moved;
     }
+    process->family = family_of(observed, process);
     process->command |= is_command(observed, process);
     process->child = process->parent == getpid();
     if (launchers_find(observed, process))

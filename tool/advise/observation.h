@@ -31,6 +31,7 @@ struct observation {
     struct tree tree;
     struct process **processes;
     size_t process_count;
+    uint32_t family_count;
     size_t process_lasting; /* of these, as many more than usual were not over */
     struct timeline *timeline;
     struct plumbing plumbing;

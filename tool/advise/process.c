@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -198,6 +199,10 @@ struct watched_thread *process_thread(struct process *process, int id)
     thread->id = id;
     thread->clock = -1;
     thread->track = SIZE_MAX;
+    thread->path.process = (uint32_t)process->pid;
+    thread->path.family = process->family;
+    thread->path.fork_ns =
+        process->record && process->record->generation > 1 ? process->start_ns : 0;
     if (id == process->pid && process->record)
         thread->cpu_ns = thread->lined_ns = (ovl_time)process->record->start_cpu_ns;
     if (process->thread_count == 1 && process->others_ns == 0)
@@ -422,11 +427,22 @@ uint64_t process_gil_holder(struct process *process)
     return word(process, gil + (unsigned)layout->gil_holder);
 }
 
+/* How often this thread was made to give its processor to another. */
+static long own_interruptions(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
+}
+
 size_t process_stack(struct process *process, struct tree *tree, uint64_t state,
                      struct tree_level *ret_levels)
 {
     struct python_frame frames[PYTHON_FRAMES_MAX];
+    long before = own_interruptions();
     size_t count = python_frames(process->reader, state, frames);
+    /* The program went on meanwhile: outer and inner frames are of different calls. */
+    if (own_interruptions() != before)
+        return 0;
     for (size_t n = 0; n < count; n++) {
         const struct python_frame *frame = &frames[count - 1 - n];
         struct tree_level *level = &ret_levels[n];

@@ -61,6 +61,7 @@ struct watched_thread {
 struct process {
     pid_t pid;
     pid_t parent;
+    uint32_t family;              /* the same for all that were forked from one program */
     char program[32];             /* the name of its executable, the first part of a long one */
     struct record *record;        /* NULL: the process is only looked at from outside */
     struct python_reader *reader; /* NULL: no Python that is known */

@@ -156,8 +156,8 @@ static void add_cautions(struct advice *advice)
     if (unit->uncounted)
         advice_note(
             advice,
-            "How often it is done is not known: what it iterates over does not tell. To hand over "
-            "one at a time may cost more than it takes: give each worker many at once%s.",
+            "How often it is done is not known: most of it was over before it was looked at. To "
+            "hand over one at a time may cost more than it takes: give each worker many at once%s.",
             advice->model == OVL_PROCESSES ? " (map's chunksize=1000)" : "");
     if (unit->one_connection && unit->count > 3)
         advice_note(advice, "All calls use one connection: give each worker its own%s.",

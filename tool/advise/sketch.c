@@ -119,7 +119,7 @@ static void write_native(FILE *out, const struct advice *advice, const char *ind
     char work[TEXT_BYTES];
     char count[24] = "count";
     advice_unit_name(advice, work, sizeof work);
-    if (advice->unit.count)
+    if (advice->unit.count && !advice->unit.uncounted && !advice->unit.at_least)
         snprintf(count, sizeof count, "%llu", (unsigned long long)advice->unit.count);
     fprintf(out,
             "%s#include <overlap/overlap.h>\n\n"

@@ -1,5 +1,7 @@
 #include "advise/tree.h"
 
+#include "advise/source.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -240,6 +242,7 @@ static void close_from(struct tree *tree, struct tree_path *path, size_t from, o
         struct node *node = &tree->nodes[open->node];
         node->last_ns = now_ns;
         node->wall_ns += now_ns - open->start_ns;
+        node->waited += !open->again && open->spent.waits > 0;
         keep_instance(tree, node, open, now_ns);
     }
 }
@@ -271,6 +274,32 @@ static uint32_t function_place(struct tree *tree, uint32_t number)
     return tree_place(tree, file, function, place->first_line, place->first_line, place->flags);
 }
 
+/* No loop is around it in its source, as far as that can be read. */
+static bool is_outside_of_loops(struct place *place)
+{
+    char line[8];
+    if (!place->loop_known) {
+        place->loop_known = true;
+        place->loop_line = source_line(place->file, place->line, line, sizeof line)
+                               ? source_loop(place->file, place->first_line, place->line)
+                               : -1;
+    }
+    return place->loop_line == 0;
+}
+
+/*
+ * Calls from a module's own lines are told apart by the names of the module, which whatever it
+ * calls may change meanwhile. From a line in no loop there is one alone.
+ */
+static uint32_t identity_of(struct tree *tree, const struct tree_level *levels, size_t n)
+{
+    struct place *caller = n > 0 ? &tree->places[levels[n - 1].place] : NULL;
+    if (!caller || !caller->own || strcmp(caller->function, "<module>") != 0 ||
+        levels[n - 1].loops[0].turn || !is_outside_of_loops(caller))
+        return levels[n].call;
+    return UINT32_MAX - levels[n - 1].place;
+}
+
 static size_t make_steps(struct tree *tree, const struct tree_level *levels, size_t level_count,
                          struct step *steps)
 {
@@ -280,7 +309,7 @@ static size_t make_steps(struct tree *tree, const struct tree_level *levels, siz
         node = child_of(tree, node, NODE_CALL, function_place(tree, levels[n].place));
         if (!node)
             break;
-        count = add_step(steps, count, node, levels[n].call, 0);
+        count = add_step(steps, count, node, identity_of(tree, levels, n), 0);
         for (int loop = 0; loop < RECORD_LOOPS && levels[n].loops[loop].turn; loop++) {
             node = child_of(tree, node, NODE_LOOP, levels[n].loops[loop].place);
             if (!node)
@@ -292,19 +321,41 @@ static size_t make_steps(struct tree *tree, const struct tree_level *levels, siz
     return count;
 }
 
-/* Turns that were too short to be seen count too, where the loop's own number tells of them. */
-static uint64_t turns_since(struct node *node, uint32_t parent, uint32_t index)
+/* Whether this is a turn of the loop that it was seen in last, in this process or in a fork. */
+static bool is_same_loop(struct node *node, const struct tree_path *path, uint32_t parent)
 {
-    uint64_t turns = 1;
-    if (index && node->turn_parent == parent)
-        turns = index > node->turn_index ? index - node->turn_index
-                : index < COUNTS_DOWN    ? index
-                                         : 1;
-    else if (index && index < COUNTS_DOWN)
-        turns = index; /* it counts from 1 */
+    bool same = node->turn_parent == parent && node->turn_family == path->family;
+    node->shared = same && (node->shared || node->turn_process != path->process);
+    return same;
+}
+
+/*
+ * Turns that were too short to be seen count too, where the loop's own number tells of them. A
+ * smaller number is that of a loop that began anew; or, of one that is shared, it was counted.
+ */
+static uint64_t turns_since(struct node *node, const struct tree_path *path, uint32_t parent,
+                            uint32_t index)
+{
+    uint64_t turns = index && index < COUNTS_DOWN ? index : 1; /* it counts from 1 */
+    uint32_t before = node->turn_index;
+    bool same = is_same_loop(node, path, parent);
+    if (index && same && index > before)
+        turns = index - before;
+    else if (index && node->shared)
+        turns = 0;
     node->turn_parent = parent;
-    node->turn_index = index;
+    node->turn_process = path->process;
+    node->turn_family = path->family;
+    node->turn_index = turns ? index : before;
     return turns;
+}
+
+/* A fork comes to be in the calls that its parent was in: those are counted. */
+static bool is_inherited(const struct node *node, const struct tree_path *path,
+                         const struct step *step)
+{
+    return path->fork_ns && node->last_identity == step->identity &&
+           node->last_family == path->family && node->last_open_ns < path->fork_ns;
 }
 
 /* A stack that was read while it changed may lack what it is in: that has not ended when it is seen
@@ -317,10 +368,14 @@ static void open_step(struct tree *tree, struct tree_path *path, const struct st
     ovl_time start_ns = path->seen_ns ? path->seen_ns : now_ns;
     bool again = node->last_identity == step->identity && node->last_path == path->number;
     node->uncounted |= node->kind == NODE_LOOP && !step->index;
-    if (!again)
-        node->count += node->kind == NODE_LOOP ? turns_since(node, parent, step->index) : 1;
+    bool inherited = !again && node->kind == NODE_CALL && is_inherited(node, path, step);
+    if (!again && !inherited)
+        node->count += node->kind == NODE_LOOP ? turns_since(node, path, parent, step->index) : 1;
+    if (!inherited)
+        node->last_open_ns = start_ns;
     node->last_identity = step->identity;
     node->last_path = path->number;
+    node->last_family = path->family;
     if (!node->first_ns)
         node->first_ns = start_ns;
     path->open[path->count++] = (struct tree_open){
@@ -343,8 +398,10 @@ void tree_see(struct tree *tree, struct tree_path *path, const struct tree_level
     while (path->count < count)
         open_step(tree, path, &steps[path->count], now_ns);
     path->seen_ns = now_ns;
-    for (size_t n = 0; n < path->count; n++)
+    for (size_t n = 0; n < path->count; n++) {
         tree->nodes[path->open[n].node].last_ns = now_ns;
+        tree->nodes[path->open[n].node].looks++;
+    }
     tree_spend(tree, path, spent);
 }
 

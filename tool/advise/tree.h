@@ -79,8 +79,10 @@ struct node {
     uint32_t parent;
     uint32_t place; /* of the function's first line; of the loop's head */
     uint32_t depth;
-    uint64_t count; /* calls; turns */
-    uint64_t seen;  /* of these, those that were seen: others were too short */
+    uint64_t count;  /* calls; turns */
+    uint64_t seen;   /* of these, those that were seen: others were too short */
+    uint64_t waited; /* of those, the ones in which a wait was: that is never missed */
+    uint64_t looks;  /* how often it was looked at while one of them went on, or waited */
     struct spent spent;
     ovl_time wall_ns; /* of those that have ended */
     ovl_time first_ns;
@@ -90,9 +92,14 @@ struct node {
 
     /* Of single ones: each stride-th is kept. NULL: none. */
     uint32_t last_identity; /* of the one that was opened last, */
-    uint32_t last_path;     /* and by whom */
+    uint32_t last_path;     /* and by whom, */
+    uint32_t last_family;   /* of which family, */
+    ovl_time last_open_ns;  /* and when */
     uint32_t turn_parent;   /* of a loop: the call that it was last seen in, */
-    uint32_t turn_index;    /* and the number of its turn there */
+    uint32_t turn_index;    /* and the number of its turn there; of all, where it is shared */
+    uint32_t turn_process;  /* in which process, */
+    uint32_t turn_family;   /* of which family */
+    bool shared;            /* a fork goes on in the loop that its parent is in */
     struct instance *instances;
     size_t instance_count;
     size_t instance_room;
@@ -167,7 +174,10 @@ struct tree_open {
 };
 
 struct tree_path {
-    uint32_t number; /* its own; 0: not yet */
+    uint32_t number;  /* its own; 0: not yet */
+    uint32_t process; /* whose thread it is; */
+    uint32_t family;  /* the same for all that were forked from one program */
+    ovl_time fork_ns; /* when it was; 0: it is no fork */
     struct tree_open open[TREE_PATH_MAX];
     size_t count;
     ovl_time seen_ns;

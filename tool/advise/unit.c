@@ -171,16 +171,26 @@ static uint32_t function_of(const struct tree *tree, uint32_t number)
     return within ? tree->nodes[within].place : call ? tree->nodes[call].place : 0;
 }
 
+/* So often each is looked at on the average, before it is believed that hardly any was missed. */
+#define LOOKS_EACH 4
+
 /*
- * A turn without a number is told from the next by the address of its item. Where each waits, that
- * is seen each time; where they only compute, most are over before anybody looks, and what one item
- * left free is the next one's place.
+ * Turns are numbered where what the loop iterates over tells, and then none is missed but for the
+ * last. Calls, and turns without a number, are told from each other by their addresses and those of
+ * their items. Where each waits, that is seen each time; where they only compute, most are over
+ * before anybody looks, and what one item left free is the next one's place.
  */
-static bool is_uncounted(const struct tree *tree, uint32_t number)
+static bool is_uncounted(const struct node *node)
 {
-    const struct node *node = &tree->nodes[number];
-    const struct node *loop = node->kind == NODE_LOOP ? node : &tree->nodes[node->parent];
-    return loop->kind == NODE_LOOP && loop->uncounted && node->spent.waits * 2 < node->count;
+    bool numbered = node->kind == NODE_LOOP && !node->uncounted;
+    return !numbered && node->waited * 2 < node->count && node->looks < LOOKS_EACH * node->count;
+}
+
+/* Of calls without a number, nobody knows which were missed. */
+static bool was_each_seen(const struct node *node)
+{
+    return node->kind == NODE_LOOP && !node->uncounted && node->waited >= node->count &&
+           node->seen >= node->count;
 }
 
 void unit_find(const struct tree *tree, unsigned cores, struct unit *unit)
@@ -191,7 +201,8 @@ void unit_find(const struct tree *tree, unsigned cores, struct unit *unit)
     const struct node *node = &tree->nodes[unit->node];
     const struct node *parent = &tree->nodes[node->parent];
     unit->count = node->count;
-    unit->uncounted = is_uncounted(tree, unit->node);
+    unit->uncounted = is_uncounted(node);
+    unit->at_least = !unit->uncounted && !was_each_seen(node);
     const struct place *above = &tree->places[parent->place];
     unit->server = node->kind == NODE_CALL && is_server(above);
     unit->groups = parent->count && !is_pool(above) && !unit->server ? parent->count : 1;
