@@ -3,15 +3,6 @@
 # shellcheck source=tests/advise/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-cat >naps.py <<'END'
-import time
-
-def nap(n):
-    time.sleep(0.02)
-
-for n in range(20):
-    nap(n)
-END
 XDG_CACHE_HOME=$PWD/cache
 export XDG_CACHE_HOME
 kept=cache/overlap/python-costs.json
@@ -19,7 +10,7 @@ kept=cache/overlap/python-costs.json
 # A machine that is busy keeps nothing of one try.
 tries=0
 while [ ! -s "$kept" ] && [ "$tries" -lt 20 ]; do
-    advise -- "$python" naps.py
+    advise -- "$python" loop.py
     [ "$code" -eq 0 ] || fail "exit code $code"
     tries=$((tries + 1))
 done
@@ -29,13 +20,13 @@ jq -e 'to_entries | length == 1 and (.[0].key | contains("python")) and (.[0].va
 
 # It is what predictions are made of: where threads take ten seconds to start, they gain nothing.
 jq 'map_values(.[0] = 1e10)' "$kept" >other && mv other "$kept"
-advise -- "$python" naps.py
+advise -- "$python" loop.py
 holds '[.predictions[] | select(.model == "threads") | .seconds > 10] | all'
 holds '[.predictions[] | select(.model == "async") | .seconds < 10] | all'
 
 # A cache that is none is no hindrance, and is written anew where it may be.
 echo '{"' >"$kept"
-advise -- "$python" naps.py
+advise -- "$python" loop.py
 [ "$code" -eq 0 ] || fail "a broken cache: exit code $code: $(cat err)"
 holds '[.predictions[] | select(.model == "threads") | .seconds < 10] | all'
 finish

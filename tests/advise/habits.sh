@@ -38,10 +38,14 @@ holds '.where[0] | .kind == "terminal" and .line == 2'
 cat >reads.py <<'END'
 import sys
 
-for line in sys.stdin:
-    len(line)
+with open("asks", "w", buffering=1) as asks:
+    for n in range(6):
+        print(n, file=asks)
+        sys.stdin.readline()
 END
-advise -- sh -c "(for n in 1 2 3 4 5 6; do sleep 0.1; echo \$n; done) | \"$python\" reads.py"
+# It is given a line a tenth of a second after it has asked for it.
+mkfifo asks
+advise -- sh -c "(while read -r n; do sleep 0.1; echo \$n; done <asks) | \"$python\" reads.py"
 holds '.recommendation.model == "sync" and (.recommendation.reason | contains("gives it its input"))'
 holds '.waits.terminal >= 0.4 and .waits.child < 0.1'
 
@@ -61,51 +65,90 @@ for n in range(10):
 END
 advise -- "$python" forks.py
 holds '.where[0] | .kind == "sleep" and .function == "child"'
-holds '.waits.child < 0.1 and .unit.function == "child" and (.recommendation.reason | contains("Starting") | not)'
+holds '.waits.child < 0.1 and .unit.function == "child" and .unit.count == 10 and (.recommendation.reason | contains("Starting") | not)'
 
 # A server that answers one request after the other: what it does for each is what could overlap.
 cat >serves.py <<'END'
 import os
-import signal
 import subprocess
 import sys
 import time
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+EACH = 0.05
+REQUESTS = 20
+answered = 0
+
+class Done(Exception):
+    pass
+
+# It ends between two requests, and not by a signal: one that comes while a request is answered is an error of that request.
+class Server(WSGIServer):
+    def service_actions(self):
+        if answered == REQUESTS:
+            raise Done
 
 class Quiet(WSGIRequestHandler):
     def log_message(self, *arguments):
         pass
 
 def app(environ, start_response):
-    time.sleep(0.02)
+    global answered
+    answered += 1
+    time.sleep(EACH)
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "3")])
     return [b"yes"]
 
+# What it waits for before it is asked for anything is no wait of its own.
 CLIENT = """
-import os, signal, sys, urllib.request
-for _ in range(20):
+import sys, time, urllib.request
+time.sleep(1)
+for _ in range(int(sys.argv[2])):
     urllib.request.urlopen(sys.argv[1]).read()
-os.kill(os.getppid(), signal.SIGINT)
 """
 
-server = make_server("127.0.0.1", 0, app, handler_class=Quiet)
-client = subprocess.Popen([sys.executable, "-c", CLIENT, f"http://127.0.0.1:{server.server_port}/"],
+server = make_server("127.0.0.1", 0, app, server_class=Server, handler_class=Quiet)
+client = subprocess.Popen([sys.executable, "-c", CLIENT, f"http://127.0.0.1:{server.server_port}/", str(REQUESTS)],
                           env={**os.environ, "no_proxy": "*"})
 try:
     server.serve_forever()
-except KeyboardInterrupt:
+except Done:
     pass
 client.wait()
 END
 advise -- "$python" serves.py
 [ "$code" -eq 0 ] || fail "exit code $code: $(cat err)"
 holds '.unit.function == "app" and .unit.count == 20 and (.where[0] | .function == "app" and .kind == "sleep")'
-holds '.waits.network < 0.2 and (.recommendation.model == "sync" or (.recommendation.reason | contains("one request after the other")))'
+holds '.waits.network < 0.8 and (.recommendation.model == "sync" or (.recommendation.reason | contains("one request after the other")))'
+
+# What a function changes of its module does not make its callers begin anew.
+cat >changes.py <<'END'
+import time
+
+total = 0
+
+def task(n):
+    global total
+    time.sleep(0.02)
+    total += n
+
+def main():
+    for n in range(20):
+        task(n)
+
+if __name__ == "__main__":
+    main()
+END
+advise -- "$python" changes.py
+holds '.unit.function == "task" and .unit.count == 20 and (.unit.at_least | not)'
 
 # What decorators put around it is no name for it.
 cat >wrapped.py <<'END'
 import functools
 import time
+from patience import patient
+
+EACH = patient(0.02)
 
 def retried(function):
     @functools.wraps(function)
@@ -119,7 +162,7 @@ def retried(function):
 
 @retried
 def download(n):
-    time.sleep(0.02)
+    time.sleep(EACH)
     return n
 
 print(sum(download(n) for n in range(30)))
@@ -133,9 +176,10 @@ cat >rows_read.py <<'END'
 import csv
 import io
 import json
+import sys
 
 def main():
-    text = "a,b,c\n" + "1,2,3\n" * 150000
+    text = "a,b,c\n" + "1,2,3\n" * 50000 * int(sys.argv[1])
     sizes = 0
     for row in csv.DictReader(io.StringIO(text)):
         sizes += len(json.dumps(row))
@@ -143,17 +187,18 @@ def main():
 
 main()
 END
-advise -- "$python" rows_read.py
+often_enough 30 -- "$python" rows_read.py
 holds '.bound == "cpu" and (.unit == null or .unit.count == null)'
 holds '.recommendation.reason | test("[0-9] times one after the other") | not'
 
 # A thread gives the GIL away at the end of a loop, where an instruction has no line of its own.
 cat >counts.py <<'END'
+import sys
 import threading
 
 def count(n):
     hits = 0
-    for i in range(1500000):
+    for i in range(500000 * int(sys.argv[1])):
         if i % 7 == n:
             hits += 1
     return hits
@@ -164,6 +209,6 @@ for thread in threads:
 for thread in threads:
     thread.join()
 END
-advise -- "$python" counts.py
-holds 'all(.where[]; .function != "count" or .line > 3)'
+often_enough 10 -- "$python" counts.py
+holds 'all(.where[]; .function != "count" or .line > 4)'
 finish

@@ -20,6 +20,31 @@ holds() {
     jq -e "$1" document >/dev/null || fail "not so: $1, in $(jq -c . document)"
 }
 
+# often_enough LOOKS ARGUMENT...: as advise, with more and more work until it was looked at so often where it computes, as
+# the document says: on a busy machine, or under a sanitizer, a short program is hardly ever. The amount is the program's
+# last argument, from 1 up.
+often_enough() {
+    least=$1
+    shift
+    for work in 1 2 4 8 16 32; do
+        advise "$@" "$work"
+        ! jq -e ".looks >= $least" document >/dev/null || return 0
+    done
+    fail "advise $*: with $work times the work it was looked at $(jq .looks document) times, and not $least"
+}
+
+# loop.py [TIMES]: naps of 20 ms, one after the other.
+cat >loop.py <<'END'
+import sys
+import time
+
+def task(n):
+    time.sleep(0.02)
+
+for n in range(int(sys.argv[1]) if len(sys.argv) > 1 else 30):
+    task(n)
+END
+
 # For programs in Python: patient(LEAST) is LEAST, and more where the program's start took longer
 # than usual. On a machine that is slow or busy with other things, a start takes seconds, beside
 # which tasks of a few milliseconds would be nothing: then there is nothing to advise.

@@ -1,7 +1,8 @@
-/* A program in C that waits twice in one function, over and over, and computes in another. With an
- * argument it only computes: in a function that a loop calls; and with "forever" it does both until
- * it is ended. */
+/* A program in C that waits twice in one function, over and over, and computes in another. With
+ * "compute" it only computes: in a function that a loop calls; and with "forever" it does both
+ * until it is ended. A second argument: so many times as much. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -39,10 +40,10 @@ static void both(void)
     }
 }
 
-static int compute(void)
+static int compute(unsigned long times)
 {
     unsigned long all = 0;
-    for (unsigned long n = 0; n < 40; n++)
+    for (unsigned long n = 0; n < 40 * times; n++)
         all += part(n);
     printf("%lu\n", all);
     return 5;
@@ -50,12 +51,13 @@ static int compute(void)
 
 int main(int argc, char **argv)
 {
+    unsigned long times = argc > 2 ? strtoul(argv[2], NULL, 10) : 1;
     if (argc > 1 && strcmp(argv[1], "forever") == 0)
         both();
-    if (argc > 1)
-        return compute();
-    for (int n = 0; n < 20; n++)
+    if (argc > 1 && strcmp(argv[1], "compute") == 0)
+        return compute(times);
+    for (unsigned long n = 0; n < 20 * times; n++)
         download();
-    printf("%lu\n", sum(50000000));
+    printf("%lu\n", sum(10000000));
     return 5;
 }
