@@ -260,6 +260,12 @@
       (int set, struct sembuf *operations, size_t count, const struct timespec *timeout),          \
       (set, operations, count, timeout))
 
+/* Calls of the kernel by their number, which take what they take as it is. */
+#define OVL__HOOKED_BY_NUMBER(X)                                                                   \
+    X(long, syscall, (long number, long a, long b, long c, long d, long e, long f),                \
+      (number, a, b, c, d, e, f))
+
+/* All of those that the first call looks up. */
 #define OVL__HOOKED_MAP(X)                                                                         \
     OVL__HOOKED_CALLS(X)                                                                           \
     OVL__HOOKED_LOCKS(X)                                                                           \

@@ -93,6 +93,7 @@ OWN(int, pthread_cond_signal, (pthread_cond_t * cond), (cond))
 OWN(int, pthread_cond_broadcast, (pthread_cond_t * cond), (cond))
 OVL__HOOKED_CALLS(OWN)
 OVL__HOOKED_FILES(OWN)
+OVL__HOOKED_BY_NUMBER(OWN)
 
 /* A sanitizer must learn which threads have ended: in a thread that runs no task the hook passes.
  */

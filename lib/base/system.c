@@ -17,6 +17,50 @@
 OVL__HOOKED_MAP(DECLARE_EARLY)
 
 /*
+ * An allocator that is about to begin makes such calls, in place of those that others may stand in
+ * for; a look-up would allocate, in the midst of it.
+ */
+#if defined(__x86_64__)
+static long kernel_call(long number, long a, long b, long c, long d, long e, long f)
+{
+    register long fourth __asm__("r10") = d;
+    register long fifth __asm__("r8") = e;
+    register long sixth __asm__("r9") = f;
+    __asm__ volatile("syscall"
+                     : "+a"(number)
+                     : "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth), "r"(sixth)
+                     : "rcx", "r11", "memory");
+    return number;
+}
+#elif defined(__aarch64__)
+static long kernel_call(long number, long a, long b, long c, long d, long e, long f)
+{
+    register long which __asm__("x8") = number;
+    register long first __asm__("x0") = a;
+    register long second __asm__("x1") = b;
+    register long third __asm__("x2") = c;
+    register long fourth __asm__("x3") = d;
+    register long fifth __asm__("x4") = e;
+    register long sixth __asm__("x5") = f;
+    __asm__ volatile("svc 0"
+                     : "+r"(first)
+                     : "r"(which), "r"(second), "r"(third), "r"(fourth), "r"(fifth), "r"(sixth)
+                     : "memory");
+    return first;
+}
+#endif
+
+/* The kernel's errors are the last of all numbers. */
+static long early_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+    long result = kernel_call(number, a, b, c, d, e, f);
+    if ((unsigned long)result < -4095ul)
+        return result;
+    errno = (int)-result;
+    return -1;
+}
+
+/*
  * Descriptors of the library's own are closed behind ThreadSanitizer's back, as by a hook; so they
  * are opened and watched there, too: it would take who gets the number next for one who does not
  * know of the others.
@@ -91,7 +135,7 @@ static int epoll_wait_ns(int epoll_fd, struct epoll_event *events, int count, ov
 #define EARLY_POINTER(type, name, parameters, arguments) .name = early_##name,
 
 struct ovl__system ovl__sys = {
-    OVL__HOOKED_MAP(EARLY_POINTER)
+    OVL__HOOKED_MAP(EARLY_POINTER) OVL__HOOKED_BY_NUMBER(EARLY_POINTER)
         /* clang-format off */
     .malloc = malloc,
     .realloc = realloc,
@@ -132,7 +176,8 @@ static void *find(const char *name)
     if (ovl__sys.name == early_##name)                                                             \
         *(void **)&ovl__sys.name = find(#name);
 
-__attribute__((constructor)) static void resolve(void){OVL__HOOKED_MAP(RESOLVE)}
+__attribute__((constructor)) static void resolve(void){OVL__HOOKED_MAP(RESOLVE)
+                                                           OVL__HOOKED_BY_NUMBER(RESOLVE)}
 
 #define DEFINE_EARLY(type, name, parameters, arguments)                                            \
     static type early_##name parameters                                                            \

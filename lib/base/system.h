@@ -18,6 +18,7 @@ struct io_uring_params;
 
 struct ovl__system {
     OVL__HOOKED_MAP(OVL__HOOKED_POINTER)
+    OVL__HOOKED_BY_NUMBER(OVL__HOOKED_POINTER)
 
     void *(*malloc)(size_t size);
     void *(*realloc)(void *data, size_t size);
@@ -46,5 +47,8 @@ extern struct ovl__system ovl__sys;
 /* Whether the program's calls lead to the hooks: where this library came by dlopen, libc is before
  * it. */
 bool ovl__hooks_are_bound(void);
+
+/* Past its hook, with as many arguments as it takes: for hooks, too, which own.h does not reach. */
+extern __typeof__(syscall) syscall __asm__("ovl__own_syscall");
 
 #endif

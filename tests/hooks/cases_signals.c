@@ -6,9 +6,11 @@
 #include "record.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,7 @@
 #include <sys/file.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -234,6 +237,29 @@ static void waits_for_semaphores_are_interrupted(struct record *record)
     sem_destroy(&semaphore);
 }
 
+static void wake_futex(void *argument)
+{
+    atomic_uint *word = argument;
+    atomic_store(word, 2);
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static void waits_for_futexes_are_interrupted(struct record *record)
+{
+    atomic_uint word = 1;
+    install(record, 0);
+    struct signaller signaller = {.thread = pthread_self(), .fd = -1};
+    struct later later;
+    later_begin(&later, record, send_signal, &signaller);
+    CALL(record, syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0));
+    signaller_end(&signaller, &later);
+    later_begin(&later, record, wake_futex, &word);
+    long woken = syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
+    FACT(record, !woken || errno == EAGAIN);
+    later_end(&later);
+    restore(record);
+}
+
 /* A signal that the thread holds back, and the call's own mask lets through. */
 static void masks_let_signals_through(struct record *record)
 {
@@ -376,6 +402,7 @@ const struct hook_case CASES_SIGNALS[] = {
     CASE(waits_for_children_are_interrupted),
     CASE(waits_for_file_locks_are_interrupted),
     CASE(waits_for_semaphores_are_interrupted),
+    CASE(waits_for_futexes_are_interrupted),
     CASE(masks_let_signals_through),
     CASE(handlers_are_told),
 #endif

@@ -4,12 +4,15 @@
  */
 #include "../support/cases.h"
 #include <errno.h>
+#include <linux/futex.h>
 #include <overlap.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -155,6 +158,60 @@ static void holder_may_be_a_coroutine_of_the_same_loop(void)
 }
 
 /* To libc they are one thread, and it would let all of them in. */
+/*
+ * A lock that is not libc's, as those of GLib, Abseil and Rust are made: 0, 1: locked, 2: locked,
+ * and others wait.
+ */
+static atomic_uint foreign_lock;
+
+static void foreign_lock_take(void)
+{
+    unsigned expected = 0;
+    if (atomic_compare_exchange_strong(&foreign_lock, &expected, 1))
+        return;
+    while (atomic_exchange(&foreign_lock, 2))
+        syscall(SYS_futex, &foreign_lock, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0);
+}
+
+static void foreign_lock_give(void)
+{
+    if (atomic_exchange(&foreign_lock, 0) == 2)
+        syscall(SYS_futex, &foreign_lock, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static int enter_by_foreign_lock(void *argument)
+{
+    struct counter *counter = argument;
+    for (int i = 0; i < ROUNDS; i++) {
+        foreign_lock_take();
+        enter(counter);
+        foreign_lock_give();
+    }
+    return 0;
+}
+
+static void *foreign_thread_of(void *argument)
+{
+    enter_by_foreign_lock(argument);
+    return NULL;
+}
+
+static int many_enter_by_foreign_lock(void *counter)
+{
+    return run_many(enter_by_foreign_lock, counter, COROUTINES);
+}
+
+static void locks_of_others_may_be_held_across_a_wait(void)
+{
+    struct counter counter;
+    pthread_t thread;
+    counter_init(&counter, PTHREAD_MUTEX_NORMAL);
+    assert_int_equal(pthread_create(&thread, NULL, foreign_thread_of, &counter), 0);
+    run(many_enter_by_foreign_lock, &counter);
+    pthread_join(thread, NULL);
+    expect_counted(&counter, (COROUTINES + 1) * ROUNDS);
+}
+
 static void recursive_mutexes_belong_to_one_coroutine(void)
 {
     struct counter counter;
@@ -513,6 +570,7 @@ int main(void)
 {
     const struct test_case cases[] = {
         TEST_CASE(holder_may_be_a_coroutine_of_the_same_loop),
+        TEST_CASE(locks_of_others_may_be_held_across_a_wait),
         TEST_CASE(recursive_mutexes_belong_to_one_coroutine),
         TEST_CASE(writers_are_alone),
         TEST_CASE(threads_and_coroutines_share_a_mutex),
