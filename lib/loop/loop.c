@@ -125,7 +125,8 @@ static int wait_for_events(struct ovl__loop *loop, struct epoll_event *events)
     ovl_time wait_ns = sleep_ns(loop);
     if (!wait_ns)
         return ask_epoll(loop, events, 0);
-    atomic_store(&loop->asleep, true);
+    /* A store would do by the rules, but qemu's ARM lets the load behind it go first. */
+    atomic_exchange(&loop->asleep, true);
     if (atomic_load(&loop->inbox))
         wait_ns = 0;
     int count = ask_epoll(loop, events, wait_ns);
