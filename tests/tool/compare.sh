@@ -47,6 +47,13 @@ says out '"done": 2,'
 says out '"failed": 2,'
 says err 'item 2: fail: the function returned 42'
 says err 'item 3: crash: .*SIGABRT'
+# Tasks of next to no time: no time and no factor is told as nothing.
+seq 3 >items
+expect 0 compare "$TASKS:nothing" -i items --report page.html
+says out '^sync  *1  *[0-9.]* .*s  *1\.00'
+says out '^Verdict: sync. Not worth it: [a-z]* takes [0-9.]* times as'
+if grep -q ' 0\.00* s\| 0\.00*[×x]' out; then fail "something is told as nothing: $(cat out)"; fi
+if grep -q '>0\.000*<' page.html; then fail 'the page tells something as nothing'; fi
 # One that ends its process ends one model's run, and no more: that is told, and the others run all the same.
 printf 'a\ncrash\nb' >items
 expect 1 compare "$TASKS:sleep_on" -i items --json
@@ -67,6 +74,10 @@ expect 0 compare "$TASKS:sleep_on" --json </dev/null
 document
 expect 3 compare "$TASKS:no_such" -i items
 says err "has no function 'no_such'"
+expect 3 compare "$TASKS:no_function" -i items
+says err "'no_function' in .* is data; name a function"
+expect 2 compare cpu -i items
+says err '--input is for a function of your own'
 expect 3 compare ./no-such.so:function -i items
 says err 'cannot read ./no-such.so: No such file'
 expect 3 compare ./items:function -i items

@@ -22,3 +22,16 @@ int sleep_on(struct ovl_task *task, struct ovl_bytes item)
     nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
     return ovl_task_return(task, item.data, item.size);
 }
+
+/* Does nothing. */
+int nothing(struct ovl_task *task, struct ovl_bytes item);
+int nothing(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    return 0;
+}
+
+/* No function. */
+extern int no_function;
+int no_function = 1;

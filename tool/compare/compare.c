@@ -105,6 +105,11 @@ static int check_options(const struct compare_options *options)
         console_error("--url is for the io program; leave it out, or name io");
         return EXIT_USAGE;
     }
+    if (options->items && !options->function) {
+        console_error("--input is for a function of your own; leave it out, or name one, such as "
+                      "./mytask.so:function");
+        return EXIT_USAGE;
+    }
     bool many =
         models_have(&options->models, OVL_THREADS) || models_have(&options->models, OVL_PROCESSES);
     if (options->workers > OVL_WORKERS_MAX && many) {
@@ -121,6 +126,8 @@ static void set_defaults(struct compare_options *options)
 {
     if (!options->io && !options->cpu && !options->function)
         options->io = options->cpu = true;
+    if (!options->items && options->function)
+        options->items = "-";
 }
 
 static int parse(int argc, char **argv, struct compare_options *ret)
@@ -466,7 +473,6 @@ static int run(int argc, char **argv)
         .latency_ns = NOT_GIVEN,
         .size = (uint64_t)NOT_GIVEN,
         .timeout_ns = TIMEOUT_NS,
-        .items = "-",
         .sums = 20,
         .number = NUMBER,
         .models = models_all(),

@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,32 @@ static char *path_of(const char *function, const char *colon)
     if (path)
         snprintf(path, length + 3, "%s%.*s", bare ? "./" : "", (int)length, function);
     return path;
+}
+
+/* Whether what is there is known to be something else, which would crash where it is called. */
+static bool is_data(const void *address)
+{
+    Dl_info info;
+    const ElfW(Sym) *symbol = NULL;
+    return dladdr1(address, &info, (void **)&symbol, RTLD_DL_SYMENT) && symbol &&
+           symbol->st_value && (symbol->st_info & 0xf) == STT_OBJECT;
+}
+
+static int find(struct function_program *own, const char *path, const char *name)
+{
+    void *address = dlsym(own->object, name);
+    if (!address) {
+        console_error("%s has no function '%s'; it must be visible, and in C++ extern \"C\"", path,
+                      name);
+        return EXIT_REFUSED;
+    }
+    if (is_data(address)) {
+        console_error("'%s' in %s is data; name a function", name, path);
+        return EXIT_REFUSED;
+    }
+    /* ISO C knows no way from an object's address to a function's. */
+    *(void **)(void *)&own->task = address;
+    return 0;
 }
 
 static int load(struct function_program *own)
@@ -52,13 +79,7 @@ static int load(struct function_program *own)
             dlerror());
         code = EXIT_REFUSED;
     } else {
-        /* ISO C knows no way from an object's address to a function's. */
-        *(void **)(void *)&own->task = dlsym(own->object, colon + 1);
-        if (!own->task) {
-            console_error("%s has no function '%s'; it must be visible, and in C++ extern \"C\"",
-                          path, colon + 1);
-            code = EXIT_REFUSED;
-        }
+        code = find(own, path, colon + 1);
     }
     free(path);
     return code;

@@ -4,6 +4,7 @@
 #include "report/page.h"
 #include "report/trace.h"
 
+#include <math.h>
 #include <stdint.h>
 
 #define CELL_BYTES 32
@@ -22,6 +23,8 @@ int report_open(struct report_files *files, const char *page, const char *trace)
 
 static void write_number(char *cell, double number, int digits)
 {
+    while (number > 0 && digits < 9 && number * pow(10, digits) < 9.95)
+        digits++; /* tasks of microseconds: two digits that say something */
     if (number > 0)
         snprintf(cell, CELL_BYTES, "%.*f", digits, number);
     else

@@ -53,10 +53,16 @@ static struct scale find_scale(const struct comparison_view *view, bool utf8)
     return scale;
 }
 
+/* All in one unit, so that they compare at a glance; but what is nothing in that is told in
+ * another.
+ */
 static void write_seconds(char *cell, ovl_time ns, const struct scale *scale)
 {
-    if (ns > 0)
+    double us = (double)ns / OVL_MICROSECOND;
+    if (ns >= OVL_MILLISECOND)
         snprintf(cell, TABLE_CELL_BYTES, "%.*f s", scale->digits, seconds(ns));
+    else if (ns > 0)
+        snprintf(cell, TABLE_CELL_BYTES, "%.*f %ss", us < 10 ? 1 : 0, us, scale->utf8 ? "µ" : "u");
     else
         snprintf(cell, TABLE_CELL_BYTES, "-");
 }
@@ -64,8 +70,8 @@ static void write_seconds(char *cell, ovl_time ns, const struct scale *scale)
 static void write_speedup(char *cell, double speedup, const struct scale *scale)
 {
     if (speedup > 0)
-        snprintf(cell, TABLE_CELL_BYTES, "%.*f%s", speedup < 9.95 ? 2 : 1, speedup,
-                 scale->utf8 ? "×" : "x");
+        snprintf(cell, TABLE_CELL_BYTES, speedup < 0.01 ? "%.*g%s" : "%.*f%s",
+                 speedup < 9.95 ? 2 : 1, speedup, scale->utf8 ? "×" : "x");
     else
         snprintf(cell, TABLE_CELL_BYTES, "-");
 }
