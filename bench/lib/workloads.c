@@ -259,11 +259,17 @@ static void read_decisions(struct ovl_executor *executor)
                                  ovl_model_name(decision.model), decision.workers, decision.reason);
 }
 
+/* A plan of the search is run as often as fits into its time, and at least once. */
+#define PLAN_SECONDS 0.45
+#define PLAN_TIMES   3
+
 /* A way to run so many tasks of a workload, and what it took: seconds. */
 struct plan {
     enum ovl_model model;
     unsigned workers;
     size_t tasks;
+    double times[PLAN_TIMES];
+    unsigned count; /* of these */
     double median;
     double least;
     double most;
@@ -319,10 +325,6 @@ static void sum_up(struct plan *plan, double *times, unsigned count)
 
 /* --- the search --- */
 
-/* One plan of the search: as often as fits into this, and at least once. */
-#define PLAN_SECONDS 0.45
-#define PLAN_TIMES   3
-
 /* A plan that would take longer is run on a part of the tasks. */
 #define WHOLE_SECONDS 0.8
 
@@ -365,16 +367,20 @@ static size_t list_plans(const struct workload *workload, struct plan *plans)
     return count;
 }
 
+static void measure_once(const struct workload *workload, struct plan *plan)
+{
+    plan->times[plan->count++] = run(workload, plan, NULL);
+    sum_up(plan, plan->times, plan->count);
+}
+
 static void measure(const struct workload *workload, struct plan *plan)
 {
-    double times[PLAN_TIMES];
     double sum = 0;
-    unsigned count = 0;
     do {
-        times[count] = run(workload, plan, NULL);
-        sum += times[count++];
-    } while (count < PLAN_TIMES && sum / count * (count + 1) <= PLAN_SECONDS);
-    sum_up(plan, times, count);
+        ovl_time start = ovl_now();
+        measure_once(workload, plan);
+        sum += (double)(ovl_now() - start) / OVL_SECOND;
+    } while (plan->count < PLAN_TIMES && sum / plan->count * (plan->count + 1) <= PLAN_SECONDS);
 }
 
 /* What the whole would take. */
@@ -383,15 +389,37 @@ static double whole(const struct workload *workload, const struct plan *plan)
     return plan->median * (double)workload->count / (double)plan->tasks;
 }
 
+/* The best one of a model, or of all (OVL_MODEL_COUNT). */
+static struct plan *find_best(const struct workload *workload, struct plan *plans, size_t count,
+                              int model)
+{
+    struct plan *best = NULL;
+    for (size_t i = 0; i < count; i++)
+        if ((model == OVL_MODEL_COUNT || (int)plans[i].model == model) &&
+            (!best || whole(workload, &plans[i]) < whole(workload, best)))
+            best = &plans[i];
+    return best;
+}
+
+/* Each model's best, in turns, until each was run as often as any: what stands in which order is
+ * told by how far the times of one and the same plan stray. */
+static void measure_again(const struct workload *workload, struct plan *plans, size_t count)
+{
+    struct plan *best[OVL_MODEL_COUNT];
+    for (int model = 0; model < OVL_MODEL_COUNT; model++)
+        best[model] = find_best(workload, plans, count, model);
+    for (unsigned round = 1; round < PLAN_TIMES; round++)
+        for (int model = 0; model < OVL_MODEL_COUNT; model++)
+            if (best[model] && best[model]->count <= round)
+                measure_once(workload, best[model]);
+}
+
 static const struct plan *search(const struct workload *workload, struct plan *plans, size_t count)
 {
-    const struct plan *best = plans;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         measure(workload, &plans[i]);
-        if (whole(workload, &plans[i]) < whole(workload, best))
-            best = &plans[i];
-    }
-    return best;
+    measure_again(workload, plans, count);
+    return find_best(workload, plans, count, OVL_MODEL_COUNT);
 }
 
 /* --- what is told of it --- */
