@@ -77,13 +77,14 @@ struct job {
     ovl_task_fn *fn;
     size_t count;
     unsigned workers; /* 0: the model's */
-    unsigned turns;   /* more where two threads hand over: how they meet is chance */
+    unsigned turns;   /* more where two threads hand over, or few percents are to be told: how they
+                         meet, and what disturbs them, is chance */
     bool has_session;
 };
 
 static const struct job jobs[] = {
     {.name = "empty", .fn = be_empty, .count = 100000, .workers = 2, .turns = 40},
-    {.name = "calls", .fn = call, .count = 4000, .workers = 2, .turns = 5, .has_session = true},
+    {.name = "calls", .fn = call, .count = 4000, .workers = 2, .turns = 15, .has_session = true},
     {.name = "waits", .fn = wait, .count = 6400, .workers = 64, .turns = 5},
 };
 
