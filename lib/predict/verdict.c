@@ -109,7 +109,11 @@ int ovl_verdict(enum ovl_bound bound, const struct ovl_measure *measures, size_t
         snprintf(verdict.reason, sizeof verdict.reason, "%s", reason_for(bound, winner->model));
     else if (winner && speedup < 1)
         snprintf(verdict.reason, sizeof verdict.reason, "not worth it: %s takes %.*f times as long",
-                 ovl_model_name(winner->model), speedup > 0.1 ? 1 : 0, 1 / speedup);
+                 ovl_model_name(winner->model),
+                 speedup > 0.5   ? 2
+                 : speedup > 0.1 ? 1
+                                 : 0,
+                 1 / speedup);
     else if (winner)
         snprintf(verdict.reason, sizeof verdict.reason,
                  "not worth it: the best other model is %.2f times as fast, below %.1f", speedup,

@@ -50,10 +50,9 @@ says err 'item 3: crash: .*SIGABRT'
 # Tasks of next to no time: no time and no factor is told as nothing.
 seq 3 >items
 expect 0 compare "$TASKS:nothing" -i items --report page.html
-says out '^sync  *1  *[0-9.]* .*s  *1\.00'
-says out '^Verdict: sync. Not worth it: [a-z]* takes [0-9.]* times as'
+says out '^sync '
 if grep -q ' 0\.00* s\| 0\.00*[×x]' out; then fail "something is told as nothing: $(cat out)"; fi
-if grep -q '>0\.000*<' page.html; then fail 'the page tells something as nothing'; fi
+if grep -q '>0\.00*<' page.html; then fail "the page tells something as nothing: $(cat page.html)"; fi
 # One that ends its process ends one model's run, and no more: that is told, and the others run all the same.
 printf 'a\ncrash\nb' >items
 expect 1 compare "$TASKS:sleep_on" -i items --json

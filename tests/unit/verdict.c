@@ -120,6 +120,32 @@ static void verdicts_follow_the_rules(void)
     }
 }
 
+/* How many times as fast is a number near nothing where the others are slower. */
+static void what_is_slower_is_told_as_that(void)
+{
+    static const struct {
+        struct verdict_row row;
+        const char *told;
+    } rows[] = {
+        {{"much", OVL_CPU_BOUND, {1, 80, 100, 120}, OVL_SYNC, 1},
+         "not worth it: threads takes 80 times as long"},
+        {{"some", OVL_MIXED_BOUND, {1000, 4500, 9000, 9000}, OVL_SYNC, 1},
+         "not worth it: threads takes 4.5 times as long"},
+        {{"hardly", OVL_IO_BOUND, {1000, 1020, 1010, 1020}, OVL_SYNC, 1},
+         "not worth it: async takes 1.01 times as long"},
+        {{"faster, but not by enough", OVL_IO_BOUND, {1200, 1000, 1000, 1000}, OVL_SYNC, 1},
+         "not worth it: the best other model is 1.20 times as fast, below 1.3"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct ovl_measure measures[OVL_MODEL_COUNT];
+        struct ovl_verdict verdict;
+        size_t count = measures_of(&rows[i].row, measures);
+        assert_int_equal(ovl_verdict(rows[i].row.bound, measures, count, &verdict), 0);
+        assert_int_equal(verdict.model, OVL_SYNC);
+        assert_string_equal(verdict.reason, rows[i].told);
+    }
+}
+
 static void verdict_needs_a_measure_of_sync(void)
 {
     struct ovl_measure threads = {.model = OVL_THREADS, .workers = 5, .wall_ns = OVL_SECOND};
@@ -146,7 +172,7 @@ int main(void)
     const struct test_case cases[] = {
         TEST_CASE(bounds_follow_from_the_ledger), TEST_CASE(bounds_have_names),
         TEST_CASE(verdicts_follow_the_rules),     TEST_CASE(verdict_needs_a_measure_of_sync),
-        TEST_CASE(verdict_stands_times_of_zero),
+        TEST_CASE(verdict_stands_times_of_zero),  TEST_CASE(what_is_slower_is_told_as_that),
     };
     return run_cases("verdict", cases, COUNT_OF(cases), NULL) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
