@@ -25,6 +25,21 @@ bool ovl__transport_expected(void)
     return false;
 }
 
+static long launched(void)
+{
+    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS",
+                                        "SLURM_NTASKS"};
+    for (size_t i = 0; i < sizeof names / sizeof *names && ovl__transport_expected(); i++)
+        if (getenv(names[i]))
+            return strtol(getenv(names[i]), NULL, 10);
+    return 0;
+}
+
+long ovl__transport_size(void)
+{
+    return the_transport ? the_size : launched();
+}
+
 /* Beside the library first, where it is installed; then wherever the linker looks. */
 static void *open_plugin(void)
 {
@@ -49,7 +64,8 @@ static int load(void)
 {
     if (!ovl__transport_expected())
         return fail(OVL_EALONE, "this process is no rank of a cluster: start the program with "
-                                "mpirun -n 3 PROGRAM (Debian: openmpi-bin)");
+                                "mpirun -n 3 PROGRAM (Debian: openmpi-bin), or srun "
+                                "--mpi=pmix");
     void *plugin = open_plugin();
     if (!plugin) {
         const char *why = dlerror();
@@ -79,6 +95,10 @@ int ovl__transport_get(const struct ovl__transport **ret_transport, int *ret_ran
     pthread_once(&once, load_once);
     if (the_error)
         return the_error;
+    if (the_size < 2 && launched() > 1)
+        return fail(OVL_EALONE, "Open MPI finds one rank, though the launcher started several: it "
+                                "does not know that launcher; start the program with mpirun -n 3 "
+                                "PROGRAM, or srun --mpi=pmix");
     if (the_size < 2)
         return fail(OVL_EALONE, "the cluster has one rank, which hands out: it takes two or more "
                                 "(mpirun -n 3 PROGRAM)");

@@ -57,6 +57,10 @@ int ovl__transport_get(const struct ovl__transport **ret_transport, int *ret_ran
 /* Whether some launcher started this process as one of several ranks. */
 bool ovl__transport_expected(void);
 
+/* How many ranks there are, this one included; before they are joined, as the launcher says; 0: not
+ * known. */
+long ovl__transport_size(void);
+
 /* Why the last ovl__transport_get failed, in words; "" where it did not. */
 const char *ovl__transport_problem(void);
 

@@ -179,8 +179,8 @@ int ovl_executor_open(enum ovl_model model, const struct ovl_options *options,
     struct ovl_options filled = options ? *options : (struct ovl_options){0};
     if (isolated)
         begin_with_processors(&filled);
-    if (!filled.workers)
-        filled.workers = ovl_model_default_workers(model);
+    if (!filled.workers) /* how many ranks there are is known once they are joined */
+        filled.workers = model == OVL_CLUSTER ? OVL_WORKERS_MAX : ovl_model_default_workers(model);
     if (filled.workers > ops->workers_max || filled.loops > OVL_LOOPS_MAX)
         return -EINVAL;
     struct ovl_executor *executor = new_executor(ops, &filled);

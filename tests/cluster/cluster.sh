@@ -1,10 +1,11 @@
 #!/bin/sh
 # Proves that a program works as the ranks of an MPI job, that what is missing is named, and what a rank's
-# death does. Usage: cluster.sh PROGRAM LIBRARY-FOLDER OVERLAP
+# death does. Usage: cluster.sh PROGRAM LIBRARY-FOLDER OVERLAP [LAUNCH]
 set -eu
 program=$1
 library=$2
 overlap=$3
+launch=${4-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
@@ -25,6 +26,16 @@ run()
 
 run -n 3 "$program" >"$work/all.out" 2>&1 || fail "exit $? of all of it"
 [ "$(grep -c 'all of it holds' "$work/all.out")" -eq 1 ] || fail 'rank 0 did not say that all holds, once'
+
+# Started by a scheduler, without mpirun.
+if [ -n "$launch" ]; then
+    TMPDIR=$work HWLOC_COMPONENTS=-gl OMPI_MCA_btl=self,vader timeout 120 "$launch" 3 "$program" >"$work/scheduled.out" 2>&1 ||
+        fail "exit $? of all of it, started by a scheduler"
+    [ "$(grep -c 'all of it holds' "$work/scheduled.out")" -eq 1 ] || fail 'started by a scheduler, not all holds'
+fi
+# One that Open MPI does not know.
+if PMI_RANK=0 PMI_SIZE=3 "$program" >"$work/stranger.out" 2>&1; then fail 'a rank by itself opened a cluster'; fi
+grep -q 'srun --mpi=pmix' "$work/stranger.out" || fail 'a launcher that Open MPI does not know is not told of'
 
 # A rank that is killed: the job ends, not with 0, and what was written is there and whole.
 if run -n 3 "$program" crash "$work/done" >"$work/crash.out" 2>&1; then

@@ -231,8 +231,7 @@ const struct ovl__model_ops ovl__model_cluster = {
 
 unsigned ovl__cluster_workers(void)
 {
-    const char *size = getenv("OMPI_COMM_WORLD_SIZE");
-    long ranks = size ? strtol(size, NULL, 10) : 0;
+    long ranks = ovl__transport_size();
     return ranks > 2 && ranks <= OVL_WORKERS_MAX ? (unsigned)ranks - 1 : 1;
 }
 
