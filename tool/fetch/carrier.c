@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 /*
- * So many handles share one multi handle, and with that the search for a connection that is free:
- * it looks at one after the other.
+ * So many handles share a multi handle, and with that the search for a connection that is free: it
+ * looks at one after the other. Of those that share connections there are few to look at, and many
+ * streams on each.
  */
-#define SEATS 128
+#define SEATS        128
+#define SINGLE_SEATS CARRIER_WAGON
 
 /* So many sockets are looked after before those go on whose transfers ended: meanwhile the servers
  * have nothing to do. */
@@ -23,7 +25,9 @@
 struct wagon {
     struct carrier *carrier;
     CURLM *multi;
-    ovl_time due; /* of its next timer */
+    size_t index;
+    unsigned seats; /* in all */
+    unsigned seated;
 };
 
 /* What is known of a descriptor. */
@@ -38,8 +42,9 @@ struct carrier {
     int epoll_fd;
     int bell_fd; /* an eventfd: what the driver waits for has changed */
     struct wagon **wagons;
+    ovl_time *due; /* of each wagon's next timer: looked through at each turn, so side by side */
     size_t wagon_count;
-    size_t seated;
+    struct wagon *open[2]; /* the one with free seats, by whether its transfers share connections */
     struct watched *watched; /* by descriptor */
     size_t room;
     struct ride *rides; /* on their way */
@@ -125,7 +130,8 @@ static int set_timer(CURLM *multi, long milliseconds, void *context)
 {
     struct wagon *wagon = context;
     (void)multi;
-    wagon->due = milliseconds < 0 ? OVL_FOREVER : ovl_after(milliseconds * OVL_MILLISECOND);
+    wagon->carrier->due[wagon->index] =
+        milliseconds < 0 ? OVL_FOREVER : ovl_after(milliseconds * OVL_MILLISECOND);
     return 0;
 }
 
@@ -133,8 +139,8 @@ static ovl_time next_due(const struct carrier *carrier)
 {
     ovl_time due = OVL_FOREVER;
     for (size_t n = 0; n < carrier->wagon_count; n++)
-        if (carrier->wagons[n]->due < due)
-            due = carrier->wagons[n]->due;
+        if (carrier->due[n] < due)
+            due = carrier->due[n];
     return due;
 }
 
@@ -251,11 +257,10 @@ static void run_timers(struct carrier *carrier)
 {
     ovl_time now = ovl_now();
     for (size_t n = 0; n < carrier->wagon_count; n++) {
-        struct wagon *wagon = carrier->wagons[n];
-        if (wagon->due > now)
+        if (carrier->due[n] > now)
             continue;
-        wagon->due = OVL_FOREVER;
-        act(wagon, CURL_SOCKET_TIMEOUT, 0);
+        carrier->due[n] = OVL_FOREVER;
+        act(carrier->wagons[n], CURL_SOCKET_TIMEOUT, 0);
     }
 }
 
@@ -390,29 +395,42 @@ CURLcode carrier_perform(struct carrier *carrier, struct ride *ride, bool patien
 
 /* --- making --- */
 
-static int add_wagon(struct carrier *carrier)
+/* Room for one wagon more. */
+static bool make_room(struct carrier *carrier)
 {
-    size_t size = (carrier->wagon_count + 1) * sizeof(struct wagon *);
-    struct wagon **wagons = realloc(carrier->wagons, size);
-    if (!wagons)
-        return -ENOMEM;
-    carrier->wagons = wagons;
-    struct wagon *wagon = calloc(1, sizeof *wagon);
+    size_t count = carrier->wagon_count + 1;
+    struct wagon **wagons = realloc(carrier->wagons, count * sizeof(struct wagon *));
+    if (wagons)
+        carrier->wagons = wagons;
+    ovl_time *due = realloc(carrier->due, count * sizeof *due);
+    if (due)
+        carrier->due = due;
+    return wagons && due;
+}
+
+static struct wagon *add_wagon(struct carrier *carrier, bool shares)
+{
+    struct wagon *wagon = make_room(carrier) ? calloc(1, sizeof *wagon) : NULL;
     CURLM *multi = wagon ? curl_multi_init() : NULL;
     if (!multi) {
         free(wagon);
-        return -ENOMEM;
+        return NULL;
     }
-    *wagon = (struct wagon){.carrier = carrier, .multi = multi, .due = OVL_FOREVER};
+    *wagon = (struct wagon){.carrier = carrier,
+                            .multi = multi,
+                            .index = carrier->wagon_count++,
+                            .seats = shares ? SEATS : SINGLE_SEATS};
+    carrier->wagons[wagon->index] = wagon;
+    carrier->due[wagon->index] = OVL_FOREVER;
     curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
     curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, wagon);
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
     curl_multi_setopt(multi, CURLMOPT_TIMERDATA, wagon);
-    curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+    curl_multi_setopt(multi, CURLMOPT_PIPELINING,
+                      (long)(shares ? CURLPIPE_MULTIPLEX : CURLPIPE_NOTHING));
     /* Otherwise as few are kept as there are transfers at this very moment. */
-    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)SEATS);
-    wagons[carrier->wagon_count++] = wagon;
-    return 0;
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)wagon->seats);
+    return wagon;
 }
 
 int carrier_new(struct carrier **ret_carrier)
@@ -446,19 +464,28 @@ void carrier_free(struct carrier *carrier)
     if (carrier->bell_fd >= 0)
         close(carrier->bell_fd);
     free(carrier->wagons);
+    free(carrier->due);
     free(carrier->watched);
     free(carrier);
 }
 
-int carrier_seat(struct carrier *carrier, CURL *handle, struct ride *ret_ride)
+static struct wagon *find_wagon(struct carrier *carrier, bool shares)
 {
-    if (carrier->seated == carrier->wagon_count * SEATS && add_wagon(carrier) < 0)
+    struct wagon *wagon = carrier->open[shares];
+    if (!wagon || wagon->seated == wagon->seats)
+        wagon = carrier->open[shares] = add_wagon(carrier, shares);
+    return wagon;
+}
+
+int carrier_seat(struct carrier *carrier, CURL *handle, bool shares, struct ride *ret_ride)
+{
+    struct wagon *wagon = find_wagon(carrier, shares);
+    if (!wagon)
         return -ENOMEM;
-    *ret_ride =
-        (struct ride){.handle = handle, .multi = carrier->wagons[carrier->seated / SEATS]->multi};
+    *ret_ride = (struct ride){.handle = handle, .multi = wagon->multi};
     if (ovl_event_open(&ret_ride->woken) < 0)
         return -ENOMEM;
-    carrier->seated++;
+    wagon->seated++;
     curl_easy_setopt(handle, CURLOPT_PRIVATE, ret_ride);
     curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, carrier);
