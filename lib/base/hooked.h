@@ -6,15 +6,19 @@
 #ifndef OVL_BASE_HOOKED_H
 #define OVL_BASE_HOOKED_H
 
+#include <grp.h>
 #include <mqueue.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pwd.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/msg.h>
 #include <sys/resource.h>
 #include <sys/select.h>
@@ -58,6 +62,7 @@
       (int count, fd_set *reads, fd_set *writes, fd_set *exceptions, struct timeval *timeout),     \
       (count, reads, writes, exceptions, timeout))                                                 \
     X(unsigned, sleep, (unsigned seconds), (seconds))                                              \
+    X(int, sched_yield, (void), ())                                                                \
     X(int, usleep, (useconds_t microseconds), (microseconds))                                      \
     X(int, nanosleep, (const struct timespec *length, struct timespec *rest), (length, rest))      \
     X(int, clock_nanosleep,                                                                        \
@@ -260,6 +265,51 @@
       (int set, struct sembuf *operations, size_t count, const struct timespec *timeout),          \
       (set, operations, count, timeout))
 
+struct __res_state; /* of resolv.h, which has macros that others clash with */
+
+/* What a server in the network may be asked for: the name system, users and groups. */
+#define OVL__HOOKED_DIRECTORIES(X)                                                                 \
+    X(int, res_query, (const char *name, int class, int type, unsigned char *answer, int size),    \
+      (name, class, type, answer, size))                                                           \
+    X(int, res_nquery,                                                                             \
+      (struct __res_state * state, const char *name, int class, int type, unsigned char *answer,   \
+       int size),                                                                                  \
+      (state, name, class, type, answer, size))                                                    \
+    X(int, res_search, (const char *name, int class, int type, unsigned char *answer, int size),   \
+      (name, class, type, answer, size))                                                           \
+    X(int, res_nsearch,                                                                            \
+      (struct __res_state * state, const char *name, int class, int type, unsigned char *answer,   \
+       int size),                                                                                  \
+      (state, name, class, type, answer, size))                                                    \
+    X(int, res_querydomain,                                                                        \
+      (const char *name, const char *domain, int class, int type, unsigned char *answer,           \
+       int size),                                                                                  \
+      (name, domain, class, type, answer, size))                                                   \
+    X(int, res_nquerydomain,                                                                       \
+      (struct __res_state * state, const char *name, const char *domain, int class, int type,      \
+       unsigned char *answer, int size),                                                           \
+      (state, name, domain, class, type, answer, size))                                            \
+    X(int, res_send, (const unsigned char *message, int length, unsigned char *answer, int size),  \
+      (message, length, answer, size))                                                             \
+    X(int, res_nsend,                                                                              \
+      (struct __res_state * state, const unsigned char *message, int length,                       \
+       unsigned char *answer, int size),                                                           \
+      (state, message, length, answer, size))                                                      \
+    X(int, getpwnam_r,                                                                             \
+      (const char *name, struct passwd *entry, char *buffer, size_t size,                          \
+       struct passwd **ret_entry),                                                                 \
+      (name, entry, buffer, size, ret_entry))                                                      \
+    X(int, getpwuid_r,                                                                             \
+      (uid_t number, struct passwd * entry, char *buffer, size_t size, struct passwd **ret_entry), \
+      (number, entry, buffer, size, ret_entry))                                                    \
+    X(int, getgrnam_r,                                                                             \
+      (const char *name, struct group *entry, char *buffer, size_t size,                           \
+       struct group **ret_entry),                                                                  \
+      (name, entry, buffer, size, ret_entry))                                                      \
+    X(int, getgrgid_r,                                                                             \
+      (gid_t number, struct group * entry, char *buffer, size_t size, struct group **ret_entry),   \
+      (number, entry, buffer, size, ret_entry))
+
 /* Calls of the kernel by their number, which take what they take as it is. */
 #define OVL__HOOKED_BY_NUMBER(X)                                                                   \
     X(long, syscall, (long number, long a, long b, long c, long d, long e, long f),                \
@@ -270,6 +320,7 @@
     OVL__HOOKED_CALLS(X)                                                                           \
     OVL__HOOKED_LOCKS(X)                                                                           \
     OVL__HOOKED_FILES(X)                                                                           \
-    OVL__HOOKED_QUEUES(X)
+    OVL__HOOKED_QUEUES(X)                                                                          \
+    OVL__HOOKED_DIRECTORIES(X)
 
 #endif

@@ -49,6 +49,7 @@ extern struct ovl__system ovl__sys;
 bool ovl__hooks_are_bound(void);
 
 /* Past its hook, with as many arguments as it takes: for hooks, too, which own.h does not reach. */
+/* NOLINTNEXTLINE(readability-redundant-declaration): new is where the name leads. */
 extern __typeof__(syscall) syscall __asm__("ovl__own_syscall");
 
 #endif

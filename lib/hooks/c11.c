@@ -1,6 +1,7 @@
 /* C11's names for what POSIX has: libc's own go past the hooks of the latter. */
 #include "hooks/locks.h"
 
+#include <sched.h>
 #include <stdint.h>
 
 OVL__HOOK_FILE(c11);
@@ -16,7 +17,9 @@ static pthread_cond_t *cond_of(cnd_t *cond)
     return (pthread_cond_t *)(void *)cond;
 }
 
-_Static_assert(sizeof(mtx_t) <= sizeof(pthread_mutex_t) && sizeof(cnd_t) == sizeof(pthread_cond_t),
+_Static_assert(sizeof(mtx_t) <= sizeof(pthread_mutex_t) &&
+                   sizeof(cnd_t) == sizeof(pthread_cond_t) &&
+                   sizeof(once_flag) == sizeof(pthread_once_t),
                "not the C11 threads of this libc");
 
 static int result_of(int error)
@@ -107,4 +110,14 @@ OVL__HOOK int thrd_sleep(const struct timespec *length, struct timespec *rest)
     if (!error)
         return 0;
     return error == EINTR ? -1 : -2;
+}
+
+OVL__HOOK void thrd_yield(void)
+{
+    sched_yield();
+}
+
+OVL__HOOK void call_once(once_flag *flag, void (*fn)(void))
+{
+    pthread_once((pthread_once_t *)(void *)flag, fn);
 }

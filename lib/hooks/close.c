@@ -9,11 +9,46 @@
 
 OVL__HOOK_FILE(close);
 
+struct close_call {
+    int fd;
+    int result;
+    int error;
+};
+
+static void call_close(void *argument)
+{
+    struct close_call *call = argument;
+    call->result = ovl__sys.close(call->fd);
+    call->error = errno;
+}
+
+/* Waits until what was sent has arrived, for a while. */
+static bool lingers(int fd)
+{
+    int before = errno;
+    struct linger linger = {0};
+    socklen_t size = sizeof linger;
+    bool lingers = !getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &size) && linger.l_onoff &&
+                   linger.l_linger > 0;
+    errno = before;
+    return lingers;
+}
+
+static int close_in_thread(int fd)
+{
+    struct close_call call = {.fd = fd};
+    int before = errno;
+    ovl__hook_call_in_thread(call_close, &call, OVL_WAIT_NETWORK);
+    errno = call.result < 0 ? call.error : before;
+    return call.result;
+}
+
 OVL__HOOK int close(int fd)
 {
-    if (ovl__in_coroutine())
-        ovl__loop_forget_fd(fd);
-    return ovl__sys.close(fd);
+    if (!ovl__in_coroutine())
+        return ovl__sys.close(fd);
+    ovl__loop_forget_fd(fd);
+    return lingers(fd) ? close_in_thread(fd) : ovl__sys.close(fd);
 }
 
 /* What is put over an open descriptor closes it. */

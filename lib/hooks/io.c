@@ -419,3 +419,15 @@ OVL__HOOK ssize_t send(int fd, const void *data, size_t size, int flags)
         return ovl__sys.send(fd, data, size, flags);
     return sendto(fd, data, size, flags, NULL, 0);
 }
+
+/* --- libc's own reads and writes, in place of which they are --- */
+
+OVL__HOOK int eventfd_read(int fd, eventfd_t *ret_value)
+{
+    return read(fd, ret_value, sizeof *ret_value) == sizeof *ret_value ? 0 : -1;
+}
+
+OVL__HOOK int eventfd_write(int fd, eventfd_t value)
+{
+    return write(fd, &value, sizeof value) == sizeof value ? 0 : -1;
+}

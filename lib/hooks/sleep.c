@@ -1,8 +1,11 @@
-/* The sleep family. */
+/* The sleep family, and giving way to others. */
 #include "hooks/hooks.h"
 
+#include "hooks/allocator.h"
 #include "loop/interrupt.h"
 #include "loop/loop.h"
+
+#include <sched.h>
 
 OVL__HOOK_FILE(sleep);
 
@@ -105,4 +108,12 @@ OVL__HOOK unsigned sleep(unsigned seconds)
     if (!nanosleep(&(struct timespec){.tv_sec = seconds}, &rest))
         return 0;
     return (unsigned)rest.tv_sec + (rest.tv_nsec >= OVL_SECOND / 2);
+}
+
+/* Who waits so for another of its loop would wait for ever; the other may be a thread as well. */
+OVL__HOOK int sched_yield(void)
+{
+    if (ovl__in_coroutine() && !ovl__is_in_allocator(__builtin_return_address(0)))
+        ovl__yield();
+    return ovl__sys.sched_yield();
 }

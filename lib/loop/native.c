@@ -69,10 +69,14 @@ static int wait_in_thread(int fd, short events, ovl_time deadline)
 
 int ovl_wait_fd(int fd, short events, ovl_time deadline)
 {
+    if (fd < 0)
+        return -EBADF;
     if (!ovl_in_coroutine())
         return wait_in_thread(fd, events, deadline);
     int error = ovl__wait_fd(fd, events, deadline);
-    return error == -EPERM ? 0 : error; /* a file is always ready */
+    if (error == OVL_ETIMEDOUT)
+        return wait_in_thread(fd, events, 0); /* where there was no time at all, the only look */
+    return error == -EPERM ? 0 : error;       /* a file is always ready */
 }
 
 struct thread_call {

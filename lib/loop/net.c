@@ -12,6 +12,7 @@
 #include <overlap/error.h>
 #include <overlap/io.h>
 #include <overlap/scope.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- looking up --- */
@@ -99,12 +100,21 @@ static int look_up_within(struct lookup *lookup, ovl_time deadline, struct addri
     return error;
 }
 
+/* Of a number that is too large libc takes a part. */
+static bool is_no_port(const char *service)
+{
+    return service && *service && !service[strspn(service, "0123456789")] &&
+           strtoul(service, NULL, 10) > UINT16_MAX;
+}
+
 static int look_up(const char *host, const char *service, int flags, ovl_time deadline,
                    struct addrinfo **ret_list)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
     struct addrinfo literal = hints;
     literal.ai_flags |= AI_NUMERICHOST;
+    if (is_no_port(service))
+        return OVL_ELOOKUP;
     /* What needs nobody's answer needs no thread. */
     bool is_plain = !ovl_in_coroutine();
     int result = ovl__sys.getaddrinfo(host, service, is_plain ? &hints : &literal, ret_list);

@@ -285,6 +285,12 @@ static void long_vectors(struct record *record)
     free(bytes);
 }
 
+static void count_up(void *argument)
+{
+    if (eventfd_write(*(int *)argument, 3))
+        abort();
+}
+
 static void counters_and_timers(struct record *record)
 {
     uint64_t number = 0;
@@ -293,7 +299,16 @@ static void counters_and_timers(struct record *record)
     FACT(record, number == 7);
     CALL(record, read(fd, &number, size_of(4)));
     CALL(record, write(fd, &number, size_of(8)));
+    CALL(record, eventfd_read(fd, &number));
+    FACT(record, number == 7);
+    struct later later;
+    later_begin(&later, record, count_up, &fd);
+    CALL(record, eventfd_read(fd, &number));
+    later_end(&later);
+    FACT(record, number == 3);
     close(fd);
+    CALL(record, eventfd_read(fd, &number));
+    CALL(record, eventfd_write(fd, 1));
     fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     struct itimerspec soon = {.it_value.tv_nsec = 20 * MS};
     struct stretch stretch = stretch_begin();

@@ -485,6 +485,12 @@ static void done_once(struct record *record)
     stretch_end(&stretch, record, 20 * MS);
     CALL(record, pthread_once(&control, slowly_once));
     CALL(record, calls);
+    once_flag flag = ONCE_FLAG_INIT;
+    stretch = stretch_begin();
+    call_once(&flag, slowly_once);
+    stretch_end(&stretch, record, 20 * MS);
+    call_once(&flag, slowly_once);
+    CALL(record, calls);
 }
 
 static void arrive(void *barrier)

@@ -3,11 +3,15 @@
  * plainly, and with -O2 -D_FORTIFY_SOURCE=3.
  */
 #include "places.h"
+#include <arpa/nameser.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pwd.h>
+#include <resolv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +189,127 @@ static void hosts_are_found(struct record *record)
     CALL(record, getnameinfo((struct sockaddr *)&address, 1, node, sizeof node, NULL, 0, 0));
 }
 
+/* --- users and groups --- */
+
+static void users_are_found(struct record *record)
+{
+    struct passwd user;
+    struct passwd *found = NULL;
+    struct group group;
+    struct group *found_group = NULL;
+    char buffer[4096];
+    CALL(record, getpwuid_r(0, &user, buffer, sizeof buffer, &found));
+    FACT(record, found == &user && !strcmp(user.pw_name, "root"));
+    CALL(record, getpwnam_r("root", &user, buffer, sizeof buffer, &found));
+    FACT(record, found == &user && user.pw_uid == 0);
+    CALL(record, getpwnam_r("root", &user, buffer, 2, &found));
+    FACT(record, !found);
+    CALL(record, getpwnam_r("no such user", &user, buffer, sizeof buffer, &found));
+    FACT(record, !found);
+    CALL(record, getgrgid_r(0, &group, buffer, sizeof buffer, &found_group));
+    FACT(record, found_group == &group && !strcmp(group.gr_name, "root"));
+    CALL(record, getgrnam_r("root", &group, buffer, sizeof buffer, &found_group));
+    FACT(record, found_group == &group && group.gr_gid == 0);
+    CALL(record, getgrnam_r("no such group", &group, buffer, sizeof buffer, &found_group));
+    FACT(record, !found_group);
+}
+
+/* --- queries of the name system --- */
+
+struct name_server {
+    int fd;
+    int code; /* of the answer */
+};
+
+/* Answers one query: with its own question, and an address where there is no error. */
+static void answer_query(void *argument)
+{
+    static const unsigned char address[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7};
+    struct name_server *server = argument;
+    unsigned char message[512];
+    struct sockaddr_in from;
+    socklen_t length = sizeof from;
+    ssize_t size =
+        recvfrom(server->fd, message, sizeof message / 2, 0, (struct sockaddr *)&from, &length);
+    if (size < 12)
+        abort();
+    message[2] |= 0x80;
+    message[3] = (unsigned char)(0x80 | server->code);
+    message[10] = message[11] = 0;
+    message[7] = server->code == 0;
+    if (!server->code) {
+        memcpy(message + size, address, sizeof address);
+        size += (ssize_t)sizeof address;
+    }
+    if (sendto(server->fd, message, (size_t)size, 0, (struct sockaddr *)&from, length) != size)
+        abort();
+}
+
+/* The state then asks this server, once, without extensions. */
+static void ask_only(struct __res_state *state, const struct sockaddr_in *address)
+{
+    state->nscount = 1;
+    state->nsaddr_list[0] = *address;
+    state->retry = 1;
+    state->retrans = 30;
+    state->options &= ~(unsigned long)(RES_USE_EDNS0 | RES_USE_DNSSEC);
+}
+
+static void record_answer(struct record *record, const unsigned char *answer, int size)
+{
+    NEED(record, size > 16);
+    record_bytes(record, "flags", answer + 2, 10);
+    record_bytes(record, "address", answer + size - 4, 4);
+}
+
+static void queries_are_answered(struct record *record)
+{
+    struct sockaddr_in address;
+    struct name_server server = {.fd = bound(record, SOCK_DGRAM, &address)};
+    struct __res_state state = {0};
+    unsigned char question[128];
+    unsigned char answer[512];
+    struct later later;
+    NEED(record, res_ninit(&state) == 0 && res_init() == 0);
+    ask_only(&state, &address);
+    ask_only(&_res, &address);
+    int length = res_nmkquery(&state, QUERY, "one.example.test", C_IN, T_A, NULL, 0, NULL, question,
+                              sizeof question);
+    NEED(record, length > 0);
+    for (int way = 0; way < 8; way++) {
+        int size = 0;
+        later_begin(&later, record, answer_query, &server);
+        if (way == 0)
+            size = res_nquery(&state, "one.example.test", C_IN, T_A, answer, sizeof answer);
+        else if (way == 1)
+            size = res_query("one.example.test", C_IN, T_A, answer, sizeof answer);
+        else if (way == 2)
+            size = res_nsearch(&state, "one.example.test.", C_IN, T_A, answer, sizeof answer);
+        else if (way == 3)
+            size = res_search("one.example.test.", C_IN, T_A, answer, sizeof answer);
+        else if (way == 4)
+            size =
+                res_nquerydomain(&state, "one", "example.test", C_IN, T_A, answer, sizeof answer);
+        else if (way == 5)
+            size = res_querydomain("one", "example.test", C_IN, T_A, answer, sizeof answer);
+        else if (way == 6)
+            size = res_nsend(&state, question, length, answer, sizeof answer);
+        else
+            size = res_send(question, length, answer, sizeof answer);
+        later_end(&later);
+        CALL(record, size);
+        record_answer(record, answer, size);
+    }
+    server.code = NXDOMAIN;
+    later_begin(&later, record, answer_query, &server);
+    FACT(record, res_nquery(&state, "two.example.test", C_IN, T_A, answer, sizeof answer) == -1);
+    later_end(&later);
+    CALL(record, h_errno);
+    res_nclose(&state);
+    NEED(record, res_init() == 0);
+    close(server.fd);
+}
+
 const struct hook_case CASES_OTHERS[] = {
     CASE(children_are_waited_for),
     CASE(any_child_is_waited_for),
@@ -193,6 +318,8 @@ const struct hook_case CASES_OTHERS[] = {
     CASE(threads_are_joined),
 #endif
     CASE(hosts_are_found),
+    CASE(users_are_found),
+    CASE(queries_are_answered),
     CASE(names),
     {0},
 };

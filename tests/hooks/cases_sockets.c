@@ -509,6 +509,32 @@ static void many_messages(struct record *record)
     CALL(record, recvmmsg(-1, messages, 2, 0, NULL));
 }
 
+/* Takes what comes until the other end is closed. */
+static void take_all(void *argument)
+{
+    char bytes[4096];
+    while (read(*(int *)argument, bytes, sizeof bytes) > 0)
+        ;
+}
+
+static void closing_lingers(struct record *record)
+{
+    static const char bytes[65536];
+    int fds[2];
+    struct linger linger = {.l_onoff = 1, .l_linger = 60};
+    struct later later;
+    tcp_pair(record, fds);
+    set_small_room(record, fds);
+    NEED(record, setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &linger, sizeof linger) == 0);
+    while (send(fds[1], bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+        ;
+    later_begin(&later, record, take_all, &fds[0]);
+    CALL(record, close(fds[1]));
+    later_end(&later);
+    CALL(record, close(fds[1]));
+    close(fds[0]);
+}
+
 const struct hook_case CASES_SOCKETS[] = {
     CASE(recv_waits),
     CASE(recv_waits_for_all),
@@ -530,5 +556,6 @@ const struct hook_case CASES_SOCKETS[] = {
     CASE(nonblocking_connect),
     CASE(unix_connect_waits_for_room),
     CASE(many_messages),
+    CASE(closing_lingers),
     {0},
 };

@@ -7,12 +7,14 @@
 #include <linux/futex.h>
 #include <overlap.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -210,6 +212,38 @@ static void locks_of_others_may_be_held_across_a_wait(void)
     run(many_enter_by_foreign_lock, &counter);
     pthread_join(thread, NULL);
     expect_counted(&counter, (COROUTINES + 1) * ROUNDS);
+}
+
+/* Each waits for its turn as code does that spins. */
+static int turn;
+
+static int spin_for_turn(void *argument)
+{
+    int mine = *(int *)argument;
+    for (int i = 0; i < ROUNDS; i++) {
+        while (turn != mine)
+            mine ? thrd_yield() : (void)sched_yield();
+        turn = !mine;
+    }
+    return 0;
+}
+
+static int two_spin(void *unused)
+{
+    static int numbers[] = {0, 1};
+    (void)unused;
+    struct ovl_group *group;
+    int error = ovl_group_open(OVL_FOREVER, &group);
+    for (int i = 0; i < 2 && !error; i++)
+        error = ovl_group_go(group, spin_for_turn, &numbers[i]);
+    int first = ovl_group_close(group);
+    return error ? error : first;
+}
+
+static void who_spins_lets_others_run(void)
+{
+    run(two_spin, NULL);
+    assert_int_equal(turn, 0);
 }
 
 static void recursive_mutexes_belong_to_one_coroutine(void)
@@ -448,10 +482,26 @@ static int many_do_once(void *unused)
     return run_many(do_once, unused, COROUTINES);
 }
 
+static once_flag c11_flag = ONCE_FLAG_INIT;
+
+static int do_once_by_c11(void *unused)
+{
+    (void)unused;
+    call_once(&c11_flag, do_slowly);
+    return once_calls == 2 ? 0 : -EIO;
+}
+
+static int many_do_once_by_c11(void *unused)
+{
+    return run_many(do_once_by_c11, unused, COROUTINES);
+}
+
 static void what_is_done_once_may_give_way(void)
 {
     run(many_do_once, NULL);
     assert_int_equal(once_calls, 1);
+    run(many_do_once_by_c11, NULL);
+    assert_int_equal(once_calls, 2);
 }
 
 /* --- what is called off --- */
@@ -571,6 +621,7 @@ int main(void)
     const struct test_case cases[] = {
         TEST_CASE(holder_may_be_a_coroutine_of_the_same_loop),
         TEST_CASE(locks_of_others_may_be_held_across_a_wait),
+        TEST_CASE(who_spins_lets_others_run),
         TEST_CASE(recursive_mutexes_belong_to_one_coroutine),
         TEST_CASE(writers_are_alone),
         TEST_CASE(threads_and_coroutines_share_a_mutex),

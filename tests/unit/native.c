@@ -44,6 +44,7 @@ static void some_need_a_coroutine(void)
     assert_true(ovl_now() >= deadline);
     assert_int_equal(ovl_to_thread(need_a_coroutine, NULL), 0);
     assert_int_equal(ovl_wait_fd(9999, POLLIN, OVL_FOREVER), -EBADF);
+    assert_int_equal(ovl_wait_fd(-1, POLLIN, OVL_FOREVER), -EBADF);
 }
 
 /* --- groups --- */
@@ -339,8 +340,11 @@ static int descriptors(void *argument)
     struct ovl_group *group = open_group(OVL_FOREVER);
     ovl_group_go(group, write_later, fds);
     assert_int_equal(ovl_wait_fd(fds[0], POLLIN, OVL_FOREVER), 0);
+    assert_int_equal(ovl_wait_fd(fds[0], POLLIN, 0), 0); /* no time, but it is ready */
     char byte;
     assert_int_equal(read(fds[0], &byte, 1), 1);
+    assert_int_equal(ovl_wait_fd(fds[0], POLLIN, 0), OVL_ETIMEDOUT);
+    assert_int_equal(ovl_wait_fd(-1, POLLIN, OVL_FOREVER), -EBADF);
     ovl_group_go(group, close_later, fds);
     assert_int_equal(ovl_wait_fd(fds[0], POLLIN, OVL_FOREVER), -EBADF);
     assert_int_equal(ovl_group_close(group), 0);

@@ -82,8 +82,10 @@ static int accept_one(void *argument)
 static int stop_listening(void *argument)
 {
     (void)argument;
-    struct ovl_listener *listener;
+    struct ovl_listener *listener = NULL;
     struct ovl_coroutine *accepter;
+    assert_int_equal(ovl_listen("127.0.0.1", "65536", &listener), OVL_ELOOKUP); /* is no port */
+    assert_null(listener);
     assert_int_equal(ovl_listen("127.0.0.1", "0", &listener), 0);
     assert_int_equal(ovl_go(accept_one, listener, &accepter), 0);
     ovl_yield();

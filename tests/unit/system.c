@@ -160,6 +160,9 @@ static int await_signals(void *argument)
     ovl_signal_close(first);
     kill(getpid(), SIGUSR1);
     assert_int_equal(ovl_signal_wait(second, GUARD), 0);
+    kill(getpid(), SIGUSR1);
+    assert_int_equal(ovl_signal_wait(second, 0), 0); /* it has come */
+    assert_int_equal(ovl_signal_wait(second, 0), OVL_ETIMEDOUT);
     ovl_signal_close(second);
     return 0;
 }
