@@ -435,12 +435,15 @@ static void a_loop_that_is_busy_is_dumped_too(void)
     assert_int_equal(ovl_submit(executor, compute_task, (struct ovl_bytes){0}, NULL), 0);
     while (!atomic_load(&computing))
         usleep(1000);
-    for (int i = 0; i < 20; i++) {
+    for (int seen = 0; seen < 20;) {
         clear(fileno(file));
         assert_int_equal(ovl_dump(fileno(file)), 0);
         read_dump(fileno(file));
-        assert_non_null(strstr(dump_text, "task 0: runs\n"));
-        assert_non_null(strstr(dump_text, " compute"));
+        if (strstr(dump_text, ": it cannot be stopped"))
+            continue; /* the thread had no processor for as long as a dump waits for it */
+        if (!strstr(dump_text, "task 0: runs\n") || !strstr(dump_text, " compute"))
+            fail_msg("\"task 0: runs\" or \"compute\" is not in:\n%s", dump_text);
+        seen++;
     }
     atomic_store(&enough, true);
     assert_int_equal(ovl_executor_close(executor, OVL_FOREVER), 0);
