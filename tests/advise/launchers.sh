@@ -33,6 +33,8 @@ holds '[.threads[] | select(.program | startswith("python"))] | length == 3'
 # known what it waited for before what it took of its parent's time is asked: nothing here computes.
 advise -- sh -c 'sleep 0.4; sleep 0.4; :'
 holds '.waits.sleep >= 0.8 and .waits.child < 0.01 and all(.where[]; .kind == "sleep" or .share < 0.1)'
+holds '.recommendation.reason | contains("Which of its commands need")'
+says err 'Run at once what needs nothing'
 holds 'any(.notes[]; contains("runs a script")) and all(.notes[]; contains("build it with -g") | not)'
 
 # Of a language whose lines are not seen, that is said.
@@ -40,6 +42,6 @@ if command -v perl >/dev/null; then
     advise -- perl -e 'for (1 .. 30) { select(undef, undef, undef, 0.02) } exit 4'
     [ "$code" -eq 4 ] || fail "perl: exit code $code, not 4"
     holds '.waits.sleep >= 0.6 and any(.notes[]; contains("perl runs a program whose lines are not seen"))'
-    holds 'all(.notes[]; contains("build it with -g") | not)'
+    holds 'all(.notes[]; contains("build it with -g") | not) and (.recommendation.reason | contains("not seen in this"))'
 fi
 finish

@@ -280,6 +280,7 @@ static struct spent spent_in(struct observation *observed, const struct process 
     spent.wait_ns[kind] = length_ns - child_ns;
     if (kind == RECORD_DISK && wait->flags & RECORD_SYNC) {
         spent.sync_ns = length_ns;
+        spent.sync_cpu_ns = busy_ns;
         observed->sync_device = wait->object;
     }
     return spent;

@@ -77,6 +77,17 @@ void advice_unit_times(const struct advice *advice, char *text, size_t size)
                  advice->unit.count);
 }
 
+const char *advice_stay_words(const struct advice *advice)
+{
+    bool unseen = !advice->unit.node && advice->bound == OVL_NEITHER_BOUND;
+    if (advice->waits_too_often)
+        return "Wait less often.";
+    if (unseen && advice->script_kind == SCRIPT_SHELL)
+        return "Run at once what needs nothing of the rest.";
+    return unseen && advice->script_kind == SCRIPT_LANGUAGE ? "That cannot be seen from here."
+                                                            : "Leave it as it is.";
+}
+
 /* --- where --- */
 
 static void add_where(struct advice *advice, uint32_t place, int kind, ovl_time time_ns,
@@ -182,6 +193,24 @@ static void advise_paced(struct advice *advice)
     rules_stay(advice, reason);
 }
 
+/* Why it stays as it is where nothing was seen that is done over and over. */
+static const char *no_loop_words(const struct advice *advice)
+{
+    if (advice->python)
+        return "No loop was seen whose turns could overlap: a `for`, or a function that is called "
+               "with one thing after the other.";
+    switch (advice->script_kind) {
+    case SCRIPT_SHELL:
+        return "Which of its commands need what others made is not seen: those that do not can run "
+               "at once, by `overlap run` or by & and wait.";
+    case SCRIPT_LANGUAGE:
+        return "Whether it does anything over and over that could overlap is not seen in this "
+               "language.";
+    default:
+        return "Nothing is done over and over that could overlap.";
+    }
+}
+
 /* What the program needs, by the rules for what it is. `forecast`: NULL: there is none. */
 static void recommend(struct advice *advice, const struct observation *observed,
                       const struct forecast *forecast)
@@ -200,20 +229,31 @@ static void recommend(struct advice *advice, const struct observation *observed,
     else if (concurrent)
         concurrent_advise_unknown(advice);
     else if (!forecast)
-        rules_stay(advice, advice->python
-                               ? "No loop was seen whose turns could overlap: a `for`, or a "
-                                 "function that is called with one thing after the other."
-                               : "Nothing is done over and over that could overlap.");
+        rules_stay(advice, no_loop_words(advice));
     else
         sequential_advise(advice, forecast);
     if (advice->wall_ns < RULES_SHORT_NS && advice->model != OVL_SYNC && !concurrent)
         rules_stay(advice, "Not worth it: the program is over in less than 0.2 s.");
 }
 
+/* Its time without what other programs took of it. The kernel's sum has what the process waited
+ * before it became the program, too: it is no less than what that did. */
+static ovl_time without_others(const struct advice *advice)
+{
+    ovl_time took_ns = rules_others_took(advice);
+    ovl_time did_ns = spent_all(&advice->spent);
+    ovl_time left_ns = advice->wall_ns - took_ns > did_ns ? advice->wall_ns - took_ns : did_ns;
+    return took_ns > 0 && left_ns < advice->wall_ns ? left_ns : advice->wall_ns;
+}
+
 /* What the forecast needs to know beside the unit: measured, as far as it matters. */
 static struct forecast_setting setting_of(struct advice *advice, const struct observation *observed)
 {
-    struct forecast_setting setting = {.wall_ns = advice->wall_ns,
+    bool sequential = advice->present.model == OVL_SYNC && advice->unit.node;
+    if (sequential)
+        advice->base_ns = without_others(advice);
+    struct forecast_setting setting = {.wall_ns = advice->base_ns,
+                                       .undisturbed = advice->base_ns < advice->wall_ns,
                                        .cores = advice->cores,
                                        .python = advice->python,
                                        .present = advice->present.model};
@@ -221,8 +261,8 @@ static struct forecast_setting setting_of(struct advice *advice, const struct ob
     sequential_libraries(advice, &setting);
     if (advice->python && advice->unit.node)
         costs_of_python(interpreter_of(observed), &setting.costs);
-    if (setting.present == OVL_SYNC && spent->sync_ns * SYNC_SHARE > spent_all(spent))
-        disk_measure(observed->sync_device, &setting.disk);
+    if (setting.present == OVL_SYNC && spent_syncs(spent) * SYNC_SHARE > spent_all(spent))
+        disk_measure(observed->sync_device, advice->unit.new_files, &setting.disk);
     return setting;
 }
 
@@ -231,6 +271,7 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
 {
     *advice = (struct advice){.tree = &observed->tree,
                               .wall_ns = wall_ns,
+                              .base_ns = wall_ns,
                               .cpu_ns = cpu_ns >= 0 ? cpu_ns - launchers_cpu(observed)
                                                     : observed->spent.cpu_ns,
                               .spent = observed->spent,
@@ -242,6 +283,8 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
                               .python = is_python(observed),
                               .cores = cores_to_use()};
     present_find(observed, &advice->present);
+    if (!advice->python)
+        advice->script_kind = script_find(observed, &advice->script);
     for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
         advice->spent.wait_ns[kind] += observed->short_ns[kind];
     find_where(advice);

@@ -7,6 +7,7 @@
 #include "advise/observation.h"
 #include "advise/present.h"
 #include "advise/replace.h"
+#include "advise/script.h"
 #include "advise/source.h"
 #include "advise/unit.h"
 
@@ -33,6 +34,7 @@ struct advice_where {
 struct advice {
     const struct tree *tree;
     ovl_time wall_ns;
+    ovl_time base_ns; /* what predictions are set against: without what other programs took */
     ovl_time cpu_ns;
     struct spent spent; /* over threads and children */
     ovl_time idle_ns;
@@ -43,6 +45,8 @@ struct advice {
     int exit_code; /* as a shell tells it */
     bool python;
     unsigned cores;
+    enum script_kind script_kind;
+    const char *script; /* the program that runs it */
 
     enum ovl_bound bound;
     struct unit unit;
@@ -88,6 +92,9 @@ void advice_unit_name(const struct advice *advice, char *text, size_t size);
 
 /* How often it is done, in a sentence: "40 times", "at least 40 times", "over and over". */
 void advice_unit_times(const struct advice *advice, char *text, size_t size);
+
+/* What to do where the model stays: a sentence. Constant string. */
+const char *advice_stay_words(const struct advice *advice);
 
 /* The last part of a path. */
 const char *advice_file_name(const char *path);

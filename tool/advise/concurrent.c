@@ -64,8 +64,8 @@ void concurrent_advise_pool(struct advice *advice, const struct forecast *foreca
         advice->has_best = true;
         rules_predict(advice, forecast, present->model, advice->workers);
         snprintf(advice->reason, sizeof advice->reason,
-                 "It has %u %s and they are too few: they wait for %s most of the time, and %u of "
-                 "them would.",
+                 "It has %u %s and they are too few: they wait for %s most of the time, while "
+                 "others could go on; %u are worth having.",
                  present->workers, noun, rules_waits_for(&advice->spent), advice->workers);
         return;
     }

@@ -21,9 +21,10 @@ struct disk {
 
 /*
  * Measures it, in about 0.2 s, with files that have no name, in one of the usual folders that is
- * on this device (st_dev). Where there is none, or it cannot be written to, it is not known.
+ * on this device (st_dev): writes to one file a thread, or each to a file of its own. Where there
+ * is none, or it cannot be written to, it is not known.
  */
-void disk_measure(uint64_t device, struct disk *ret);
+void disk_measure(uint64_t device, bool new_files, struct disk *ret);
 
 /* How many times as long one takes with so many at once (1 and up), as by itself. */
 double disk_stretch(const struct disk *disk, double at_once);

@@ -86,11 +86,12 @@ static size_t make_parts(const struct instance *instance, double scale,
     const struct spent *spent = &instance->spent;
     double lost_ns = (double)(instance->wall_ns - spent_all(spent));
     ovl_time own_ns = spent->cpu_ns - spent->child_ns;
-    bool lost = setting->present == OVL_SYNC && own_ns > 0 && lost_ns > 0;
+    bool lost = setting->present == OVL_SYNC && !setting->undisturbed && own_ns > 0 && lost_ns > 0;
     double stretch = lost ? 1 + lost_ns / (double)own_ns : 1;
     if (stretch > STRETCH_MOST)
         stretch = STRETCH_MOST;
-    double held_ns = scale * stretch * (double)(spent->cpu_ns - spent->free_ns);
+    double held_ns =
+        scale * stretch * (double)(spent->cpu_ns - spent->free_ns - spent->sync_cpu_ns);
     unsigned gil = setting->python ? RESOURCE_GIL : 0;
     size_t count = add_part(parts, 0, held_ns / 2, OVL_COMPUTING, gil);
     for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
@@ -99,7 +100,7 @@ static size_t make_parts(const struct instance *instance, double scale,
                 parts, count,
                 scale * (double)(spent->wait_ns[kind] - (kind == RECORD_DISK ? spent->sync_ns : 0)),
                 wait_of(kind), kind == RECORD_DISK ? RESOURCE_DISK : 0);
-    count = add_part(parts, count, scale * (double)spent->sync_ns, OVL_WAIT_DISK,
+    count = add_part(parts, count, scale * (double)spent_syncs(spent), OVL_WAIT_DISK,
                      setting->disk.known ? RESOURCE_SYNC : RESOURCE_DISK);
     count = add_part(parts, count, scale * (double)spent->child_ns, OVL_WAIT_CHILD, RESOURCE_CORES);
     count = add_part(parts, count, scale * stretch * (double)(spent->free_ns - spent->child_ns),
@@ -167,8 +168,9 @@ int forecast_init(struct forecast *forecast, const struct tree *tree, const stru
         (struct ovl_resource){.capacity = disk_capacity(&unit->spent)};
     forecast->resources[RESOURCE_CORES - 1] = (struct ovl_resource){.capacity = setting->cores};
     forecast->resources[RESOURCE_SYNC - 1] = (struct ovl_resource){.capacity = UINT_MAX};
-    forecast->sync_share =
-        setting->disk.known ? (double)unit->spent.sync_ns / (double)spent_all(&unit->spent) : 0;
+    forecast->sync_share = setting->disk.known
+                               ? (double)spent_syncs(&unit->spent) / (double)spent_all(&unit->spent)
+                               : 0;
     forecast->work = (struct ovl_work){
         .tasks = forecast->tasks,
         .task_count = forecast->count,
@@ -178,7 +180,8 @@ int forecast_init(struct forecast *forecast, const struct tree *tree, const stru
         .cores = setting->cores,
     };
     forecast->waits_each = (double)unit->spent.waits / (double)unit->count;
-    ovl_time inside_ns = tree->nodes[unit->node].wall_ns;
+    ovl_time inside_ns =
+        setting->undisturbed ? spent_all(&unit->spent) : tree->nodes[unit->node].wall_ns;
     if (setting->present != OVL_SYNC) {
         inside_ns = unit->last_ns - unit->first_ns;
         forecast->costs.models[setting->present].open_ns = 0;

@@ -22,6 +22,7 @@ struct forecast_setting {
     enum ovl_model present; /* what it has already: OVL_SYNC, none */
     bool large_library;     /* it imports a large one already */
     struct disk disk;       /* that it syncs to */
+    bool undisturbed;       /* wall_ns is without what other programs took: so are the tasks */
 };
 
 struct forecast {

@@ -8,58 +8,24 @@
 #define FEW_LOOKS       20
 #define FEW_LOOKS_SHARE 0.3
 
-#define LOST_SHARE 0.3 /* of the time: then it is to be said */
-
 /* What went by before the program itself began is worth a word from there on. */
 #define LAUNCH_SHARE    0.05
 #define LAUNCH_LEAST_NS (50 * OVL_MILLISECOND)
 
 /* --- what it is --- */
 
-/* Those whose programs are scripts. Their names may end in a version. */
-static const char *const shells[] = {"ash", "bash", "dash", "fish", "ksh", "mksh", "sh", "zsh"};
-static const char *const languages[] = {"Rscript", "deno", "erl",  "guile", "java", "julia", "lua",
-                                        "luajit",  "node", "perl", "php",   "ruby", "tclsh"};
-
-static bool is_one_of(const char *program, const char *const *names, size_t count)
+static void note_script(struct advice *advice)
 {
-    size_t length = strcspn(program, "-0123456789");
-    for (size_t n = 0; n < count; n++)
-        if (strlen(names[n]) == length && strncmp(program, names[n], length) == 0)
-            return true;
-    return false;
-}
-
-/* The program itself: what this command started, or what that became; or what it looks at from
- * outside. NULL: nothing is known of it. */
-static const struct process *program_of(const struct observation *observed)
-{
-    if (!observed->folder.path[0])
-        return observed->process_count ? observed->processes[0] : NULL;
-    for (size_t n = observed->process_count; n-- > 0;)
-        if (observed->processes[n]->child && !observed->processes[n]->launcher)
-            return observed->processes[n];
-    return NULL;
-}
-
-/* Returns whether it runs a script, and was told of. */
-static bool note_script(struct advice *advice, const struct observation *observed)
-{
-    const struct process *process = advice->python ? NULL : program_of(observed);
-    const char *program = process ? process->program : "";
-    if (is_one_of(program, shells, sizeof shells / sizeof *shells))
+    if (advice->script_kind == SCRIPT_SHELL)
         advice_note(advice,
                     "%s runs a script, whose lines are not seen: what is told is what the commands "
                     "in it do. `overlap run` runs those that do not need each other at once.",
-                    program);
-    else if (is_one_of(program, languages, sizeof languages / sizeof *languages))
+                    advice->script);
+    else
         advice_note(advice,
                     "%s runs a program whose lines are not seen (Python's are, and those of C "
                     "that is built with -g): what is told is what it waits for and computes.",
-                    program);
-    else
-        return false;
-    return true;
+                    advice->script);
 }
 
 /* A program that is not Python's, most of whose time is in places without a line. */
@@ -87,13 +53,14 @@ static void note_launchers(struct advice *advice, const struct observation *obse
 /* Ready to go on, and without a processor. */
 static void note_lost_time(struct advice *advice)
 {
-    if ((advice->present.model == OVL_SYNC || advice->present.model == OVL_ASYNC) &&
-        advice->wall_ns >= RULES_SHORT_NS &&
-        (double)advice->delay_ns > LOST_SHARE * (double)advice->wall_ns)
+    ovl_time took_ns = rules_others_took(advice);
+    if (took_ns > 0)
         advice_note(advice,
                     "For %.1f s of this it was ready to go on, and other programs had the "
-                    "processors: on a machine that is not busy it takes less.",
-                    (double)advice->delay_ns / (double)OVL_SECOND);
+                    "processors: on a machine that is not busy it takes less%s.",
+                    (double)took_ns / (double)OVL_SECOND,
+                    advice->base_ns < advice->wall_ns ? ", and what is predicted is for such a one"
+                                                      : "");
 }
 
 static bool looks_from_outside(const struct observation *observed)
@@ -125,7 +92,9 @@ static void note_what_was_not_seen(struct advice *advice, const struct observati
                     "It has ended, but what it started goes on (processes: %u, one is %d): what is "
                     "done there from now on is not told. `overlap advise -p %d` looks at one.",
                     observed->left_running, (int)observed->left_pid, (int)observed->left_pid);
-    if (!note_script(advice, observed) && lacks_lines(advice))
+    if (advice->script_kind != SCRIPT_NONE)
+        note_script(advice);
+    else if (lacks_lines(advice))
         advice_note(advice, "The program has no debug information: build it with -g to see lines.");
     if (observed->python_unknown)
         advice_note(

@@ -63,6 +63,8 @@ static const char *bound_words(const struct advice *advice)
     if (advice->bound == OVL_NEITHER_BOUND && advice->cpu_ns >= RULES_SHORT_NS &&
         rules_bound_of(&advice->spent) == OVL_CPU_BOUND)
         return "CPU: it computes, in one piece";
+    if (advice->bound == OVL_NEITHER_BOUND && advice->script_kind != SCRIPT_NONE)
+        return words[rules_bound_of(&advice->spent)];
     return words[advice->bound];
 }
 
@@ -108,8 +110,7 @@ static void show_todo(FILE *out, const struct advice *advice, const struct termi
 {
     char text[ADVICE_TEXT];
     if (advice->model == OVL_SYNC) {
-        show(out, terminal, "What to do",
-             advice->waits_too_often ? "Wait less often." : "Leave it as it is.");
+        show(out, terminal, "What to do", advice_stay_words(advice));
         show(out, terminal, "", advice->reason);
         return;
     }
@@ -134,7 +135,7 @@ static void show_gain(FILE *out, const struct advice *advice, const struct termi
     char before[32];
     char after[32];
     char text[ADVICE_TEXT];
-    time_text(advice->wall_ns, before, sizeof before);
+    time_text(advice->base_ns, before, sizeof before);
     time_text(advice->best.wall_ns, after, sizeof after);
     snprintf(text, sizeof text, "%.1f times: %s -> %s (between %.1f and %.1f times)",
              advice->best.speedup, before, after, advice->best.speedup_least,

@@ -222,16 +222,14 @@ static void add_verdict(FILE *out, const struct advice *advice)
 {
     char text[ADVICE_TEXT + 200];
     if (advice->model == OVL_SYNC)
-        snprintf(text, sizeof text, "%s %s",
-                 advice->waits_too_often ? "Wait less often." : "Leave it as it is.",
-                 advice->reason);
+        snprintf(text, sizeof text, "%s %s", advice_stay_words(advice), advice->reason);
     else if (!advice->has_best)
         snprintf(text, sizeof text, "%s", advice->reason);
     else
         snprintf(text, sizeof text,
                  "Use %s, %u at once: %.1f times as fast, %.2f s instead of %.2f s. %s",
                  advice_model_words(advice, advice->model), advice->workers, advice->best.speedup,
-                 seconds(advice->best.wall_ns), seconds(advice->wall_ns), advice->reason);
+                 seconds(advice->best.wall_ns), seconds(advice->base_ns), advice->reason);
     page_verdict(out, text);
     for (size_t n = 0; n < advice->replace_count; n++) {
         snprintf(text, sizeof text, "Replace %s by %s.", advice->replace[n].from,

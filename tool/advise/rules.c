@@ -47,6 +47,15 @@ const char *rules_waits_for(const struct spent *spent)
     return words[most];
 }
 
+#define LOST_SHARE 0.3 /* of the time: then it is much */
+
+ovl_time rules_others_took(const struct advice *advice)
+{
+    bool one = advice->present.model == OVL_SYNC || advice->present.model == OVL_ASYNC;
+    bool much = (double)advice->delay_ns > LOST_SHARE * (double)advice->wall_ns;
+    return one && much && advice->wall_ns >= RULES_SHORT_NS ? advice->delay_ns : 0;
+}
+
 void rules_stay(struct advice *advice, const char *reason)
 {
     advice->model = OVL_SYNC;

@@ -33,4 +33,8 @@ void rules_stay_with(struct advice *advice, enum ovl_model model, unsigned worke
 void rules_predict(struct advice *advice, const struct forecast *forecast, enum ovl_model model,
                    unsigned workers);
 
+/* How long a program of one thread was ready and other programs had the processors, where that is
+ * much of its time: what it would gain is told without. 0: it is little. */
+ovl_time rules_others_took(const struct advice *advice);
+
 #endif

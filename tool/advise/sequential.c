@@ -170,7 +170,7 @@ static bool waits_for_one_file(const struct advice *advice)
 {
     const struct unit *unit = &advice->unit;
     return unit->one_file &&
-           (double)unit->spent.sync_ns >= ONE_FILE_SHARE * (double)spent_all(&unit->spent);
+           (double)spent_syncs(&unit->spent) >= ONE_FILE_SHARE * (double)spent_all(&unit->spent);
 }
 
 static void stay_with_one_file(struct advice *advice)

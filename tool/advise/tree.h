@@ -39,8 +39,9 @@ struct spent {
     ovl_time child_ns;  /* of these, in children that were waited for */
     ovl_time unseen_ns; /* of these, between two waits with no look in between */
     ovl_time wait_ns[RECORD_KIND_COUNT];
-    ovl_time sync_ns; /* of the waits for the disk, those for what must be on it */
-    uint64_t waits;   /* how many, of those that were long enough to be seen one by one */
+    ovl_time sync_ns;     /* of the waits for the disk, those for what must be on it */
+    ovl_time sync_cpu_ns; /* of the computing, what was done in these calls */
+    uint64_t waits;       /* how many, of those that were long enough to be seen one by one */
 };
 
 /*
@@ -214,6 +215,9 @@ struct line_cost *tree_line(struct tree *tree, const struct tree_level *levels, 
 
 /* The costs of a place that tree_line has found before. NULL: no memory. */
 struct line_cost *tree_line_at(struct tree *tree, uint32_t place);
+
+/* In calls that make sure of a file, all together. */
+ovl_time spent_syncs(const struct spent *spent);
 
 void spent_add(struct spent *sum, const struct spent *more);
 ovl_time spent_waits(const struct spent *spent);

@@ -212,6 +212,7 @@ void unit_find(const struct tree *tree, unsigned cores, struct unit *unit)
     unit->one_connection = node->object && !node->objects_differ;
     /* Where there are few, each may have had its own over and over. */
     unit->one_file = unit->count >= ONE_FILE_LEAST && tree_syncs_one(node);
+    unit->new_files = node->syncs >= ONE_FILE_LEAST && !tree_syncs_one(node);
     unit->call =
         node->kind == NODE_LOOP ? node->place : tree->nodes[frame_above(tree, node->parent)].place;
     unit->function = function_of(tree, unit->node);

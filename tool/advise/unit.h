@@ -17,6 +17,7 @@ struct unit {
     bool one_connection; /* all of its network waits were on one socket */
     bool server;         /* it answers requests, for a server of Python's own */
     bool one_file;       /* all make sure of the same one (fsync) */
+    bool new_files;      /* they make sure of one after the other */
     bool uncounted; /* it was done more often than `count` says: that is how often it was seen */
     bool at_least;  /* it may have been done more often: not each of `count` was seen to wait */
     bool stream;    /* a loop that reads on from where it stopped */
