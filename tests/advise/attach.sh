@@ -13,6 +13,7 @@ stop_program() {
 trap stop_program EXIT
 
 cat >long.py <<'END'
+import sys
 import time
 
 def task(n):
@@ -22,6 +23,8 @@ def main():
     print("on", flush=True)
     for n in range(100000):
         task(n)
+        if n == 50 and len(sys.argv) > 1:
+            print("much", flush=True)
 
 main()
 END
@@ -35,7 +38,7 @@ if grep -q 'may not be read' document; then
     exit 77
 fi
 [ "$code" -eq 0 ] || fail "-p: exit code $code"
-holds '.where[0].function == "task" and .where[0].line == 4 and .where[0].kind == "sleep"'
+holds '.where[0].function == "task" and .where[0].line == 5 and .where[0].kind == "sleep"'
 holds '.waits.sleep > 0.2 and .waits.sleep > 5 * .cpu_seconds and .wall_seconds >= 2'
 holds '.unit.function == "task" and .unit.count > 2 and .bound == "io"'
 kill -0 "$program" || fail 'it is gone'
@@ -48,18 +51,22 @@ expect 2 advise -p 1 -- true
 
 # A shell that becomes the program, as launchers do, while it is looked at.
 mkfifo go
-sh -c "echo on; read line; exec $python long.py" <go >ready 2>/dev/null &
+sh -c "echo on; read line; exec $python long.py much" <go >ready 2>/dev/null &
 program=$!
 exec 8>go
 exec 9<ready
 read -r _ <&9
-"$OVERLAP" advise -p "$program" --seconds 3 --output document >out 2>err &
+"$OVERLAP" advise -p "$program" --seconds 100 --output document >out 2>err &
 looks=$!
 until [ -n "$(find "/proc/$looks/fd" -lname "/proc/$program/*" 2>/dev/null)" ] || ! kill -0 "$looks"; do sleep 0.02; done
 echo on >&8
 exec 8>&-
+# When that has done much, enough was seen: it says so, twice.
+read -r _ <&9
+read -r _ <&9
+kill -INT "$looks"
 wait "$looks" || fail "one that becomes another program: exit code $?: $(cat err)"
-holds '.unit.function == "task" and .where[0].line == 4 and .where[0].kind == "sleep"'
+holds '.unit.function == "task" and .where[0].line == 5 and .where[0].kind == "sleep"'
 kill -KILL "$program"
 wait "$program" 2>/dev/null
 exec 9<&-
