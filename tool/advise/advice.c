@@ -266,14 +266,21 @@ static struct forecast_setting setting_of(struct advice *advice, const struct ob
     return setting;
 }
 
+/* Of the program without its launchers, of which the same may be told twice where it has no agent:
+ * then what was seen. */
+static ovl_time own_cpu(const struct observation *observed, ovl_time cpu_ns)
+{
+    ovl_time own_ns = cpu_ns - launchers_cpu(observed);
+    return cpu_ns >= 0 && own_ns >= 0 ? own_ns : observed->spent.cpu_ns;
+}
+
 void advice_make(struct advice *advice, const struct observation *observed, ovl_time wall_ns,
                  ovl_time cpu_ns)
 {
     *advice = (struct advice){.tree = &observed->tree,
                               .wall_ns = wall_ns,
                               .base_ns = wall_ns,
-                              .cpu_ns = cpu_ns >= 0 ? cpu_ns - launchers_cpu(observed)
-                                                    : observed->spent.cpu_ns,
+                              .cpu_ns = own_cpu(observed, cpu_ns),
                               .spent = observed->spent,
                               .idle_ns = observed->idle_ns,
                               .delay_ns = observed->delay_ns,
