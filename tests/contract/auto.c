@@ -305,6 +305,56 @@ static void tiny_tasks_are_cancelled_in_place(void)
     map_tiny(true, &(struct ovl_submit_options){0});
 }
 
+/* --- a close that gives up on a task that runs in the thread that called the map --- */
+
+static struct {
+    pthread_t mapper;
+    size_t here;
+    size_t given;
+    struct wire stays;
+    struct wire may_go;
+} abandoned;
+
+static int stay_in_place(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    if (!pthread_equal(pthread_self(), abandoned.mapper) || ++abandoned.here < TINY_ENOUGH)
+        return 0;
+    wire_tell(&abandoned.stays, 1);
+    return wire_await(&abandoned.may_go, 1) ? 0 : -EPIPE;
+}
+
+static int item_until_it_stayed(void *context, struct ovl_bytes *ret_item)
+{
+    (void)context;
+    *ret_item = (struct ovl_bytes){0};
+    return abandoned.here < TINY_ENOUGH && abandoned.given++ < TINY_MOST;
+}
+
+static void *map_until_it_stayed(void *executor)
+{
+    abandoned.mapper = pthread_self();
+    struct ovl_stream stream = {.next = item_until_it_stayed};
+    ovl_map_stream(executor, stay_in_place, &stream);
+    return NULL;
+}
+
+static void a_task_in_place_outlives_its_executor(void)
+{
+    abandoned.stays = wire_open();
+    abandoned.may_go = wire_open();
+    struct ovl_executor *executor = open_workers(0);
+    pthread_t mapper;
+    assert_int_equal(pthread_create(&mapper, NULL, map_until_it_stayed, executor), 0);
+    assert_true(wire_await(&abandoned.stays, 1));
+    assert_int_equal(ovl_executor_close(executor, ovl_now()), OVL_ETIMEDOUT);
+    wire_tell(&abandoned.may_go, 1);
+    pthread_join(mapper, NULL);
+    wire_close(&abandoned.stays);
+    wire_close(&abandoned.may_go);
+}
+
 /* A deadline that passes: what has not begun by then never does. */
 static int past_deadline(void *context, size_t index, const struct ovl_outcome *outcome,
                          struct ovl_bytes result)
@@ -425,6 +475,9 @@ int auto_cases(const char *only)
         {.name = "tiny_tasks_run_in_place", .run = tiny_tasks_run_in_place, .seconds = 60},
         {.name = "tiny_tasks_are_cancelled_in_place",
          .run = tiny_tasks_are_cancelled_in_place,
+         .seconds = 60},
+        {.name = "a_task_in_place_outlives_its_executor",
+         .run = a_task_in_place_outlives_its_executor,
          .seconds = 60},
         {.name = "tiny_tasks_keep_their_deadline",
          .run = tiny_tasks_keep_their_deadline,

@@ -135,7 +135,12 @@ static bool auto_run_in_place(struct ovl_executor *executor, struct ovl_future *
     ovl__worker_run(&own->caller, future);
     pthread_mutex_lock(&executor->lock);
     end_in_place(own, future);
+    bool abandoned = own->abandoned;
     pthread_mutex_unlock(&executor->lock);
+    if (abandoned) {
+        ovl__worker_release(&own->caller);
+        ovl__auto_drop(own);
+    }
     return true;
 }
 
@@ -192,6 +197,8 @@ static void auto_close(struct ovl_executor *executor, bool abandon)
     pthread_mutex_lock(&executor->lock);
     own->closing = true;
     own->abandoned = abandon;
+    if (abandon && own->caller_busy) /* what its task leaves behind is its caller's to free */
+        atomic_fetch_add_explicit(&own->references, 1, memory_order_relaxed);
     wake_everyone(own);
     bool has_monitor = own->has_monitor;
     pthread_mutex_unlock(&executor->lock);
