@@ -59,7 +59,7 @@ holds /good/mirror lists/mirrored
 holds /good/aria lists/deep/er/from-aria
 
 # Indented lines that are URLs are URLs, after spaces and after tabs.
-printf '  %s/good/in1\n  %s/good/in2\n\t%s/good/in3\n' "$site" "$site" "$site" >indented
+printf '\357\273\277  %s/good/in1\n  %s/good/in2\n\t%s/good/in3\n' "$site" "$site" "$site" >indented
 expect 0 fetch -i indented -d indented-files
 for n in 1 2 3; do holds "/good/in$n" "indented-files/in$n"; done
 

@@ -27,6 +27,7 @@ struct list {
     size_t input; /* the next file */
     int fd;       /* of the one that is read; -1: none */
     const char *name;
+    bool begun;        /* a line of the file was read */
     bool ended;        /* the file has no more */
     struct block text; /* read and not yet taken */
     size_t taken;      /* bytes of it */
@@ -276,6 +277,7 @@ static enum list_state open_input(struct list *list)
 {
     list->name = list->settings->inputs.list[list->input++];
     list->fd = strcmp(list->name, "-") == 0 ? STDIN_FILENO : open(list->name, O_RDONLY | O_CLOEXEC);
+    list->begun = false;
     list->ended = false;
     if (list->fd >= 0)
         return LIST_ITEM;
@@ -341,6 +343,12 @@ static bool begins_with(const char *line, size_t size, const char *word)
     return size >= strlen(word) && strncasecmp(line, word, strlen(word)) == 0;
 }
 
+/* Some editors put a byte order mark in front of UTF-8. */
+static size_t byte_order_mark(const char *line, size_t size)
+{
+    return begins_with(line, size, "\xef\xbb\xbf") ? 3 : 0;
+}
+
 /* An indented line is an option of the URL above it, unless it is a URL itself. */
 static bool is_option(const char *line, size_t size)
 {
@@ -377,6 +385,10 @@ static enum list_state next_of_files(struct list *list, struct item **ret_item)
         }
         if (state != LIST_ITEM)
             return state;
+        size_t mark = list->begun ? 0 : byte_order_mark(line, size);
+        list->begun = true;
+        line += mark;
+        size -= mark;
         if (list->held && is_option(line, size)) {
             if (list_read_option(list->held, line, size))
                 return fail_memory();
