@@ -1,21 +1,26 @@
-/* Whether the hooks are in a program's way: bound PATH loads the library, and prints what it says
- * of that. */
+/* Whether the hooks are in a program's way, as `bound PATH yes` wants it: of the library loaded by
+ * that path. */
 #include <dlfcn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int main(int count, char **words)
 {
-    void *library = count == 2 ? dlopen(words[1], RTLD_NOW | RTLD_LOCAL) : NULL;
-    if (!library) {
-        fprintf(stderr, "bound: %s\n", count == 2 ? dlerror() : "the library's path, please");
+    if (count != 3) {
+        fprintf(stderr, "usage: bound PATH yes|no\n");
         return EXIT_FAILURE;
     }
-    bool (*bound)(void);
-    *(void **)&bound = dlsym(library, "ovl_hooks_bound");
-    if (!bound)
+    void *library = dlopen(words[1], RTLD_NOW | RTLD_LOCAL);
+    bool (*bound)(void) = NULL;
+    if (library)
+        *(void **)&bound = dlsym(library, "ovl_hooks_bound");
+    if (!bound) {
+        fprintf(stderr, "bound: %s\n", dlerror());
         return EXIT_FAILURE;
-    printf("bound: %s\n", bound() ? "yes" : "no");
-    return EXIT_SUCCESS;
+    }
+    const char *answer = bound() ? "yes" : "no";
+    printf("bound: %s\n", answer);
+    return strcmp(answer, words[2]) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
