@@ -337,7 +337,8 @@ static bool is_same_loop(struct node *node, const struct tree_path *path, uint32
 
 /*
  * Turns that were too short to be seen count too, where the loop's own number tells of them. A
- * smaller number is that of a loop that began anew; or, of one that is shared, it was counted.
+ * smaller number is that of a loop that began anew; or, of one that is shared, it was counted. The
+ * same number is that of a loop that has come to its end.
  */
 static uint64_t turns_since(struct node *node, const struct tree_path *path, uint32_t parent,
                             uint32_t index)
@@ -345,7 +346,7 @@ static uint64_t turns_since(struct node *node, const struct tree_path *path, uin
     uint64_t turns = index && index < COUNTS_DOWN ? index : 1; /* it counts from 1 */
     uint32_t before = node->turn_index;
     bool same = is_same_loop(node, path, parent);
-    if (index && same && index > before)
+    if (index && same && index >= before)
         turns = index - before;
     else if (index && node->shared)
         turns = 0;
