@@ -59,7 +59,7 @@ answers "GET / $h$(head -c 20000 /dev/zero | tr '\0' x)" 431
 answers "GET /$(head -c 20000 /dev/zero | tr '\0' x) $h\r\n" 431
 
 # Thousands at once.
-"$CROWD" "$port" 2000 >crowd.out || fail "the crowd: $(cat crowd.out)"
+"$CROWD" "$port" "$CROWD_COUNT" >crowd.out || fail "the crowd: $(cat crowd.out)"
 
 # A port that is taken, and one that is not for everybody's address.
 expect 3 origin --port "$port"
