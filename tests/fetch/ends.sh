@@ -107,17 +107,6 @@ code=$?
 [ "$code" -eq 0 ] || fail "with few descriptors: exit code $code: $(tail -3 err)"
 equals 'done' 300
 
-# Two for each transfer are enough for as many at once as were asked for.
-(
-    # shellcheck disable=SC3045
-    ulimit -n 256
-    "$OVERLAP" fetch -i list -d enough -w 100 --json >out 2>err </dev/null
-)
-code=$?
-[ "$code" -eq 0 ] || fail "with 256 descriptors: exit code $code: $(tail -3 err)"
-equals 'done' 300
-! grep -q 'room for no more' err || fail "256 descriptors are said not to do for 100 transfers: $(cat err)"
-
 # So few that there is no beginning, or one at a time; processes hold descriptors too.
 sh -c 'ulimit -n 12; exec "$0" fetch -i list -d none' "$OVERLAP" >out 2>err </dev/null
 [ $? -eq 3 ] || fail "with 12 descriptors: $(cat out err)"

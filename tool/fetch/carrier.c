@@ -10,12 +10,10 @@
 #include <unistd.h>
 
 /*
- * So many handles share a multi handle, and with that the search for a connection that is free: it
- * looks at one after the other. Of those that share connections there are few to look at, and many
- * streams on each.
+ * So many handles share one multi handle, and with that the search for a connection that is free:
+ * it looks at one after the other.
  */
-#define SEATS        128
-#define SINGLE_SEATS CARRIER_WAGON
+#define SEATS 128
 
 /* So many sockets are looked after before those go on whose transfers ended: meanwhile the servers
  * have nothing to do. */
@@ -25,9 +23,7 @@
 struct wagon {
     struct carrier *carrier;
     CURLM *multi;
-    size_t index;
-    unsigned seats; /* in all */
-    unsigned seated;
+    ovl_time due; /* of its next timer */
 };
 
 /* What is known of a descriptor. */
@@ -42,9 +38,8 @@ struct carrier {
     int epoll_fd;
     int bell_fd; /* an eventfd: what the driver waits for has changed */
     struct wagon **wagons;
-    ovl_time *due; /* of each wagon's next timer: looked through at each turn, so side by side */
     size_t wagon_count;
-    struct wagon *open[2]; /* the one with free seats, by whether its transfers share connections */
+    size_t seated;
     struct watched *watched; /* by descriptor */
     size_t room;
     struct ride *rides; /* on their way */
@@ -130,8 +125,7 @@ static int set_timer(CURLM *multi, long milliseconds, void *context)
 {
     struct wagon *wagon = context;
     (void)multi;
-    wagon->carrier->due[wagon->index] =
-        milliseconds < 0 ? OVL_FOREVER : ovl_after(milliseconds * OVL_MILLISECOND);
+    wagon->due = milliseconds < 0 ? OVL_FOREVER : ovl_after(milliseconds * OVL_MILLISECOND);
     return 0;
 }
 
@@ -139,8 +133,8 @@ static ovl_time next_due(const struct carrier *carrier)
 {
     ovl_time due = OVL_FOREVER;
     for (size_t n = 0; n < carrier->wagon_count; n++)
-        if (carrier->due[n] < due)
-            due = carrier->due[n];
+        if (carrier->wagons[n]->due < due)
+            due = carrier->wagons[n]->due;
     return due;
 }
 
@@ -257,10 +251,11 @@ static void run_timers(struct carrier *carrier)
 {
     ovl_time now = ovl_now();
     for (size_t n = 0; n < carrier->wagon_count; n++) {
-        if (carrier->due[n] > now)
+        struct wagon *wagon = carrier->wagons[n];
+        if (wagon->due > now)
             continue;
-        carrier->due[n] = OVL_FOREVER;
-        act(carrier->wagons[n], CURL_SOCKET_TIMEOUT, 0);
+        wagon->due = OVL_FOREVER;
+        act(wagon, CURL_SOCKET_TIMEOUT, 0);
     }
 }
 
@@ -395,42 +390,29 @@ CURLcode carrier_perform(struct carrier *carrier, struct ride *ride, bool patien
 
 /* --- making --- */
 
-/* Room for one wagon more. */
-static bool make_room(struct carrier *carrier)
+static int add_wagon(struct carrier *carrier)
 {
-    size_t count = carrier->wagon_count + 1;
-    struct wagon **wagons = realloc(carrier->wagons, count * sizeof(struct wagon *));
-    if (wagons)
-        carrier->wagons = wagons;
-    ovl_time *due = realloc(carrier->due, count * sizeof *due);
-    if (due)
-        carrier->due = due;
-    return wagons && due;
-}
-
-static struct wagon *add_wagon(struct carrier *carrier, bool shares)
-{
-    struct wagon *wagon = make_room(carrier) ? calloc(1, sizeof *wagon) : NULL;
+    size_t size = (carrier->wagon_count + 1) * sizeof(struct wagon *);
+    struct wagon **wagons = realloc(carrier->wagons, size);
+    if (!wagons)
+        return -ENOMEM;
+    carrier->wagons = wagons;
+    struct wagon *wagon = calloc(1, sizeof *wagon);
     CURLM *multi = wagon ? curl_multi_init() : NULL;
     if (!multi) {
         free(wagon);
-        return NULL;
+        return -ENOMEM;
     }
-    *wagon = (struct wagon){.carrier = carrier,
-                            .multi = multi,
-                            .index = carrier->wagon_count++,
-                            .seats = shares ? SEATS : SINGLE_SEATS};
-    carrier->wagons[wagon->index] = wagon;
-    carrier->due[wagon->index] = OVL_FOREVER;
+    *wagon = (struct wagon){.carrier = carrier, .multi = multi, .due = OVL_FOREVER};
     curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
     curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, wagon);
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
     curl_multi_setopt(multi, CURLMOPT_TIMERDATA, wagon);
-    curl_multi_setopt(multi, CURLMOPT_PIPELINING,
-                      (long)(shares ? CURLPIPE_MULTIPLEX : CURLPIPE_NOTHING));
+    curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
     /* Otherwise as few are kept as there are transfers at this very moment. */
-    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)wagon->seats);
-    return wagon;
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)SEATS);
+    wagons[carrier->wagon_count++] = wagon;
+    return 0;
 }
 
 int carrier_new(struct carrier **ret_carrier)
@@ -464,28 +446,19 @@ void carrier_free(struct carrier *carrier)
     if (carrier->bell_fd >= 0)
         close(carrier->bell_fd);
     free(carrier->wagons);
-    free(carrier->due);
     free(carrier->watched);
     free(carrier);
 }
 
-static struct wagon *find_wagon(struct carrier *carrier, bool shares)
+int carrier_seat(struct carrier *carrier, CURL *handle, struct ride *ret_ride)
 {
-    struct wagon *wagon = carrier->open[shares];
-    if (!wagon || wagon->seated == wagon->seats)
-        wagon = carrier->open[shares] = add_wagon(carrier, shares);
-    return wagon;
-}
-
-int carrier_seat(struct carrier *carrier, CURL *handle, bool shares, struct ride *ret_ride)
-{
-    struct wagon *wagon = find_wagon(carrier, shares);
-    if (!wagon)
+    if (carrier->seated == carrier->wagon_count * SEATS && add_wagon(carrier) < 0)
         return -ENOMEM;
-    *ret_ride = (struct ride){.handle = handle, .multi = wagon->multi};
+    *ret_ride =
+        (struct ride){.handle = handle, .multi = carrier->wagons[carrier->seated / SEATS]->multi};
     if (ovl_event_open(&ret_ride->woken) < 0)
         return -ENOMEM;
-    wagon->seated++;
+    carrier->seated++;
     curl_easy_setopt(handle, CURLOPT_PRIVATE, ret_ride);
     curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, carrier);

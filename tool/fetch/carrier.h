@@ -12,10 +12,6 @@
 #include <overlap.h>
 #include <stdbool.h>
 
-/* For so many handles, each of whose transfers has a connection for itself, two descriptors more
- * are held. */
-#define CARRIER_WAGON 32
-
 struct carrier;
 
 /* One handle on its way. Its session has it as long as the handle; the fields are the
@@ -41,9 +37,8 @@ int carrier_new(struct carrier **ret_carrier);
 void carrier_free(struct carrier *carrier);
 
 /* Gives a handle a seat for good; its options are the caller's, but CURLOPT_PRIVATE and those of
- * sockets. `shares`: over HTTP/2 it goes on a connection with others; otherwise each transfer has
- * one for itself. Errors: -ENOMEM. */
-int carrier_seat(struct carrier *carrier, CURL *handle, bool shares, struct ride *ret_ride);
+ * sockets. Errors: -ENOMEM. */
+int carrier_seat(struct carrier *carrier, CURL *handle, struct ride *ret_ride);
 void carrier_release(struct ride *ride);
 
 /*

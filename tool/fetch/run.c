@@ -1,28 +1,23 @@
 #include "fetch/run.h"
 
 #include "command.h"
-#include "fetch/carrier.h"
 #include "fetch/feed.h"
 #include "fetch/finish.h"
 #include "fetch/interrupt.h"
 #include "fetch/results.h"
-#include "fetch/wire.h"
 #include "journal/journal.h"
 #include "report/console.h"
 #include "system/limits.h"
 
 #include <curl/curl.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* How often signals and the display are looked after. */
 #define TICK_NS (50 * OVL_MILLISECOND)
 
-/* What a transfer holds open: a connection and its file, or two connections that are tried; and
- * libcurl's own two, for each that goes by itself, or some that are carried. */
-#define TRANSFER_DESCRIPTORS 2
-#define LIBCURL_DESCRIPTORS  2
+/* What a transfer holds open: curl's own two, a connection, and its file. */
+#define TRANSFER_DESCRIPTORS 4
 #define OTHER_DESCRIPTORS    24
 
 /* With fewer than this not one URL is fetched. */
@@ -60,27 +55,17 @@ static int find_model(const struct settings *settings, enum ovl_model *ret_model
     return EXIT_USAGE;
 }
 
-/* How many transfers at once so many descriptors are enough for. */
-static size_t find_room(const struct transfer_context *context, size_t descriptors)
-{
-    size_t together = wire_carries(context) && !context->few ? CARRIER_WAGON : 1;
-    size_t each = together * TRANSFER_DESCRIPTORS + LIBCURL_DESCRIPTORS;
-    size_t free_ones = descriptors > OTHER_DESCRIPTORS ? descriptors - OTHER_DESCRIPTORS : 0;
-    size_t room = free_ones * together / each;
-    return room > 0 ? room : 1;
-}
-
 /* How many transfers at once there may ever be. */
-static unsigned find_most(const struct transfer_context *context)
+static unsigned find_most(const struct settings *settings, enum ovl_model model)
 {
-    const struct settings *settings = context->settings;
-    enum ovl_model model = context->model;
     static const unsigned usual[] = {[OVL_SYNC] = 1,
                                      [OVL_THREADS] = THREADS_MOST,
                                      [OVL_ASYNC] = ASYNC_MOST,
                                      [OVL_PROCESSES] = PROCESSES_MOST};
     size_t descriptors = limits_raise_descriptors();
-    size_t room = find_room(context, descriptors);
+    size_t room = descriptors > OTHER_DESCRIPTORS + TRANSFER_DESCRIPTORS
+                      ? (descriptors - OTHER_DESCRIPTORS) / TRANSFER_DESCRIPTORS
+                      : 1;
     size_t most = settings->workers ? settings->workers : usual[model];
     if (model == OVL_SYNC)
         return 1;
@@ -179,16 +164,12 @@ static int open_journal(struct run *run)
     return journal_open(&options, &run->journal);
 }
 
-static bool are_few(const struct settings *settings)
+static size_t buffer_of(const struct settings *settings)
 {
-    return settings->inputs.count == 0 && settings->urls.count < FEW_URLS && !settings->globs;
-}
-
-static size_t buffer_of(const struct transfer_context *context)
-{
-    if (context->settings->workers > MANY)
+    bool few = settings->inputs.count == 0 && settings->urls.count < FEW_URLS && !settings->globs;
+    if (settings->workers > MANY)
         return TINY_BUFFER;
-    return context->few ? LARGE_BUFFER : SMALL_BUFFER;
+    return few ? LARGE_BUFFER : SMALL_BUFFER;
 }
 
 /* What is printed while transfers run would be written over the display. */
@@ -197,33 +178,15 @@ static bool prints_on_terminal(const struct settings *settings)
     return (settings->to_stdout || settings->json_lines) && isatty(STDOUT_FILENO);
 }
 
-/*
- * Under async one thread does almost all. Of an arena of its own it would get its memory by a
- * system call for every few pages, which thousands of transfers feel; and what is given back
- * between two transfers is soon wanted again.
- */
-static void prepare_memory(enum ovl_model model)
-{
-    if (model != OVL_ASYNC)
-        return;
-    mallopt(M_ARENA_MAX, 1);
-    mallopt(M_TOP_PAD, 4 << 20);
-    mallopt(M_TRIM_THRESHOLD, 64 << 20);
-    mallopt(M_MMAP_THRESHOLD, 1 << 20);
-}
-
 int run_open(const struct settings *settings, struct run *run)
 {
-    *run = (struct run){.settings = settings,
-                        .context = {.settings = settings, .few = are_few(settings)},
-                        .random = (unsigned)ovl_now()};
+    *run = (struct run){.settings = settings, .random = (unsigned)ovl_now()};
     int code = find_model(settings, &run->context.model);
     if (!code)
         code = check_descriptors();
     if (code)
         return code;
-    prepare_memory(run->context.model);
-    run->most = find_most(&run->context);
+    run->most = find_most(settings, run->context.model);
     curl_global_init(CURL_GLOBAL_ALL);
     code = open_memory(run);
     if (!code)
@@ -239,9 +202,10 @@ int run_open(const struct settings *settings, struct run *run)
         code = timing_open(settings, run->start, &run->timing);
     if (code)
         return code;
+    run->context.settings = settings;
     run->context.board = run->board;
     run->context.journal = run->journal;
-    run->context.buffer_bytes = buffer_of(&run->context);
+    run->context.buffer_bytes = buffer_of(settings);
     if (transfer_context_init(&run->context) < 0) {
         console_error("there is no memory to begin with");
         return EXIT_REFUSED;

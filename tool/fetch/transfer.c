@@ -21,9 +21,7 @@
 
 /* A handle, and what its last request left. */
 struct client {
-    CURL *handle;     /* NULL: it was not needed yet */
-    CURLM *solo;      /* what performs its transfers and keeps their connections; or */
-    struct ride ride; /* on the carrier */
+    CURL *handle; /* NULL: it was not needed yet */
     size_t buffer_bytes;
     bool special;               /* there are options that the next request must take back */
     struct curl_slist *headers; /* of the request, where they are its own */
@@ -31,13 +29,15 @@ struct client {
 
 struct session {
     struct transfer_context *context;
-    struct client clients[WIRE_WAYS];
+    struct client alone;
+    CURLM *solo;            /* of `alone` */
+    struct client together; /* for the carrier: a handle that goes both ways loses connections */
+    struct ride ride;       /* of `together` */
     char message[CURL_ERROR_SIZE];
 
     /* Of the transfer: */
-    enum wire_way way;
-    struct client *client; /* of that way */
-    CURL *handle;          /* the client's */
+    struct client *client;
+    CURL *handle; /* the client's */
     struct ovl_task *task;
     const struct order *order;
     struct body body;
@@ -136,13 +136,13 @@ static int look_interrupted(void *context, curl_off_t total, curl_off_t now, cur
     return interrupted(context);
 }
 
-static bool give_seat(const struct session *session, struct client *client, CURL *handle)
+/* What performs the client's transfers, and keeps their connections. */
+static bool give_seat(struct session *session, const struct client *client, CURL *handle)
 {
-    if (session->way != WIRE_ALONE)
-        return carrier_seat(session->context->carrier, handle, session->way == WIRE_SHARED,
-                            &client->ride) == 0;
-    client->solo = solo_new();
-    return client->solo;
+    if (client == &session->together)
+        return carrier_seat(session->context->carrier, handle, &session->ride) == 0;
+    session->solo = solo_new();
+    return session->solo;
 }
 
 static bool make_handle(struct session *session, struct client *client)
@@ -181,8 +181,6 @@ int transfer_session_open(void *context, void **ret_session)
 static void release_client(struct client *client)
 {
     curl_easy_cleanup(client->handle);
-    curl_multi_cleanup(client->solo);
-    carrier_release(&client->ride);
     curl_slist_free_all(client->headers);
 }
 
@@ -190,8 +188,10 @@ void transfer_session_close(void *context, void *opened)
 {
     struct session *session = opened;
     (void)context;
-    for (int way = 0; way < WIRE_WAYS; way++)
-        release_client(&session->clients[way]);
+    release_client(&session->alone);
+    curl_multi_cleanup(session->solo);
+    release_client(&session->together);
+    carrier_release(&session->ride);
     free(session);
 }
 
@@ -212,11 +212,16 @@ static void begin(struct session *session, struct ovl_task *task, const struct o
     atomic_store_explicit(&slot->item, order->index + 1, memory_order_relaxed);
 }
 
+/*
+ * Who may have HTTP/2 goes with others, on connections that they share. What is there of a part may
+ * have to be read for its checksum, which takes a while: such a transfer goes by itself.
+ */
 static bool choose_client(struct session *session)
 {
-    session->way = wire_choose(session->context, session->order);
-    session->client = &session->clients[session->way];
-    session->body.held_up = session->way != WIRE_ALONE;
+    const struct order *order = session->order;
+    bool shares = !order->resume && wire_shares(session->context, block_text(order, order->url));
+    session->client = shares ? &session->together : &session->alone;
+    session->body.held_up = shares;
     bool there = session->client->handle || make_handle(session, session->client);
     session->handle = session->client->handle;
     return there;
@@ -432,10 +437,9 @@ static CURLcode perform(struct session *session)
         return CURLE_OUT_OF_MEMORY;
     if (interrupted(session))
         return CURLE_ABORTED_BY_CALLBACK;
-    struct client *client = session->client;
-    if (session->way == WIRE_ALONE)
-        return solo_perform(client->solo, client->handle);
-    return carrier_perform(session->context->carrier, &client->ride, session->order->patient);
+    if (session->client == &session->together)
+        return carrier_perform(session->context->carrier, &session->ride, session->order->patient);
+    return solo_perform(session->solo, session->handle);
 }
 
 int transfer(struct ovl_task *task, struct ovl_bytes item)

@@ -14,8 +14,7 @@ struct transfer_context {
     const struct settings *settings;
     struct board *board;
     enum ovl_model model;
-    bool few;                /* URLs: a large file is more likely than a lack of memory */
-    struct carrier *carrier; /* NULL: each transfer goes by itself */
+    struct carrier *carrier; /* of transfers that may go over HTTP/2; NULL: each goes by itself */
     struct journal *journal; /* in which tasks publish; NULL: without one */
     size_t buffer_bytes;     /* for what comes at once */
     void *share;             /* CURLSH: what libcurl's handles share; NULL: nothing */

@@ -69,29 +69,17 @@ static bool wants_cookies(const struct settings *settings)
 }
 
 /* Transfers of one thread go together, unless a limit of the rate makes some of them wait. */
-bool wire_carries(const struct transfer_context *context)
+static bool may_share(const struct transfer_context *context)
 {
     const struct settings *settings = context->settings;
-    return context->model == OVL_ASYNC && !settings->rate_each && !settings->rate_total;
+    return context->model == OVL_ASYNC && !settings->rate_each && !settings->rate_total &&
+           settings->http >= CURL_HTTP_VERSION_2_0;
 }
 
-/* Whether the server may speak HTTP/2, and says so before the first request. */
-static bool may_share(const struct settings *settings, const char *url)
+bool wire_shares(const struct transfer_context *context, const char *url)
 {
-    bool known = settings->http == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
-    bool tls = strncasecmp(url, "https:", 6) == 0;
-    return known || (tls && settings->http >= CURL_HTTP_VERSION_2_0);
-}
-
-enum wire_way wire_choose(const struct transfer_context *context, const struct order *order)
-{
-    /* What is there of a part may have to be read for its checksum, which takes a while. */
-    if (!context->carrier || order->resume)
-        return WIRE_ALONE;
-    if (may_share(context->settings, block_text(order, order->url)))
-        return WIRE_SHARED;
-    /* Large files, by contrast, had better have their writes wait beside each other. */
-    return context->few ? WIRE_ALONE : WIRE_CARRIED;
+    bool known = context->settings->http == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+    return context->carrier && (known || strncasecmp(url, "https:", 6) == 0);
 }
 
 int transfer_context_init(struct transfer_context *context)
@@ -110,7 +98,7 @@ int transfer_context_init(struct transfer_context *context)
         curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE);
     if (context->model == OVL_THREADS)
         return share_locks(context, share);
-    return wire_carries(context) ? carrier_new(&context->carrier) : 0;
+    return may_share(context) ? carrier_new(&context->carrier) : 0;
 }
 
 void transfer_context_release(struct transfer_context *context)

@@ -10,21 +10,9 @@
 /* Sets what all transfers of a handle have in common. */
 void wire_set_all(CURL *handle, const struct transfer_context *context);
 
-/* How a transfer goes. A handle keeps to one way: libcurl drops the connections of one that
- * changes. */
-enum wire_way {
-    WIRE_ALONE,   /* by itself: its callbacks may wait */
-    WIRE_CARRIED, /* with others, on a connection of its own */
-    WIRE_SHARED,  /* with others, on connections that several may have at once */
-    WIRE_WAYS,
-};
-
-/* By TLS what the server speaks is known once a connection stands, and until then nothing can be
- * lost by waiting for it: such transfers share. */
-enum wire_way wire_choose(const struct transfer_context *context, const struct order *order);
-
-/* Whether transfers may go with others at all: asked of the settings and the model alone. */
-bool wire_carries(const struct transfer_context *context);
+/* Whether a URL's transfer is to go with others: by TLS what the server speaks is known once a
+ * connection stands, and until then nothing can be lost by waiting for it. */
+bool wire_shares(const struct transfer_context *context, const char *url);
 
 /* Whether a request needs more than its URL. */
 bool wire_is_special(const struct order *order);
