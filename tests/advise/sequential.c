@@ -107,10 +107,42 @@ static void threads_where_loading_takes_what_it_saves(void)
     end(program);
 }
 
+/* Each lets the GIL go and has to get it again, which takes as long as the sync itself. */
+static void short_syncs_gain_little_by_threads(void)
+{
+    enum { SYNCS = 1000 };
+    struct spent once = {.cpu_ns = 10 * OVL_MICROSECOND, .sync_ns = 90 * OVL_MICROSECOND};
+    once.wait_ns[RECORD_DISK] = once.sync_ns;
+    struct instance instance = {.wall_ns = 100 * OVL_MICROSECOND, .spent = once};
+    struct node nodes[2] = {[1] = {.kind = NODE_CALL,
+                                   .count = SYNCS,
+                                   .wall_ns = SYNCS * instance.wall_ns,
+                                   .instances = &instance,
+                                   .instance_count = 1,
+                                   .syncs = SYNCS}};
+    struct tree tree = {.nodes = nodes, .node_count = 2};
+    struct unit unit = {.node = 1, .count = SYNCS, .groups = 1};
+    for (int n = 0; n < SYNCS; n++)
+        spent_add(&unit.spent, &once);
+    struct forecast_setting setting = {
+        .wall_ns = nodes[1].wall_ns,
+        .cores = 2,
+        .python = true,
+        .costs = {.parallel = 1},
+        .disk = {.known = true, .each_ns = {1000, 1000, 1000, 1000, 1000}}};
+    struct forecast forecast;
+    struct ovl_prediction threads;
+    assert_int_equal(forecast_init(&forecast, &tree, &unit, &setting), 0);
+    assert_int_equal(forecast_predict(&forecast, OVL_THREADS, 2, &threads), 0);
+    assert_true(threads.speedup < 1.3);
+    forecast_release(&forecast);
+}
+
 static const struct test_case cases[] = {
     TEST_CASE(asyncio_where_it_loads_quickly),
     TEST_CASE(threads_are_mentioned_where_it_loads_long),
     TEST_CASE(threads_where_loading_takes_what_it_saves),
+    TEST_CASE(short_syncs_gain_little_by_threads),
 };
 
 int main(void)

@@ -179,7 +179,9 @@ int forecast_init(struct forecast *forecast, const struct tree *tree, const stru
         .resource_count = RESOURCES,
         .cores = setting->cores,
     };
-    forecast->waits_each = (double)unit->spent.waits / (double)unit->count;
+    /* Syncs that are too short to be seen one by one let the GIL go all the same. */
+    double waits = fmax((double)unit->spent.waits, (double)tree->nodes[unit->node].syncs);
+    forecast->waits_each = waits / (double)unit->count;
     ovl_time inside_ns =
         setting->undisturbed ? spent_all(&unit->spent) : tree->nodes[unit->node].wall_ns;
     if (setting->present != OVL_SYNC) {
