@@ -37,7 +37,9 @@ static void add_function(char *text, size_t size, const char *function)
     snprintf(text + used, size - used, "%s.", function ? function : "?");
 }
 
-/* A machine that gives the loop no processor holds it up too: that is a stall, and not the test's.
+/*
+ * A machine that gives the loop no processor holds it up too: that is a stall, and not the test's.
+ * One that is seen inside of ThreadSanitizer's runtime, which keeps no frames, is waited for again.
  */
 static void note_stall(void *context, const struct ovl_stall *stall)
 {
@@ -50,7 +52,7 @@ static void note_stall(void *context, const struct ovl_stall *stall)
         if (frame->function && !strcmp(frame->function, "keep_the_loop"))
             file = frame->file;
     }
-    if (!strstr(functions, "keep_the_loop."))
+    if (!strstr(functions, "keep_the_loop.") || !strncmp(functions, "__tsan_", strlen("__tsan_")))
         return;
     told->task = stall->task;
     told->length_ns = stall->length_ns;
