@@ -176,8 +176,24 @@ static void *find(const char *name)
     if (ovl__sys.name == early_##name)                                                             \
         *(void **)&ovl__sys.name = find(#name);
 
-__attribute__((constructor)) static void resolve(void){OVL__HOOKED_MAP(RESOLVE)
-                                                           OVL__HOOKED_BY_NUMBER(RESOLVE)}
+/* clang-format off: it knows no maps */
+__attribute__((constructor)) static void resolve(void)
+{
+    OVL__HOOKED_MAP(RESOLVE)
+    OVL__HOOKED_BY_NUMBER(RESOLVE)
+}
+/* clang-format on */
+
+/* One of them stands for all: sanitizers have hooks of their own, in front of ours, but none of it.
+ */
+bool ovl__hooks_are_bound(void)
+{
+    Dl_info theirs;
+    Dl_info ours;
+    void *found = dlsym(RTLD_DEFAULT, "syncfs");
+    return found && dladdr(found, &theirs) && dladdr(&ovl__sys, &ours) &&
+           theirs.dli_fbase == ours.dli_fbase;
+}
 
 #define DEFINE_EARLY(type, name, parameters, arguments)                                            \
     static type early_##name parameters                                                            \
@@ -186,15 +202,3 @@ __attribute__((constructor)) static void resolve(void){OVL__HOOKED_MAP(RESOLVE)
         return ovl__sys.name arguments;                                                            \
     }
 OVL__HOOKED_MAP(DEFINE_EARLY)
-
-    /* One of them stands for all: sanitizers have hooks of their own, in front of ours, but none of
-     * it.
-     */
-    bool ovl__hooks_are_bound(void)
-{
-    Dl_info theirs;
-    Dl_info ours;
-    void *found = dlsym(RTLD_DEFAULT, "syncfs");
-    return found && dladdr(found, &theirs) && dladdr(&ovl__sys, &ours) &&
-           theirs.dli_fbase == ours.dli_fbase;
-}
