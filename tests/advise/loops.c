@@ -1,6 +1,7 @@
 /* The loop around a line of C, found by how far lines are indented. */
 #include "advise/source.h"
 #include "support/cases.h"
+#include "support/scratch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@ static const char source[] = "int sum(int n)\n"                        /* 1 */
                              "    return sum;\n"                       /* 8 */
                              "}\n";                                    /* 9 */
 
-static char path[] = "/tmp/overlap-test-XXXXXX";
+static char path[SCRATCH_BYTES];
 
 static void innermost_and_outer_loops_are_found(void)
 {
@@ -44,7 +45,7 @@ static const struct test_case cases[] = {
 
 int main(void)
 {
-    int fd = mkstemp(path);
+    int fd = scratch_file(path, ANYWHERE);
     if (fd < 0 || write(fd, source, sizeof source - 1) != sizeof source - 1 || close(fd))
         return EXIT_FAILURE;
     int failed = run_cases("loops", cases, COUNT_OF(cases), NULL);
