@@ -89,7 +89,7 @@ begin -w1 -- sh -c 'echo {} >>begun; until test -e end; do sleep 0.05; done' :::
 await test -s begun || fail 'no job began'
 kill -USR1 "$pid"
 await sh -c 'test $(wc -l <begun) -eq 2' || fail 'SIGUSR1 is not one more'
-says err 'workers: 2, as the signal asks'
+await grep -q 'workers: 2, as the signal asks' err || fail "SIGUSR1: $(cat err)"
 kill -USR2 "$pid"
 await grep -q 'workers: 1, as' err || fail 'SIGUSR2 is not one fewer'
 touch end
