@@ -44,13 +44,17 @@ static void a_busy_loop_gets_no_more(void)
     close_all(executor);
 }
 
-/* Waits in several ways, and looks each time where it is. */
+/* Waits until as many are there as all loops have room for, then in several ways, and looks each
+ * time where it is. */
 static int stay(struct ovl_task *task, struct ovl_bytes item)
 {
-    (void)item;
+    long wanted = *(const long *)item.data;
     int fds[2];
     char byte = 'x';
     pid_t thread = gettid();
+    atomic_fetch_add(&board->number[ARRIVED], 1);
+    while (atomic_load(&board->number[ARRIVED]) < wanted)
+        pause_ns(OVL_MILLISECOND);
     if (pipe(fds))
         return -errno;
     bool same = true;
@@ -72,7 +76,12 @@ static void tasks_never_change_their_loop(void)
     pid_t threads[TASKS];
     pid_t known[4] = {0};
     unsigned loops = 0;
-    assert_int_equal(ovl_map(executor, stay, NULL, 0, threads, sizeof threads[0], TASKS, NULL), 0);
+    long wanted[TASKS];
+    for (int i = 0; i < TASKS; i++)
+        wanted[i] = TASKS;
+    assert_int_equal(
+        ovl_map(executor, stay, wanted, sizeof wanted[0], threads, sizeof threads[0], TASKS, NULL),
+        0);
     for (int i = 0; i < TASKS; i++) {
         unsigned at = 0;
         while (at < loops && known[at] != threads[i])
