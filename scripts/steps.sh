@@ -14,7 +14,7 @@ built= # the presets whose builds succeeded: only these are tested, not what an 
 logs=$root/build/check
 
 # A program that waits for input, or for a test that hangs, must not hold everything up.
-test_limit_seconds=120
+test_limit_seconds=600
 
 start_steps()
 {

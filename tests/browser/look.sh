@@ -21,7 +21,7 @@ browser=$(command -v chromium || command -v chromium-browser || command -v googl
 
 # browse ARGUMENT...: Chromium that talks to nobody, its console on standard error.
 browse() {
-    HOME=$folder timeout 100 "$browser" --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
+    HOME=$folder timeout 300 "$browser" --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
         --disable-dev-shm-usage --disable-background-networking --disable-component-update --disable-sync \
         --disable-extensions --hide-scrollbars --user-data-dir="$folder/profile" --enable-logging=stderr "$@"
 }

@@ -360,7 +360,7 @@ static void ends(void)
 /* Ends once there is a file of this name. */
 static int until_there(struct ovl_task *task, struct ovl_bytes item)
 {
-    ovl_time until = ovl_after(60 * OVL_SECOND);
+    ovl_time until = ovl_after(240 * OVL_SECOND);
     (void)task;
     while (access(item.data, F_OK)) {
         if (ovl_now() > until)
@@ -417,7 +417,7 @@ static void recall(void)
         }
         for (int i = 0; i < SHORT; i++) {
             struct ovl_bytes result;
-            CHECK(ovl_future_wait(futures[i], ovl_after(30 * OVL_SECOND)) == 0);
+            CHECK(ovl_future_wait(futures[i], ovl_after(120 * OVL_SECOND)) == 0);
             int error = ovl_future_result(futures[i], &result);
             CHECK(error == (i % 10 == 7 ? 100 + i % 100 : 0));
             CHECK(error || *(const int *)result.data == i * i);

@@ -20,7 +20,7 @@ fail()
 # As root, on as many processors as there are, without a network.
 run()
 {
-    timeout 120 env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 HWLOC_COMPONENTS=-gl \
+    timeout 300 env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 HWLOC_COMPONENTS=-gl \
         mpirun --oversubscribe --mca btl self,vader --mca plm isolated "$@"
 }
 
@@ -29,7 +29,7 @@ run -n 3 "$program" >"$work/all.out" 2>&1 || fail "exit $? of all of it"
 
 # Started by a scheduler, without mpirun.
 if [ -n "$launch" ]; then
-    TMPDIR=$work HWLOC_COMPONENTS=-gl OMPI_MCA_btl=self,vader timeout 120 "$launch" 3 "$program" >"$work/scheduled.out" 2>&1 ||
+    TMPDIR=$work HWLOC_COMPONENTS=-gl OMPI_MCA_btl=self,vader timeout 300 "$launch" 3 "$program" >"$work/scheduled.out" 2>&1 ||
         fail "exit $? of all of it, started by a scheduler"
     [ "$(grep -c 'all of it holds' "$work/scheduled.out")" -eq 1 ] || fail 'started by a scheduler, not all holds'
 fi

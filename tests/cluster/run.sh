@@ -21,7 +21,7 @@ chmod +x rank
 ranks() {
     wanted=$1
     shift
-    timeout 60 mpirun --mca odls_base_sigkill_timeout 0 -n 3 "$OVERLAP" run --model cluster "$@" >out 2>err </dev/null
+    timeout 300 mpirun --mca odls_base_sigkill_timeout 0 -n 3 "$OVERLAP" run --model cluster "$@" >out 2>err </dev/null
     code=$?
     [ "$code" -eq "$wanted" ] || fail "run $*: exit code $code, not $wanted: $(cat err)"
 }
@@ -49,9 +49,9 @@ ends() {
 # Output and order as on one machine; standard input is the first rank's.
 ranks 0 -k -- printf '%s-%s\n' '{}' '{#}' ::: a b c d e
 printf 'a-1\nb-2\nc-3\nd-4\ne-5\n' | cmp -s - out || fail "in order: $(cat out)"
-seq 1000 | timeout 60 mpirun -n 3 "$OVERLAP" run --model cluster -k -- echo >out 2>err || fail "items: $(cat err)"
+seq 1000 | timeout 300 mpirun -n 3 "$OVERLAP" run --model cluster -k -- echo >out 2>err || fail "items: $(cat err)"
 seq 1000 | cmp -s - out || fail "items from standard input: $(wc -l <out) lines"
-seq 30000 | timeout 60 mpirun -n 3 "$OVERLAP" run --model cluster --pipe --block 20k -- wc -l >out 2>err ||
+seq 30000 | timeout 300 mpirun -n 3 "$OVERLAP" run --model cluster --pipe --block 20k -- wc -l >out 2>err ||
     fail "pipe: $(cat err)"
 [ "$(awk '{ n += $1 } END { print n }' out)" -eq 30000 ] || fail "pipe: $(cat out)"
 seq 300 >in
@@ -80,7 +80,7 @@ for letter in x y z; do head -c 20000000 /dev/zero | tr '\0' "$letter"; done | c
 [ "$(find kept -name stdout -size +19000k | wc -l)" -eq 3 ] || fail "results: $(find kept)"
 
 # However much a job writes, no rank has more of it in memory than a few pieces. (Sanitizers keep what was freed.)
-timeout 60 mpirun -n 3 ./rank run --model cluster -w1 -k -- sh -c 'case {} in
+timeout 300 mpirun -n 3 ./rank run --model cluster -w1 -k -- sh -c 'case {} in
     1) head -c 150000000 /dev/zero;;
     2) for n in 0 1 2; do read -r rank <rank.$n; grep VmHWM "/proc/$rank/status"; done >memory;;
     esac' ::: 1 2 >out 2>err </dev/null || fail "much output: $(cat err)"
@@ -90,7 +90,7 @@ ldd "$OVERLAP" | grep -q 'lib[at]san' || awk '$2 > 64000 { exit 1 }' memory || f
 
 # Line by line as it comes, while the jobs run; the last line as whole as the others; what is stored, of the last attempt.
 mkfifo on
-timeout 60 mpirun -n 3 "$OVERLAP" run --model cluster --line-buffer --tag --results lines -- \
+timeout 300 mpirun -n 3 "$OVERLAP" run --model cluster --line-buffer --tag --results lines -- \
     sh -c 'echo early; printf half; read line <on; printf "%s" " and half"' ::: a b >out 2>err </dev/null &
 pid=$!
 patiently eval '[ "$(grep -c early out)" -eq 2 ]' || fail "lines were held back: $(cat err)"

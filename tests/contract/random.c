@@ -173,10 +173,8 @@ static void random_actions_on_one_worker(void)
 int random_cases(const char *only)
 {
     const struct test_case cases[] = {
-        {.name = "random_actions", .run = random_actions, .seconds = 60},
-        {.name = "random_actions_on_one_worker",
-         .run = random_actions_on_one_worker,
-         .seconds = 60},
+        TEST_CASE(random_actions),
+        TEST_CASE(random_actions_on_one_worker),
     };
     return run_cases("random", cases, COUNT_OF(cases), only);
 }

@@ -6,7 +6,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 "$1" >"$work/alone" 2>/dev/null
-timeout 100 env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 HWLOC_COMPONENTS=-gl \
+timeout 300 env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 HWLOC_COMPONENTS=-gl \
     "$2" --oversubscribe --mca btl self,vader --mca plm isolated -n 3 "$1" >"$work/job" 2>"$work/err" || {
     echo "pi_cluster.sh: exit $? of mpirun" >&2
     cat "$work/err" >&2

@@ -471,7 +471,6 @@ int main(int argc, char **argv)
         cases[i] = (struct test_case){
             .name = plans[i].name,
             .run = fail_each_call,
-            .seconds = 60,
             .argument = &plans[i],
         };
     int failed = run_cases(argv[1], cases, count, argc > 2 ? argv[2] : NULL);

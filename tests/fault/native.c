@@ -520,7 +520,6 @@ int main(int argc, char **argv)
         cases[3 + i] = (struct test_case){
             .name = plans[i].name,
             .run = loop_case,
-            .seconds = 60,
             .argument = &plans[i],
         };
     int failed = run_cases("native", cases, 3 + count, argc > 1 ? argv[1] : NULL);

@@ -186,9 +186,9 @@ int main(int argc, char **argv)
         return 2;
     connection_text = argv[1];
     const struct test_case cases[] = {
-        {.name = "connections_fit_the_stack", .run = connections_fit_the_stack, .seconds = 60},
-        {.name = "queries_overlap", .run = queries_overlap, .seconds = 60},
-        {.name = "transactions_stay_whole", .run = transactions_stay_whole, .seconds = 60},
+        TEST_CASE(connections_fit_the_stack),
+        TEST_CASE(queries_overlap),
+        TEST_CASE(transactions_stay_whole),
     };
     return run_cases("postgres", cases, COUNT_OF(cases), NULL) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

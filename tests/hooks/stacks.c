@@ -156,7 +156,7 @@ static void use_is_measured(void)
 int main(void)
 {
     const struct test_case cases[] = {
-        {.name = "tls_handshakes_fit", .run = tls_handshakes_fit, .seconds = 60},
+        TEST_CASE(tls_handshakes_fit),
         TEST_CASE(look_ups_fit),
         TEST_CASE(use_is_measured),
     };

@@ -100,8 +100,7 @@ int main(int argc, char **argv)
     if (fd < 0 || read(fd, expected, BYTES) != BYTES)
         return 2;
     close(fd);
-    const struct test_case cases[] = {
-        {.name = "web_pages_are_downloaded", .run = web_pages_are_downloaded, .seconds = 60}};
+    const struct test_case cases[] = {TEST_CASE(web_pages_are_downloaded)};
     curl_global_init(CURL_GLOBAL_DEFAULT);
     int failed = run_cases("web", cases, COUNT_OF(cases), NULL);
     curl_global_cleanup();

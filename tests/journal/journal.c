@@ -424,7 +424,7 @@ static const struct test_case cases[] = {
     TEST_CASE(many_coroutines_publish_at_once),
     TEST_CASE(what_is_no_journal_is_refused_and_left_alone),
     TEST_CASE(a_journal_of_another_kind_is_refused),
-    {.name = "a_damaged_journal_is_no_crash", .run = a_damaged_journal_is_no_crash, .seconds = 60},
+    TEST_CASE(a_damaged_journal_is_no_crash),
     TEST_CASE(two_at_once_are_refused),
     TEST_CASE(entries_are_visited_in_order),
 };

@@ -113,9 +113,7 @@ static void a_file_and_its_entry_never_come_apart(void)
 }
 
 static const struct test_case cases[] = {
-    {.name = "a_file_and_its_entry_never_come_apart",
-     .run = a_file_and_its_entry_never_come_apart,
-     .seconds = 100},
+    TEST_CASE(a_file_and_its_entry_never_come_apart),
 };
 
 int main(int argc, char **argv)

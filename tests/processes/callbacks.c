@@ -157,7 +157,7 @@ static void crash_matrix_of_callbacks(void)
 int main(int argc, char **argv)
 {
     const struct test_case cases[] = {
-        {.name = "crash_matrix_of_callbacks", .run = crash_matrix_of_callbacks, .seconds = 60},
+        TEST_CASE(crash_matrix_of_callbacks),
     };
     return run_cases("callbacks", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) != 0;
 }

@@ -87,9 +87,7 @@ static void opens_while_threads_are_at_work(void)
 int main(int argc, char **argv)
 {
     const struct test_case cases[] = {
-        {.name = "opens_while_threads_are_at_work",
-         .run = opens_while_threads_are_at_work,
-         .seconds = 60},
+        TEST_CASE(opens_while_threads_are_at_work),
     };
     return run_cases("threaded", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) != 0;
 }

@@ -14,7 +14,7 @@ cd "$folder" || exit 1
 run_in() {
     who=$1
     shift
-    timeout 60 "$@" <input >"$who.out" 2>/dev/null
+    timeout 300 "$@" <input >"$who.out" 2>/dev/null
     echo $? >"$who.code"
 }
 

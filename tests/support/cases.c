@@ -16,8 +16,9 @@
 #define RUNNING_ON_VALGRIND 0
 #endif
 
-/* Ends what hangs, and nothing that is slow; longer than PATIENCE_NS, whose message says more. */
-#define DEFAULT_SECONDS 60
+/* Ends what hangs, and nothing that is slow: most take less than a second where the machine is
+ * idle. Longer than PATIENCE_NS, whose message says more. */
+#define CASE_SECONDS SCALE(240, 480)
 
 #if SANITIZED
 /* Memory that is not to be had is a case like others, not a fault. */
@@ -107,7 +108,7 @@ static void let_child_run(const char *group, const struct test_case *test)
 {
     setpgid(0, 0);
     signal(SIGALRM, SIG_DFL);
-    alarm((test->seconds ? test->seconds : DEFAULT_SECONDS) * SCALE(1, 4));
+    alarm(CASE_SECONDS);
     if (case_job)
         case_job(group, test);
     exit(run_in_this_process(test));

@@ -33,7 +33,7 @@ start_postgres() {
     (cd "$postgres_data" && as_postgres "$postgres_bin/initdb" --no-sync --auth trust --username test data) \
         >"$scratch/postgres.log" 2>&1 || { cat "$scratch/postgres.log" >&2; exit 1; }
     # Without waiting for a disk: nothing of it outlives the test.
-    (cd "$postgres_data" && as_postgres "$postgres_bin/pg_ctl" --wait --timeout 60 -D data -l "$postgres_data/log" \
+    (cd "$postgres_data" && as_postgres "$postgres_bin/pg_ctl" --wait --timeout 300 -D data -l "$postgres_data/log" \
         -o "-c listen_addresses= -c unix_socket_directories='$postgres_data' -c fsync=off -c max_connections=200" start) \
         >>"$scratch/postgres.log" 2>&1 || { cat "$scratch/postgres.log" "$postgres_data/log" >&2; exit 1; }
     # shellcheck disable=SC2034 # for those who source this

@@ -23,7 +23,7 @@ static int open_connection(unsigned short port)
         .sin_port = htons(port),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
-    struct timeval patience = {.tv_sec = 30};
+    struct timeval patience = {.tv_sec = 300};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0 ||
         connect(fd, (struct sockaddr *)&name, sizeof name) < 0)

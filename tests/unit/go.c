@@ -177,7 +177,7 @@ int main(int argc, char *argv[])
         TEST_CASE(cancelling_ends_its_waits),
         TEST_CASE(a_cancelled_join_calls_off_what_it_awaits),
         TEST_CASE(timers_start_coroutines),
-        {.name = "a_crowd_sleeps_at_once", .run = a_crowd_sleeps_at_once, .seconds = 60},
+        TEST_CASE(a_crowd_sleeps_at_once),
     };
     return run_cases("go", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) ? EXIT_FAILURE
                                                                               : EXIT_SUCCESS;

@@ -502,9 +502,7 @@ int main(void)
         TEST_CASE(waking_up_is_no_part_of_the_work),
         TEST_CASE(a_slow_resource_is_found),
         TEST_CASE(costs_come_back_from_text),
-        {.name = "the_cache_survives_everything",
-         .run = the_cache_survives_everything,
-         .seconds = 60},
+        TEST_CASE(the_cache_survives_everything),
     };
     return run_cases("predict", cases, COUNT_OF(cases), NULL) ? 1 : 0;
 }

@@ -213,9 +213,7 @@ int main(int argc, char *argv[])
         TEST_CASE(a_seed_makes_an_order),
         TEST_CASE(random_orders_find_races),
         TEST_CASE(the_clock_waits_for_helper_threads),
-        {.name = "patience_waits_for_the_world",
-         .run = patience_waits_for_the_world,
-         .seconds = 60},
+        TEST_CASE(patience_waits_for_the_world),
     };
     return run_cases("testing", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) ? EXIT_FAILURE
                                                                                    : EXIT_SUCCESS;
