@@ -82,7 +82,7 @@ int keep_the_loop(struct told *told)
 static int stall_until_told(struct told *told)
 {
     int error = 1;
-    for (int tries = 0; error && tries < 4; tries++) {
+    for (int tries = 0; error && tries < 15; tries++) {
         error = keep_the_loop(told);
         ovl_yield();
     }
@@ -149,7 +149,7 @@ static void a_stall_is_counted_in_the_ledger(void)
 
 struct fair {
     atomic_int stalls;
-    ovl_time longest; /* between two of its turns */
+    ovl_time longest; /* for which its machine let it wait, as far as it can tell */
 };
 
 static void count_stall(void *context, const struct ovl_stall *stall)
@@ -171,18 +171,22 @@ static int busy_but_fair(void *argument)
         fair->longest = now - last > fair->longest ? now - last : fair->longest;
         last = now;
     }
-    ovl_sleep(ovl_after(150 * MS));
+    until = ovl_after(150 * MS);
+    ovl_sleep(until);
+    ovl_time late = ovl_now() - until;
+    fair->longest = late > fair->longest ? late : fair->longest;
     return 0;
 }
 
-/* But where the machine took the processor away for so long, which is a stall, too. */
+/* But where the machine took the processor away for so long, which is a stall, too: within a turn,
+ * it may be twice. */
 static void who_gives_way_is_not_reported(void)
 {
     struct fair fair = {.stalls = 0};
     struct ovl_run_options options = {
         .stall_ns = 100 * MS, .stalled = count_stall, .stall_context = &fair};
     assert_int_equal(ovl_run(busy_but_fair, &fair, &options), 0);
-    if (fair.longest < 100 * MS)
+    if (fair.longest < 50 * MS)
         assert_int_equal(atomic_load(&fair.stalls), 0);
 }
 
@@ -462,7 +466,7 @@ static int wait_to_be_dumped(void *argument)
     ovl_set_name("patient");
     if (kill(getpid(), SIGQUIT))
         return 1;
-    ovl_sleep(ovl_after(20 * OVL_SECOND)); /* until it was seen, and is ended */
+    ovl_sleep(ovl_after(1000 * OVL_SECOND)); /* until it was seen, and is ended */
     return 0;
 }
 
