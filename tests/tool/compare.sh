@@ -35,7 +35,7 @@ document
 says out '"items": 30,'
 says out '"bound": "io"'
 [ "$(grep -c '"done": 30,' out)" -eq 5 ] || fail 'some items were not done'
-[ "$(grep -c '"predicted_seconds": 0\.' out)" -eq 4 ] || fail "not four predictions: $(cat out)"
+[ "$(grep -c '"predicted_seconds": [0-9]' out)" -eq 4 ] || fail "not four predictions: $(cat out)"
 [ "$(grep -c '"predicted_seconds": null' out)" -eq 1 ] || fail 'sync was predicted'
 "$OVERLAP" compare --command "$TASKS:sleep_on" --models sync,auto <items >out || fail 'standard input'
 says out '^30 items, '
@@ -151,7 +151,7 @@ says err 'answered with status 400'
 expect 1 compare io --url "$url" --downloads 4 --models async,threads --timeout 100ms
 says err 'async: .*give it longer with --timeout'
 stop_origin TERM
-expect 0 compare io --downloads 2 --latency 300ms --timeout 200ms --models async
+expect 0 compare io --downloads 2 --latency 5s --timeout 4s --models async
 
 # The environment's proxy is not asked for pages of this machine.
 http_proxy=http://127.0.0.1:1 expect 0 compare io --downloads 2 --latency 0ms --models sync

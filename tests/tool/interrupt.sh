@@ -25,13 +25,11 @@ interrupt() {
     # setsid gave it a process group of its own, as a terminal does.
     target=$pid
     [ "$whom" = alone ] || target=-$pid
-    begin=$(milliseconds)
     kill -"$signal" "$target"
+    ends_in_time "$pid" "${END_MS:-1500}" || fail "overlap $*: $ended_after ms until it ended, after $signal to $whom"
     wait "$pid"
     code=$?
-    took=$(($(milliseconds) - begin))
     [ "$code" -eq 130 ] || fail "overlap $*: exit code $code after $signal to $whom"
-    in_time "$took" "${END_MS:-1500}" || fail "overlap $*: ended $took ms after $signal to $whom"
     says err 'interrupted; what was done until then is shown'
     await gone "$mark" || fail "overlap $*: left a process behind after $signal to $whom"
     "$SCHEMA_CHECK" "$SCHEMA" <out || fail "overlap $*: not as the schema has it: $(cat out)"

@@ -80,9 +80,11 @@ stands
 says out "^overlap run: '1': exit code 1$"
 
 # Downloads.
-start_origin --port 0 --latency 1500ms
+start_origin --port 0
+kill -STOP "$origin_pid" # so that nothing is answered until the progress was seen
 on_terminal "\"$OVERLAP\" fetch ${url}one ${url}two"
 await has_shown '0 of 2' || fail 'fetch: no progress on a terminal'
+kill -CONT "$origin_pid"
 stands || fail "fetch on a terminal: exit code $?"
 grep -q "$escape" out && fail "fetch: this still stands on the terminal: $(cat -v out)"
 if [ ! -s one ] || [ ! -s two ]; then
