@@ -6,19 +6,25 @@ example=$1 overlap=$2
 # shellcheck source=tests/examples/expect.sh
 . "$(dirname "$0")/expect.sh"
 
+# An address of its own: servers of other tests, at the same time, wait for their own clients.
+address=127.7.7.7
 mkfifo "$scratch/address"
-"$overlap" origin >"$scratch/address" 2>"$scratch/server" &
+"$overlap" origin --address $address >"$scratch/address" 2>"$scratch/server" &
 server=$!
 read -r url <"$scratch/address"
 port=${url##*:}
 port=${port%/}
 
-run "$example" 127.0.0.1 "$port" "$port"
+run "$example" $address "$port" "$port"
 expect "exit code" 0 "$code"
 expect "ports" "$port" "$(cat "$scratch/out")"
 expect "count" 1 "$(lines err '^1 open, 0 unknown, of 1 in')"
 
-run "$example" localhost
+run "$example" localhost 1 1
+expect "ports of a host by its name" "" "$(cat "$scratch/out")"
+expect "count of those" 1 "$(lines err '^0 open, 0 unknown, of 1 in')"
+
+run "$example" $address
 expect "exit code of all ports" 0 "$code"
 expect "the port among all" 1 "$(lines out "^$port\$")"
 expect "count of all" 1 "$(lines err ' of 65535 in')"
@@ -26,7 +32,7 @@ expect "count of all" 1 "$(lines err ' of 65535 in')"
 kill "$server"
 wait "$server"
 server=
-run "$example" 127.0.0.1 "$port" "$port"
+run "$example" $address "$port" "$port"
 expect "ports of nobody" "" "$(cat "$scratch/out")"
 
 for bad in 0 65536 x ''; do
