@@ -1,6 +1,7 @@
 /*
  * crowd PORT COUNT: opens so many connections to a server on loopback, all at once, then asks for a
- * page on each of them, and reads every answer. Ends with 0 where every one of them was whole.
+ * page on each of them, reads every answer, and closes each once it has that. Ends with 0 where
+ * every one of them was whole.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -78,8 +79,10 @@ int main(int argc, char **argv)
     for (size_t n = 0; n < count; n++)
         if (send(fds[n], request, sizeof request - 1, MSG_NOSIGNAL) != sizeof request - 1)
             fprintf(stderr, "crowd: connection %zu is gone\n", n);
-    for (size_t n = 0; n < count; n++)
+    for (size_t n = 0; n < count; n++) {
         whole += read_answer(fds[n], page, n == 0);
+        close(fds[n]);
+    }
     printf("%zu of %zu answers whole\n", whole, count);
     free(fds);
     return whole == count ? 0 : 1;

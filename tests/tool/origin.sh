@@ -111,7 +111,7 @@ exec "$COMMAND" "$@"
 EOF
 chmod +x few
 export COMMAND="$OVERLAP"
-OVERLAP=./few start_origin --idle-timeout 1s
+OVERLAP=./few start_origin
 timeout 300 "$CROWD" "$port" 100 >crowd.out || fail "the crowd, with few descriptors: $(cat crowd.out)"
 stop_origin TERM || fail 'a server with few descriptors did not end well'
 finish
