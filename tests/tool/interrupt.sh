@@ -10,7 +10,7 @@ gone() {
 }
 
 # interrupt SIGNAL WHOM WORD ARGUMENT...: sends the signal to the command alone or to its whole group, when
-# its progress has the word.
+# its progress has the word. WHOM may be `standing`: the group, which then stands still for a while.
 interrupt() {
     signal=$1
     whom=$2
@@ -26,6 +26,11 @@ interrupt() {
     target=$pid
     [ "$whom" = alone ] || target=-$pid
     kill -"$signal" "$target"
+    if [ "$whom" = standing ]; then
+        kill -STOP "$target" 2>/dev/null
+        sleep 1.5
+        kill -CONT "$target" 2>/dev/null
+    fi
     ends_in_time "$pid" "${END_MS:-1500}" || fail "overlap $*: $ended_after ms until it ended, after $signal to $whom"
     wait "$pid"
     code=$?
@@ -41,6 +46,13 @@ for model in sync threads async processes; do
     interrupt INT group "io $model: 0 of" compare io --models "$model" --latency 30s
     interrupt INT alone "cpu $model: 0 of" compare cpu --models "$model" --number 1000000000
     interrupt TERM group "cpu $model: 0 of" compare cpu --models "$model" --number 1000000000
+done
+
+# A machine that stands meanwhile does not keep it from saying what was done.
+for model in async processes; do
+    for _ in 1 2 3; do
+        interrupt INT standing "io $model: 0 of" compare io --models "$model" --latency 30s
+    done
 done
 
 # A function of the user's own runs in a child, which hears of it too.

@@ -10,7 +10,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/prctl.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,18 +20,23 @@
  */
 #define CANCEL_AGAIN_NS (50 * OVL_MILLISECOND)
 
-/* When it did not stop by then, after the signal, it is left as it is. */
-#define PATIENCE_NS (700 * OVL_MILLISECOND)
+/* After the signal time is counted in beats: they do not come while the machine stands, or has no
+ * time for this process, which is to tell all the same what was done. */
+#define BEAT_NS (50 * OVL_MILLISECOND)
+
+/* When it did not stop by then, it is left as it is. */
+#define PATIENCE_BEATS 14
 
 /* When even the last word gets stuck, in an output that nobody reads, the command ends without it.
  */
-#define ALARM_US 950000
+#define LAST_BEAT 19
 
 static struct {
     struct watch_calls calls;
     sigset_t signals;
     atomic_bool interrupted;
     atomic_bool finished; /* who sets it has the last word */
+    atomic_int beats;
 
     sem_t begun;             /* the thread has */
     pthread_mutex_t ticking; /* held while a tick is told */
@@ -52,20 +56,28 @@ static void cancel(void)
     pthread_mutex_unlock(&watch.lock);
 }
 
-static void leave_at_once(int number)
+static void on_beat(int number)
 {
     (void)number;
-    _exit(EXIT_INTERRUPTED);
+    if (atomic_fetch_add(&watch.beats, 1) + 1 == LAST_BEAT)
+        _exit(EXIT_INTERRUPTED);
 }
 
-static void set_alarm(void)
+/* They come to this thread alone: what others wait in goes on. */
+static void start_beats(void)
 {
-    sigset_t alarm_only;
-    sigemptyset(&alarm_only);
-    sigaddset(&alarm_only, SIGALRM);
-    sigaction(SIGALRM, &(struct sigaction){.sa_handler = leave_at_once}, NULL);
-    pthread_sigmask(SIG_UNBLOCK, &alarm_only, NULL);
-    setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {.tv_usec = ALARM_US}}, NULL);
+    sigset_t beat_only;
+    sigemptyset(&beat_only);
+    sigaddset(&beat_only, SIGALRM);
+    sigaction(SIGALRM, &(struct sigaction){.sa_handler = on_beat, .sa_flags = SA_RESTART}, NULL);
+    pthread_sigmask(SIG_UNBLOCK, &beat_only, NULL);
+    timer_t timer;
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM};
+    event._sigev_un._tid = gettid();
+    struct timespec beat = {.tv_nsec = BEAT_NS};
+    struct itimerspec beats = {.it_interval = beat, .it_value = beat};
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &beats, NULL))
+        atomic_store(&watch.beats, PATIENCE_BEATS);
 }
 
 /* What a terminal sends, it sends to the child as well. Whether there is one. */
@@ -92,12 +104,11 @@ static bool wait_signal(ovl_time ns)
 /* Stops what runs; a second Ctrl-C ends the patience. */
 static void interrupt(void)
 {
-    set_alarm();
+    start_beats();
     watch.interrupted = true;
-    ovl_time end = ovl_after(PATIENCE_NS);
     do
         cancel();
-    while (!wait_signal(CANCEL_AGAIN_NS) && ovl_now() < end);
+    while (!wait_signal(CANCEL_AGAIN_NS) && atomic_load(&watch.beats) < PATIENCE_BEATS);
 
     if (!atomic_exchange(&watch.finished, true)) {
         watch.calls.last_word(watch.calls.context);
