@@ -151,35 +151,77 @@ void ovl__hook_call_in_thread(void (*fn)(void *argument), void *argument, enum o
         ovl__meter_wait(meter, kind, began);
 }
 
-static int call_apart(void (*fn)(void *argument), void *argument, enum ovl__breaks breaks)
+/* A call in a thread of its own. */
+struct apart_call {
+    void (*fn)(void *argument);
+    void *argument;
+    enum ovl__breaks breaks;
+    bool interruptible; /* rather than to be broken off: until `deadline`, and by any signal */
+    ovl_time deadline;
+};
+
+static int begin_apart(struct ovl__apart *call, const struct apart_call *what)
+{
+    return what->interruptible ? ovl__apart_begin_interruptible(call, what->fn, what->argument)
+                               : ovl__apart_begin(call, what->fn, what->argument);
+}
+
+static int end_apart(struct ovl__apart *call, const struct apart_call *what)
+{
+    return what->interruptible ? ovl__apart_end_by(call, what->deadline)
+                               : ovl__apart_end(call, what->breaks != OVL__BY_NOTHING);
+}
+
+static int call_apart(const struct apart_call *what)
 {
     struct ovl__apart call;
-    int error = ovl__apart_begin(&call, fn, argument);
+    int error = begin_apart(&call, what);
     if (error)
         return error;
     struct ovl__interruptible interruptible;
-    if (breaks == OVL__BY_CANCEL_OR_SIGNAL)
-        ovl__interruptible_begin(&interruptible, false);
-    error = ovl__apart_end(&call, breaks != OVL__BY_NOTHING);
-    if (breaks == OVL__BY_CANCEL_OR_SIGNAL)
+    if (what->breaks == OVL__BY_CANCEL_OR_SIGNAL)
+        ovl__interruptible_begin(&interruptible, what->interruptible);
+    error = end_apart(&call, what);
+    if (what->breaks == OVL__BY_CANCEL_OR_SIGNAL)
         ovl__interruptible_end(&interruptible);
+    return error;
+}
+
+static int call_one_of_few_apart(const struct apart_call *what, enum ovl_wait kind)
+{
+    static _Thread_local unsigned under_way;
+    /* A test's clock would stand still meanwhile, and for ever where one of its loop is waited for.
+     */
+    if (under_way == APART_MAX || ovl__clock)
+        return -EAGAIN;
+    struct ovl__meter *meter = ovl__current->meter;
+    ovl_time began = meter ? ovl_now() : 0;
+    under_way++;
+    int error = call_apart(what);
+    under_way--;
+    if (meter && error != -EAGAIN)
+        ovl__meter_wait(meter, kind, began);
     return error;
 }
 
 int ovl__hook_call_apart(void (*fn)(void *argument), void *argument, enum ovl_wait kind,
                          enum ovl__breaks breaks)
 {
-    static _Thread_local unsigned under_way;
-    if (under_way == APART_MAX)
-        return -EAGAIN;
-    struct ovl__meter *meter = ovl__current->meter;
-    ovl_time began = meter ? ovl_now() : 0;
-    under_way++;
-    int error = call_apart(fn, argument, breaks);
-    under_way--;
-    if (meter && error != -EAGAIN)
-        ovl__meter_wait(meter, kind, began);
-    return error;
+    struct apart_call what = {.fn = fn, .argument = argument, .breaks = breaks};
+    return call_one_of_few_apart(&what, kind);
+}
+
+int ovl__hook_call_interruptible(void (*fn)(void *argument), void *argument, enum ovl_wait kind,
+                                 ovl_time deadline)
+{
+    struct apart_call what = {
+        .fn = fn,
+        .argument = argument,
+        .breaks = OVL__BY_CANCEL_OR_SIGNAL,
+        .interruptible = true,
+        .deadline = deadline,
+    };
+    return call_one_of_few_apart(&what, kind);
 }
 
 bool ovl__hook_call_breakable(void (*fn)(void *argument), void *argument, enum ovl_wait kind,
@@ -187,7 +229,7 @@ bool ovl__hook_call_breakable(void (*fn)(void *argument), void *argument, enum o
 {
     struct ovl__meter *meter = ovl__current->meter;
     ovl_time began = meter ? ovl_now() : 0;
-    int error = call_apart(fn, argument, breaks);
+    int error = call_apart(&(struct apart_call){fn, argument, .breaks = breaks});
     if (error == -EAGAIN) {
         fn(argument);
         error = 0;

@@ -148,8 +148,16 @@ int ovl__hook_call_apart(void (*fn)(void *argument), void *argument, enum ovl_wa
                          enum ovl__breaks breaks);
 
 /*
- * The same for calls that have no other way: without a thread fn runs in this one, and blocks the
- * loop. True: fn has returned; false with errno set where it was broken off.
+ * The same until `deadline`, for an fn whose call is interrupted rather than broken off
+ * (ovl__apart_begin_interruptible); any signal is one. OVL_ETIMEDOUT, OVL_ECANCELED, -EINTR: fn has
+ * returned all the same.
+ */
+int ovl__hook_call_interruptible(void (*fn)(void *argument), void *argument, enum ovl_wait kind,
+                                 ovl_time deadline);
+
+/*
+ * The same as the first for calls that have no other way: without a thread fn runs in this one, and
+ * blocks the loop. True: fn has returned; false with errno set where it was broken off.
  */
 bool ovl__hook_call_breakable(void (*fn)(void *argument), void *argument, enum ovl_wait kind,
                               enum ovl__breaks breaks);

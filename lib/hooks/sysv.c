@@ -1,57 +1,144 @@
 /*
- * System V's message queues and semaphores, which are no descriptors: a coroutine tries, and tries
- * again after pauses.
+ * System V's message queues and semaphores, which are no descriptors. Nothing tells when one of
+ * these calls could succeed but the call itself; so where a try fails, a thread of the coroutine's
+ * own waits in the kernel. When the coroutine is to wait no longer, the call is interrupted: it has
+ * done all or nothing then, and says which.
  */
 #include "hooks/hooks.h"
 
 #include "hooks/retry.h"
+#include "loop/loop.h"
 
 OVL__HOOK_FILE(sysv);
 
-/* --- messages --- */
+/* SEMOPM of Linux: who says more has no array that long, and the kernel refuses it. */
+#define OPERATIONS_MAX 500
 
-struct message_call {
-    int queue;
+/* One call, whichever it is. */
+struct sysv_call {
+    long (*ask)(const struct sysv_call *call, bool waits);
+    int id; /* of the queue or the set */
     void *message;
     const void *given;
     size_t size;
     long type;
-    int flags; /* IPC_NOWAIT among them */
+    int flags;
+    struct sembuf *operations;
+    size_t count;
+    bool may_refuse; /* rather than wait, and then a try cannot tell which */
+    int later;       /* what errno is where it would wait */
+    ovl_time deadline;
+    enum ovl_wait kind;
+    const char *waits; /* for what, as ovl__waits_for has it */
+    long result;       /* of the call that waited, and its errno */
+    int error;
 };
 
-static long try_receive(const void *argument)
+static long receive(const struct sysv_call *call, bool waits)
 {
-    const struct message_call *call = argument;
-    return ovl__sys.msgrcv(call->queue, call->message, call->size, call->type, call->flags);
+    int flags = waits ? call->flags : call->flags | IPC_NOWAIT;
+    return ovl__sys.msgrcv(call->id, call->message, call->size, call->type, flags);
 }
 
-static long try_send(const void *argument)
+static long send_message(const struct sysv_call *call, bool waits)
 {
-    const struct message_call *call = argument;
-    return ovl__sys.msgsnd(call->queue, call->given, call->size, call->flags);
+    int flags = waits ? call->flags : call->flags | IPC_NOWAIT;
+    return ovl__sys.msgsnd(call->id, call->given, call->size, flags);
 }
+
+/* A try by a timeout of zero would take the thread off its processor. */
+static long operate(const struct sysv_call *call, bool waits)
+{
+    struct sembuf at_once[OPERATIONS_MAX];
+    if (waits)
+        return ovl__sys.semtimedop(call->id, call->operations, call->count, NULL);
+    for (size_t i = 0; i < call->count; i++) {
+        at_once[i] = call->operations[i];
+        at_once[i].sem_flg |= IPC_NOWAIT;
+    }
+    return ovl__sys.semtimedop(call->id, at_once, call->count, NULL);
+}
+
+static long try_again(const void *call)
+{
+    return ((const struct sysv_call *)call)->ask(call, false);
+}
+
+/* Where no thread is to be had: pauses between tries, and no other coroutine where they would not
+ * do. */
+static long retry(const struct sysv_call *call)
+{
+    if (call->may_refuse)
+        return call->ask(call, true);
+    return ovl__retry(&(struct ovl__retry){
+        .try = try_again,
+        .call = call,
+        .later = {call->later, call->later},
+        .deadline = call->deadline,
+        .may_vanish = true,
+        .by_all = true,
+        .waits = call->waits,
+    });
+}
+
+static void wait_in_kernel(void *argument)
+{
+    struct sysv_call *call = argument;
+    call->result = call->ask(call, true);
+    call->error = errno;
+}
+
+static bool was_interrupted(const struct sysv_call *call)
+{
+    return call->result < 0 && call->error == EINTR;
+}
+
+/* Other signals, as that by which setuid reaches all threads, are none of the caller's. */
+static int wait_apart(struct sysv_call *call)
+{
+    int error;
+    do {
+        ovl__waits_for(call->waits, -1);
+        error = ovl__hook_call_interruptible(wait_in_kernel, call, call->kind, call->deadline);
+    } while (!error && was_interrupted(call));
+    return error;
+}
+
+static long call_or_wait(struct sysv_call call)
+{
+    int before = errno;
+    long result = call.ask(&call, false);
+    if (result >= 0 || errno != call.later || ovl_now() >= call.deadline)
+        return result;
+    int error = wait_apart(&call);
+    if (error == -EAGAIN)
+        return retry(&call);
+    if (was_interrupted(&call))
+        return ovl__fail(error == OVL_ETIMEDOUT ? -EAGAIN : error);
+    /* It was there at the first try: it has been removed since. */
+    errno = call.result >= 0 ? before : call.error == EINVAL ? EIDRM : call.error;
+    return call.result;
+}
+
+/* --- messages --- */
 
 OVL__HOOK ssize_t msgrcv(int queue, void *message, size_t size, long type, int flags)
 {
     if (!ovl__in_task())
         return ovl__sys.msgrcv(queue, message, size, type, flags);
-    if (!ovl__current->coroutine || flags & IPC_NOWAIT)
+    if (!ovl__current->coroutine || flags & (IPC_NOWAIT | MSG_COPY))
         return OVL__METERED(ssize_t, -1, OVL_WAIT_OTHER,
                             ovl__sys.msgrcv(queue, message, size, type, flags));
-    struct message_call call = {
-        .queue = queue,
+    return call_or_wait((struct sysv_call){
+        .ask = receive,
+        .id = queue,
         .message = message,
         .size = size,
         .type = type,
-        .flags = flags | IPC_NOWAIT,
-    };
-    return ovl__retry(&(struct ovl__retry){
-        .try = try_receive,
-        .call = &call,
-        .later = {ENOMSG, ENOMSG},
+        .flags = flags,
+        .later = ENOMSG,
         .deadline = OVL_FOREVER,
-        .may_vanish = true,
-        .by_all = true,
+        .kind = OVL_WAIT_OTHER,
         .waits = "message",
     });
 }
@@ -62,48 +149,28 @@ OVL__HOOK int msgsnd(int queue, const void *message, size_t size, int flags)
         return ovl__sys.msgsnd(queue, message, size, flags);
     if (!ovl__current->coroutine || flags & IPC_NOWAIT)
         return OVL__METERED(int, -1, OVL_WAIT_OTHER, ovl__sys.msgsnd(queue, message, size, flags));
-    struct message_call call = {
-        .queue = queue,
+    return (int)call_or_wait((struct sysv_call){
+        .ask = send_message,
+        .id = queue,
         .given = message,
         .size = size,
-        .flags = flags | IPC_NOWAIT,
-    };
-    return (int)ovl__retry(&(struct ovl__retry){
-        .try = try_send,
-        .call = &call,
-        .later = {EAGAIN, EAGAIN},
+        .flags = flags,
+        .later = EAGAIN,
         .deadline = OVL_FOREVER,
-        .may_vanish = true,
-        .by_all = true,
+        .kind = OVL_WAIT_OTHER,
         .waits = "room in a message queue",
     });
 }
 
 /* --- semaphores --- */
 
-struct semaphore_call {
-    int set;
-    const struct sembuf *operations;
-    size_t count;
-};
-
-/*
- * A set of operations is done whole or not at all. One that would wait has EAGAIN whether that
- * operation has IPC_NOWAIT of its own or only here: then the caller's own answer is asked for.
- */
-static long try_operations(const void *argument)
+/* How many of them fail rather than wait. */
+static size_t count_nowait(const struct sembuf *operations, size_t count)
 {
-    static const struct timespec at_once;
-    const struct semaphore_call *call = argument;
-    return ovl__sys.semtimedop(call->set, (struct sembuf *)call->operations, call->count, &at_once);
-}
-
-static bool has_nowait(const struct sembuf *operations, size_t count)
-{
+    size_t found = 0;
     for (size_t i = 0; i < count; i++)
-        if (operations[i].sem_flg & IPC_NOWAIT)
-            return true;
-    return false;
+        found += operations[i].sem_flg & IPC_NOWAIT ? 1 : 0;
+    return found;
 }
 
 OVL__HOOK int semtimedop(int set, struct sembuf *operations, size_t count,
@@ -111,19 +178,20 @@ OVL__HOOK int semtimedop(int set, struct sembuf *operations, size_t count,
 {
     if (!ovl__in_task())
         return ovl__sys.semtimedop(set, operations, count, timeout);
-    bool odd = !count || count > 500 || has_nowait(operations, count) ||
-               (timeout && !ovl__is_time(timeout));
-    if (!ovl__current->coroutine || odd)
+    bool odd = count > OPERATIONS_MAX || (timeout && !ovl__is_time(timeout));
+    size_t nowait = odd ? 0 : count_nowait(operations, count);
+    if (!ovl__current->coroutine || odd || nowait == count)
         return OVL__METERED(int, -1, OVL_WAIT_LOCK,
                             ovl__sys.semtimedop(set, operations, count, timeout));
-    struct semaphore_call call = {.set = set, .operations = operations, .count = count};
-    return (int)ovl__retry(&(struct ovl__retry){
-        .try = try_operations,
-        .call = &call,
-        .later = {EAGAIN, EAGAIN},
+    return (int)call_or_wait((struct sysv_call){
+        .ask = operate,
+        .id = set,
+        .operations = operations,
+        .count = count,
+        .may_refuse = nowait > 0,
+        .later = EAGAIN,
         .deadline = ovl__deadline_of(timeout),
-        .may_vanish = true,
-        .by_all = true,
+        .kind = OVL_WAIT_LOCK,
         .waits = "System V semaphore",
     });
 }

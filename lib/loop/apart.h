@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* AddressSanitizer does not learn that the frame of such a function is gone. */
 #define OVL__BREAKABLE __attribute__((no_sanitize("address")))
@@ -19,6 +20,8 @@ struct ovl__apart {
     void *argument;
     pthread_t thread;
     struct ovl__wait_list waiter;
+    bool interruptible;
+    pid_t number; /* of its thread, where it can be interrupted: 0 until then */
     bool has_said;
     bool has_returned;
     bool over; /* its thread touches nothing any more */
@@ -26,6 +29,14 @@ struct ovl__apart {
 
 /* Begins fn(argument) in a new thread, which takes no signals. 0; -EAGAIN: none is to be had. */
 int ovl__apart_begin(struct ovl__apart *call, void (*fn)(void *argument), void *argument);
+
+/*
+ * The same for an fn that makes a single call of the kernel which every signal ends, whatever its
+ * handler's SA_RESTART, and which then has done nothing: signal(7) lists them. Such a call need not
+ * be broken off, and nothing that it did is lost.
+ */
+int ovl__apart_begin_interruptible(struct ovl__apart *call, void (*fn)(void *argument),
+                                   void *argument);
 
 /* For fn: what the coroutine is to hear has come about. Once. */
 void ovl__apart_say(struct ovl__apart *call);
@@ -43,6 +54,15 @@ void ovl__apart_hear(struct ovl__apart *call);
  * pthreads(7), on cancellation points.
  */
 int ovl__apart_end(struct ovl__apart *call, bool breakable);
+
+/*
+ * For a call that was begun as interruptible: gives way until fn has returned, or until the
+ * coroutine is to wait no longer; then the call is interrupted until fn has returned.
+ *
+ * 0: it has returned by itself. OVL_ETIMEDOUT, OVL_ECANCELED, -EINTR: it was interrupted, where the
+ * call had not just succeeded; fn knows.
+ */
+int ovl__apart_end_by(struct ovl__apart *call, ovl_time deadline);
 
 /* Breaks fn off, which is as above, and waits for its end. */
 void ovl__apart_break(struct ovl__apart *call);

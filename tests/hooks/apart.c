@@ -1,6 +1,7 @@
 /*
- * Proves that locks which another process may hold are waited for by a thread in the kernel: nobody
- * asks again and again, the loop goes on meanwhile, and what is broken off holds nothing.
+ * Proves that locks which another process may hold, and System V's queues and semaphores, are
+ * waited for by a thread in the kernel: nobody asks again and again, the loop goes on meanwhile,
+ * what is broken off holds nothing, and what is interrupted loses nothing.
  */
 #include "../support/cases.h"
 #include "../support/scratch.h"
@@ -10,11 +11,15 @@
 #include <fcntl.h>
 #include <overlap.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,7 +36,8 @@ struct shared {
     pthread_mutex_t mutex;
     pthread_cond_t cond;
     int value;
-    int files[2]; /* one file, opened twice */
+    int files[2];             /* one file, opened twice */
+    int messages, semaphores; /* System V's, which have nothing in them */
 };
 
 static struct shared *shared;
@@ -99,10 +105,15 @@ static void shared_open(void)
     shared->files[0] = scratch_file(name, ANYWHERE);
     shared->files[1] = open(name, O_RDWR | O_CLOEXEC);
     unlink(name);
+    shared->messages = msgget(IPC_PRIVATE, IPC_CREAT | 0600);
+    shared->semaphores = semget(IPC_PRIVATE, 1, IPC_CREAT | 0600);
+    assert_true(shared->messages >= 0 && shared->semaphores >= 0);
 }
 
 static void shared_close(void)
 {
+    msgctl(shared->messages, IPC_RMID, NULL);
+    semctl(shared->semaphores, 0, IPC_RMID);
     close(shared->files[0]);
     close(shared->files[1]);
     munmap(shared, sizeof *shared);
@@ -116,6 +127,8 @@ static struct {
     __typeof__(&flock) flock;
     __typeof__(&pthread_rwlock_tryrdlock) tryrdlock;
     __typeof__(&pthread_rwlock_trywrlock) trywrlock;
+    __typeof__(&msgrcv) msgrcv;
+    __typeof__(&semtimedop) semtimedop;
     __typeof__(&pthread_create) create;
 } real;
 
@@ -137,6 +150,19 @@ static int count_trywrlock(pthread_rwlock_t *lock)
     return real.trywrlock(lock);
 }
 
+static ssize_t count_msgrcv(int queue, void *message, size_t size, long type, int flags)
+{
+    atomic_fetch_add(&asked, 1);
+    return real.msgrcv(queue, message, size, type, flags);
+}
+
+static int count_semtimedop(int set, struct sembuf *operations, size_t count,
+                            const struct timespec *timeout)
+{
+    atomic_fetch_add(&asked, 1);
+    return real.semtimedop(set, operations, count, timeout);
+}
+
 static void count_asks(void)
 {
     atomic_store(&asked, 0);
@@ -148,6 +174,10 @@ static void count_asks(void)
     ovl__sys.flock = count_flock;
     ovl__sys.pthread_rwlock_tryrdlock = count_tryrdlock;
     ovl__sys.pthread_rwlock_trywrlock = count_trywrlock;
+    real.msgrcv = ovl__sys.msgrcv;
+    real.semtimedop = ovl__sys.semtimedop;
+    ovl__sys.msgrcv = count_msgrcv;
+    ovl__sys.semtimedop = count_semtimedop;
 }
 
 /* --- what waits --- */
@@ -215,6 +245,53 @@ static int hold_file(struct other *other)
 static void file_locks_are_asked_for_once(void)
 {
     expect_one_wait(hold_file, lock_file, 2);
+}
+
+struct message {
+    long type;
+    char bytes[8];
+};
+
+static int receive_hello(void *unused)
+{
+    (void)unused;
+    struct message message;
+    ssize_t size = msgrcv(shared->messages, &message, sizeof message.bytes, 7, 0);
+    return size == 5 && message.type == 7 && !memcmp(message.bytes, "hello", 5) ? 0 : -EIO;
+}
+
+static int send_hello(struct other *other)
+{
+    struct message message = {.type = 7, .bytes = "hello"};
+    say(other->says[1]);
+    hear(other->hears[0]);
+    return msgsnd(shared->messages, &message, 5, 0);
+}
+
+static int go_down(void *unused)
+{
+    (void)unused;
+    struct sembuf down = {.sem_op = -1};
+    return semop(shared->semaphores, &down, 1) ? -errno : 0;
+}
+
+static int count_up(void)
+{
+    struct sembuf up = {.sem_op = 1};
+    return semop(shared->semaphores, &up, 1);
+}
+
+static int go_up(struct other *other)
+{
+    say(other->says[1]);
+    hear(other->hears[0]);
+    return count_up();
+}
+
+static void system_v_is_asked_for_once(void)
+{
+    expect_one_wait(send_hello, receive_hello, 2);
+    expect_one_wait(go_up, go_down, 2);
 }
 
 static int hold_for_writing(struct other *other)
@@ -373,6 +450,175 @@ static void what_is_broken_off_holds_no_lock(void)
     shared_close();
 }
 
+static int receive_or_not(void *ret_error)
+{
+    struct message message;
+    ssize_t size = msgrcv(shared->messages, &message, sizeof message.bytes, 0, 0);
+    *(int *)ret_error = size < 0 ? errno : size == 5 ? 0 : EIO;
+    return 0;
+}
+
+static int go_down_or_not(void *ret_error)
+{
+    *(int *)ret_error = -go_down(NULL);
+    return 0;
+}
+
+static void *send_one(void *unused)
+{
+    (void)unused;
+    struct message message = {.type = 1, .bytes = "hello"};
+    return msgsnd(shared->messages, &message, 5, 0) ? shared : NULL;
+}
+
+static void *add_one(void *unused)
+{
+    (void)unused;
+    return count_up() ? shared : NULL;
+}
+
+static bool message_is_there(void)
+{
+    struct message message;
+    return msgrcv(shared->messages, &message, sizeof message.bytes, 0, IPC_NOWAIT) == 5;
+}
+
+static bool count_is_there(void)
+{
+    struct sembuf down = {.sem_op = -1, .sem_flg = IPC_NOWAIT};
+    return semop(shared->semaphores, &down, 1) == 0;
+}
+
+struct interruption {
+    int (*wait)(void *ret_error);
+    void *(*give)(void *unused); /* in another thread */
+    bool (*is_there)(void);
+};
+
+/* Cancelled while it is given: the call has it, and says so, or it is there still. */
+static int race_with_giver(void *argument)
+{
+    const struct interruption *interruption = argument;
+    struct ovl_group *group;
+    pthread_t thread;
+    void *failed;
+    int result = -1;
+    if (ovl_group_open(OVL_FOREVER, &group) || ovl_group_go(group, interruption->wait, &result))
+        return -EIO;
+    ovl_yield();
+    if (pthread_create(&thread, NULL, interruption->give, NULL))
+        return -EIO;
+    ovl_group_cancel(group);
+    ovl_group_close(group);
+    pthread_join(thread, &failed);
+    bool there = interruption->is_there();
+    bool right = result == 0 ? !there : result == ECANCELED && there;
+    return right && !failed ? 0 : -EPROTO;
+}
+
+static void what_is_interrupted_loses_nothing(void)
+{
+    struct interruption messages = {receive_or_not, send_one, message_is_there};
+    struct interruption semaphores = {go_down_or_not, add_one, count_is_there};
+    shared_open();
+    for (int i = 0; i < ROUNDS; i++) {
+        assert_int_equal(ovl_run(race_with_giver, &messages, NULL), 0);
+        assert_int_equal(ovl_run(race_with_giver, &semaphores, NULL), 0);
+    }
+    shared_close();
+}
+
+/* --- signals --- */
+
+static void ignore(int signal)
+{
+    (void)signal;
+}
+
+static int raise_in_a_wait(void *unused)
+{
+    (void)unused;
+    struct ovl_group *group;
+    int result = -1;
+    if (ovl_group_open(OVL_FOREVER, &group) || ovl_group_go(group, receive_or_not, &result))
+        return -EIO;
+    ovl_yield();
+    raise(SIGUSR1);
+    int error = ovl_group_close(group);
+    return error ? error : -result;
+}
+
+static void signals_interrupt_system_v(void)
+{
+    struct sigaction action = {.sa_handler = ignore, .sa_flags = SA_RESTART};
+    shared_open();
+    assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+    assert_int_equal(ovl_run(raise_in_a_wait, NULL, NULL), -EINTR);
+    shared_close();
+}
+
+/* Whoever changes the group of a process of several threads does it by a signal to each. */
+static int change_group_in_a_wait(void *unused)
+{
+    (void)unused;
+    struct ovl_coroutine *coroutine;
+    int error = ovl_go(receive_hello, NULL, &coroutine);
+    if (error)
+        return error;
+    for (int i = 0; i < ROUNDS; i++) {
+        ovl_yield();
+        if (setgid(getgid()))
+            return -errno;
+    }
+    struct message message = {.type = 7, .bytes = "hello"};
+    if (msgsnd(shared->messages, &message, 5, 0))
+        return -errno;
+    return ovl_join(coroutine);
+}
+
+static void signals_of_libc_s_own_are_not_shown(void)
+{
+    shared_open();
+    assert_int_equal(ovl_run(change_group_in_a_wait, NULL, NULL), 0);
+    shared_close();
+}
+
+/* --- in a test's time --- */
+
+static int hold_for_seconds(void *unused)
+{
+    (void)unused;
+    int error = flock(shared->files[1], LOCK_EX);
+    sleep(10);
+    return error | count_up() | flock(shared->files[1], LOCK_UN);
+}
+
+static int wait_for_seconds(void *unused)
+{
+    (void)unused;
+    struct ovl_coroutine *coroutine;
+    ovl_time begin = ovl_now();
+    int error = ovl_go(hold_for_seconds, NULL, &coroutine);
+    if (error)
+        return error;
+    ovl_yield();
+    error = go_down(NULL);
+    if (!error)
+        error = lock_file(NULL);
+    ovl_time length = ovl_now() - begin;
+    if (!error && (length < 10 * OVL_SECOND || length > 11 * OVL_SECOND))
+        error = -ETIME;
+    return error | ovl_join(coroutine);
+}
+
+/* The clock jumps, whatever a coroutine waits for that another is to give. */
+static void a_test_s_clock_goes_on(void)
+{
+    shared_open();
+    assert_int_equal(ovl_run_test(wait_for_seconds, NULL, NULL), 0);
+    shared_close();
+}
+
 #ifndef __SANITIZE_THREAD__
 static int wait_for_value_once(void *ret_error)
 {
@@ -470,6 +716,8 @@ static void without_threads(int (*part)(struct other *other), ovl_coroutine_fn *
 static void the_loop_goes_on_where_no_thread_is_to_be_had(void)
 {
     without_threads(hold_file, lock_file);
+    without_threads(send_hello, receive_hello);
+    without_threads(go_up, go_down);
     without_threads(hold_for_writing, lock_for_reading);
     without_threads(hold_for_writing, lock_for_writing);
 #ifndef __SANITIZE_THREAD__
@@ -477,11 +725,16 @@ static void the_loop_goes_on_where_no_thread_is_to_be_had(void)
 #endif
 }
 
-int main(void)
+int main(int argc, char *argv[])
 {
     const struct test_case cases[] = {
         TEST_CASE(file_locks_are_asked_for_once),
         TEST_CASE(what_is_broken_off_holds_no_lock),
+        TEST_CASE(system_v_is_asked_for_once),
+        TEST_CASE(what_is_interrupted_loses_nothing),
+        TEST_CASE(signals_interrupt_system_v),
+        TEST_CASE(signals_of_libc_s_own_are_not_shown),
+        TEST_CASE(a_test_s_clock_goes_on),
 #ifndef __SANITIZE_THREAD__
         TEST_CASE(shared_rwlocks_are_asked_for_once),
         TEST_CASE(shared_conditions_are_waited_for),
@@ -492,5 +745,6 @@ int main(void)
         TEST_CASE(deadlocks_of_processes_are_found),
         TEST_CASE(the_loop_goes_on_where_no_thread_is_to_be_had),
     };
-    return run_cases("apart", cases, COUNT_OF(cases), NULL) ? EXIT_FAILURE : EXIT_SUCCESS;
+    const char *only = argc > 1 ? argv[1] : NULL;
+    return run_cases("apart", cases, COUNT_OF(cases), only) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

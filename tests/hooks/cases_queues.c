@@ -143,6 +143,7 @@ static void messages_are_waited_for(struct record *record)
     if (queue < 0)
         return;
     CALL(record, msgrcv(queue, &message, sizeof message.bytes, 7, IPC_NOWAIT));
+    CALL(record, msgrcv(queue, &message, sizeof message.bytes, 0, MSG_COPY));
     later_begin(&later, record, send_typed, &queue);
     CALL(record, msgrcv(queue, &message, sizeof message.bytes, 7, 0));
     later_end(&later);
@@ -202,6 +203,14 @@ static void semaphore_sets_are_waited_for(struct record *record)
     CALL(record, semtimedop(set, &down, 1, &never));
     CALL(record, semop(set, &beyond, 1));
     CALL(record, semop(set, &down, 0));
+    /* What one of a set refuses, and what another waits for. */
+    struct sembuf mixed[] = {{.sem_op = -1, .sem_flg = IPC_NOWAIT}, {.sem_op = -1}};
+    CALL(record, semop(set, mixed, 2));
+    NEED(record, semctl(set, 0, SETVAL, 1) == 0);
+    later_begin(&later, record, go_up, &set);
+    CALL(record, semop(set, mixed, 2));
+    later_end(&later);
+    CALL(record, semctl(set, 0, GETVAL));
     later_begin(&later, record, remove_them, &set);
     FACT(record, semop(set, &down, 1) < 0 && was_removed(record));
     later_end(&later);
