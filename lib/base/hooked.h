@@ -243,7 +243,7 @@
     X(int, pause, (void), ())                                                                      \
     X(int, sigsuspend, (const sigset_t *mask), (mask))
 
-/* Queues of messages, and System V's semaphores. */
+/* Queues of messages, System V's semaphores, and what a terminal has yet to send. */
 #define OVL__HOOKED_QUEUES(X)                                                                      \
     X(ssize_t, mq_receive, (mqd_t queue, char *data, size_t size, unsigned *ret_priority),         \
       (queue, data, size, ret_priority))                                                           \
@@ -260,6 +260,7 @@
       (queue, message, size, type, flags))                                                         \
     X(int, msgsnd, (int queue, const void *message, size_t size, int flags),                       \
       (queue, message, size, flags))                                                               \
+    X(int, tcdrain, (int fd), (fd))                                                                \
     X(int, semop, (int set, struct sembuf *operations, size_t count), (set, operations, count))    \
     X(int, semtimedop,                                                                             \
       (int set, struct sembuf *operations, size_t count, const struct timespec *timeout),          \
@@ -308,7 +309,13 @@ struct __res_state; /* of resolv.h, which has macros that others clash with */
       (name, entry, buffer, size, ret_entry))                                                      \
     X(int, getgrgid_r,                                                                             \
       (gid_t number, struct group * entry, char *buffer, size_t size, struct group **ret_entry),   \
-      (number, entry, buffer, size, ret_entry))
+      (number, entry, buffer, size, ret_entry))                                                    \
+    X(struct passwd *, getpwnam, (const char *name), (name))                                       \
+    X(struct passwd *, getpwuid, (uid_t number), (number))                                         \
+    X(struct group *, getgrnam, (const char *name), (name))                                        \
+    X(struct group *, getgrgid, (gid_t number), (number))                                          \
+    X(int, getgrouplist, (const char *user, gid_t group, gid_t *groups, int *count),               \
+      (user, group, groups, count))
 
 /* Calls of the kernel by their number, which take what they take as it is. */
 #define OVL__HOOKED_BY_NUMBER(X)                                                                   \

@@ -5,6 +5,7 @@
 #include "hooks/file.h"
 
 #include "base/memory.h"
+#include "loop/apart.h"
 #include "loop/ring.h"
 
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <termios.h>
 
 OVL__HOOK_FILE(file);
 
@@ -319,7 +321,7 @@ OVL__HOOK ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t o
 }
 OVL__HOOK_ALIAS(pwritev2, pwritev64v2)
 
-/* --- to the disk --- */
+/* --- to the disk, or the line --- */
 
 struct sync_call {
     int fd;
@@ -402,4 +404,26 @@ OVL__HOOK int msync(void *address, size_t size, int flags)
 {
     SYNC(msync, ovl__sys.msync(address, size, flags), .address = address, .length = size,
          .flags = (unsigned)flags);
+}
+
+OVL__BREAKABLE static void call_tcdrain(void *argument)
+{
+    struct sync_call *call = argument;
+    call->result = ovl__sys.tcdrain(call->fd);
+    call->error = errno;
+}
+
+OVL__HOOK int tcdrain(int fd)
+{
+    if (!ovl__in_task())
+        return ovl__sys.tcdrain(fd);
+    if (!ovl__current->coroutine)
+        return OVL__METERED(int, fd, 0, ovl__sys.tcdrain(fd));
+    struct sync_call call = {.fd = fd};
+    int before = errno;
+    if (!ovl__hook_call_breakable(call_tcdrain, &call, ovl__wait_kind(fd),
+                                  OVL__BY_CANCEL_OR_SIGNAL))
+        return -1;
+    errno = call.result < 0 ? call.error : before;
+    return call.result;
 }

@@ -19,6 +19,7 @@
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -334,7 +335,9 @@ static void terminals(struct record *record)
     CALL(record, read(master, bytes, size_of(16)));
     later_end(&later);
     record_bytes(record, "hello", bytes, sizeof bytes);
+    CALL(record, tcdrain(slave));
     close(slave);
+    CALL(record, tcdrain(slave));
     close(master);
 }
 

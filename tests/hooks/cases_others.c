@@ -214,6 +214,28 @@ static void users_are_found(struct record *record)
     FACT(record, !found_group);
 }
 
+/* Into memory that is not the caller's. */
+static void users_are_found_without_a_buffer(struct record *record)
+{
+    gid_t groups[64];
+    int count = 64;
+    struct passwd *user = getpwnam("root");
+    FACT(record, user && user->pw_uid == 0 && !strcmp(user->pw_name, "root"));
+    user = getpwuid(0);
+    FACT(record, user && !strcmp(user->pw_name, "root") && user->pw_dir[0] == '/');
+    const struct group *group = getgrnam("root");
+    FACT(record, group && group->gr_gid == 0);
+    group = getgrgid(0);
+    FACT(record, group && !strcmp(group->gr_name, "root"));
+    FACT(record, user->pw_uid == 0); /* which a look-up of a group leaves as it is */
+    FACT(record, !getpwnam("no such user") && !getgrnam("no such group"));
+    CALL(record, getgrouplist("root", 4711, groups, &count));
+    CALL(record, groups[0]);
+    count = 0;
+    CALL(record, getgrouplist("root", 4711, groups, &count));
+    FACT(record, count > 0);
+}
+
 /* --- queries of the name system --- */
 
 struct name_server {
@@ -319,6 +341,7 @@ const struct hook_case CASES_OTHERS[] = {
 #endif
     CASE(hosts_are_found),
     CASE(users_are_found),
+    CASE(users_are_found_without_a_buffer),
     CASE(queries_are_answered),
     CASE(names),
     {0},
