@@ -123,6 +123,21 @@ sed -i 's/^while.*/for outer in range(3):\n  for inner, value in enumerate(range
 advise -- "$python" shapes.py
 holds '.unit.count == 30 or .unit.count == 3'
 
+# What a library makes while it runs has no file, and is not the user's: the line that calls it is.
+cat >generates.py <<'END'
+import sys
+
+names = {}
+exec(compile("def total(n):\n    return sum(i * i for i in range(n))\n", "<made up>", "exec"), names)
+
+def task(n):
+    return names["total"](100000 * int(sys.argv[1]))
+
+print(sum(task(n) for n in range(20)))
+END
+often_enough 10 -- "$python" generates.py
+holds '.where[0].line == 7 and .where[0].function == "task" and all(.where[]; .file != "<made up>" or .share < 0.01)'
+
 # What speaks against it is said.
 cat >shared.py <<'END'
 import time

@@ -105,11 +105,17 @@ void tree_release(struct tree *tree)
 
 /* --- places --- */
 
+/* What libraries make while they run has a name in angle brackets, and so has what was given with
+ * -c or typed in, which is the user's. */
+static bool is_made(const char *file)
+{
+    return file[0] == '<' && strcmp(file, "<string>") != 0 && strcmp(file, "<stdin>") != 0;
+}
+
 static bool is_library(const char *file)
 {
-    return strncmp(file, "<frozen", 7) == 0 || strstr(file, "/lib/python3") ||
-           strstr(file, "/lib64/python3") || strstr(file, "/site-packages/") ||
-           strstr(file, "/dist-packages/") || file[0] == '\0';
+    return is_made(file) || strstr(file, "/lib/python3") || strstr(file, "/lib64/python3") ||
+           strstr(file, "/site-packages/") || strstr(file, "/dist-packages/") || file[0] == '\0';
 }
 
 static uint64_t hash_place(const char *file, const char *function, int line)
