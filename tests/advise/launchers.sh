@@ -37,11 +37,17 @@ holds '.recommendation.reason | contains("Which of its commands need")'
 says err 'Run at once what needs nothing'
 holds 'any(.notes[]; contains("runs a script")) and all(.notes[]; contains("build it with -g") | not)'
 
+# Where its commands compute, or the shell itself does, nobody is told to give that threads.
+advise -- sh -c 'n=0; while [ $n -lt 200000 ]; do n=$((n + 1)); done; :'
+holds '.recommendation.model == "sync" and (.recommendation.reason | contains("Which of its commands need"))'
+
 # Of a language whose lines are not seen, that is said.
 if command -v perl >/dev/null; then
     advise -- perl -e 'for (1 .. 30) { select(undef, undef, undef, 0.02) } exit 4'
     [ "$code" -eq 4 ] || fail "perl: exit code $code, not 4"
     holds '.waits.sleep >= 0.6 and any(.notes[]; contains("perl runs a program whose lines are not seen"))'
     holds 'all(.notes[]; contains("build it with -g") | not) and (.recommendation.reason | contains("not seen in this"))'
+    advise -- perl -e 'my $sum = 0; for my $n (1 .. 3000000) { $sum += $n * $n }'
+    holds '.recommendation.model == "sync" and (.recommendation.reason | contains("not seen in this"))'
 fi
 finish

@@ -216,7 +216,7 @@ static void recommend(struct advice *advice, const struct observation *observed,
                       const struct forecast *forecast)
 {
     bool concurrent = advice->present.model != OVL_SYNC;
-    if (computing_is(advice, observed->process_count > 0))
+    if (computing_is(advice, &observed->hot, observed->process_count > 0))
         computing_advise(advice, &observed->hot);
     else if (!concurrent && rules_is_paced(&advice->spent))
         advise_paced(advice);

@@ -9,15 +9,31 @@
 #define HOT_SHARE    0.6
 #define CALLEE_SHARE 0.5
 
+static const struct hot_spot *spot_of(const struct advice *advice, const struct hot *hot)
+{
+    return hot->cpu_ns > 0 ? hot_find(hot, advice->tree, HOT_SHARE) : NULL;
+}
+
+/* What interprets a script is not to be changed by who wrote that; a program whose lines are known
+ * may be, also where a shell runs it. */
+static bool is_to_be_changed(const struct advice *advice, const struct hot *hot)
+{
+    if (advice->script_kind == SCRIPT_NONE)
+        return true;
+    const struct hot_spot *spot = advice->script_kind == SCRIPT_SHELL ? spot_of(advice, hot) : NULL;
+    return spot && advice->tree->places[spot->place].line > 0;
+}
+
 /* What a program linked statically waits for is not known: all that it does not compute may be
  * that. */
-bool computing_is(const struct advice *advice, bool seen_inside)
+bool computing_is(const struct advice *advice, const struct hot *hot, bool seen_inside)
 {
     double cpu = (double)advice->cpu_ns;
     double all = seen_inside ? cpu + (double)rules_waits_that_matter(&advice->spent)
                              : (double)advice->wall_ns;
     return !advice->python && !advice->unit.node && advice->present.model == OVL_SYNC &&
-           advice->cpu_ns >= RULES_SHORT_NS && cpu >= RULES_BOUND_SHARE * all;
+           advice->cpu_ns >= RULES_SHORT_NS && cpu >= RULES_BOUND_SHARE * all &&
+           is_to_be_changed(advice, hot);
 }
 
 /* A loop of turns whose number nobody counted, or a function. */
@@ -101,7 +117,7 @@ static void advise_spot(struct advice *advice, const struct hot_spot *spot)
 void computing_advise(struct advice *advice, const struct hot *hot)
 {
     double used = (double)advice->cpu_ns / (double)advice->wall_ns;
-    const struct hot_spot *spot = hot->cpu_ns > 0 ? hot_find(hot, advice->tree, HOT_SHARE) : NULL;
+    const struct hot_spot *spot = spot_of(advice, hot);
     advice->bound = OVL_CPU_BOUND;
     if (spot)
         set_unit(advice, hot, spot);

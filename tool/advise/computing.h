@@ -5,8 +5,8 @@
 
 #include "advise/advice.h"
 
-/* Whether it is one. `seen_inside`: its waits are known. */
-bool computing_is(const struct advice *advice, bool seen_inside);
+/* Whether it is one. `hot`: where it computes; `seen_inside`: its waits are known. */
+bool computing_is(const struct advice *advice, const struct hot *hot, bool seen_inside);
 
 /* Says what to do: sets the bound, the unit, and the recommendation. */
 void computing_advise(struct advice *advice, const struct hot *hot);
