@@ -1,5 +1,6 @@
 #!/bin/sh
-# What Python's models cost is measured with the program's own interpreter, once, and kept in the user's cache.
+# What Python's models cost is measured with the program's own interpreter, three times, and the least is kept in the user's
+# cache.
 # shellcheck source=tests/advise/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -15,11 +16,20 @@ while [ ! -s "$kept" ] && [ "$tries" -lt 20 ]; do
     tries=$((tries + 1))
 done
 [ -s "$kept" ] || { echo 'the machine is too busy to measure on'; finish; }
-jq -e 'to_entries | length == 1 and (.[0].key | contains("python")) and (.[0].value | length == 8 and all(. > 0))' "$kept" >/dev/null ||
+jq -e 'to_entries | length == 1 and (.[0].key | contains("python")) and (.[0].value | length == 9 and all(. > 0) and .[8] == 1)' "$kept" >/dev/null ||
     fail "not what is kept: $(cat "$kept")"
 
-# It is what predictions are made of: where threads take ten seconds to start, they gain nothing.
+# What one try found is not believed at once: the next two may find less, and then it is.
 jq 'map_values(.[0] = 1e10)' "$kept" >other && mv other "$kept"
+tries=0
+until jq -e '.[] | .[8] == 3' "$kept" >/dev/null || [ "$tries" -eq 20 ]; do
+    advise -- "$python" loop.py
+    tries=$((tries + 1))
+done
+jq -e '.[] | .[0] < 1e10 and .[8] == 3' "$kept" >/dev/null || [ "$tries" -eq 20 ] || fail "not the least: $(cat "$kept")"
+
+# It is what predictions are made of: where threads take ten seconds to start, they gain nothing.
+jq 'map_values(.[0] = 1e10 | .[8] = 3)' "$kept" >other && mv other "$kept"
 advise -- "$python" loop.py
 holds '[.predictions[] | select(.model == "threads") | .seconds > 10] | all'
 holds '[.predictions[] | select(.model == "async") | .seconds < 10] | all'

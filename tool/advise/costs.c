@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
+#include <math.h>
 #include <overlap/time.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,6 +19,9 @@
 
 /* So long it may take. */
 #define PROBE_NS OVL_SECOND
+
+/* So often it is measured, after as many programs. */
+#define MEASURED 3
 
 /* Less than this part of its time on a processor, it says more of the machine's other work. */
 #define UNDISTURBED 0.7
@@ -63,80 +67,59 @@ enum figure {
 };
 
 /*
- * Each model in a process of its own, which has imported nothing yet; the best of three of what is
- * short. To import is to compute, and is told as that, for a machine that is busy. What was
- * imported has to be taken down, too, when the program ends: what that takes beyond the end of a
- * process that did nothing is a part of opening. Last, the part of its time that it had a
- * processor.
+ * To open a model is to import it, and to take that down at the end: what an interpreter that does
+ * this and no more computes, beside one that does nothing. That is the processor's time, for a
+ * machine that is busy. The best of three of what is short; workers by twos, as a pool begins and
+ * ends them. Last, the part of its time that all this had a processor.
  */
 static const char probe[] =
     "import os, sys, time\n"
     "now = time.perf_counter_ns\n"
-    "computed = time.process_time_ns\n"
+    "begun = now()\n"
     "def best(action, times=3):\n"
     "    least = None\n"
     "    for _ in range(times):\n"
     "        start = now(); action(); took = now() - start\n"
     "        least = took if least is None or took < least else least\n"
     "    return least\n"
-    "def nothing(n):\n"
-    "    return n\n"
-    "def threads():\n"
-    "    start = computed()\n"
-    "    from concurrent.futures import ThreadPoolExecutor\n"
-    "    import threading\n"
-    "    opened = computed() - start\n"
-    "    def one():\n"
-    "        t = threading.Thread(target=nothing, args=(0,)); t.start(); t.join()\n"
-    "    worker = best(one, 5)\n"
-    "    with ThreadPoolExecutor(1) as pool:\n"
-    "        task = best(lambda: list(pool.map(nothing, range(200)))) // 200\n"
-    "    return opened, worker, task\n"
-    "def asynchronous():\n"
-    "    start = computed()\n"
-    "    import asyncio\n"
-    "    asyncio.run(asyncio.sleep(0))\n"
-    "    opened = computed() - start\n"
-    "    async def one(limit):\n"
-    "        async with limit:\n"
-    "            await asyncio.sleep(0)\n"
-    "    async def everything():\n"
-    "        limit = asyncio.Semaphore(10)\n"
-    "        await asyncio.gather(*[one(limit) for _ in range(100)])\n"
-    "    return opened, best(lambda: asyncio.run(everything())) // 100\n"
-    "def processes():\n"
-    "    start = computed()\n"
-    "    from concurrent.futures import ProcessPoolExecutor\n"
-    "    import multiprocessing\n"
-    "    opened = computed() - start\n"
-    "    def one():\n"
-    "        p = multiprocessing.Process(target=nothing, args=(0,)); p.start(); p.join()\n"
-    "    worker = best(one)\n"
-    "    with ProcessPoolExecutor(1) as pool:\n"
-    "        list(pool.map(nothing, range(2)))\n"
-    "        task = best(lambda: list(pool.map(nothing, range(100)))) // 100\n"
-    "    return opened, worker, task\n"
-    "begun = now()\n"
-    "plain_end = None\n"
-    "for measure in tuple, threads, asynchronous, processes:\n"
-    "    reads, writes = os.pipe()\n"
-    "    child = os.fork()\n"
-    "    if child == 0:\n"
-    "        found = measure()\n"
-    "        os.write(writes, ' '.join('%d' % n for n in (*found, computed())).encode())\n"
-    "        sys.exit(0)\n"
+    "def alone(code):\n"
+    "    child = os.posix_spawn(sys.executable, [sys.executable, '-I', '-c', code], os.environ)\n"
     "    _, status, usage = os.wait4(child, 0)\n"
     "    if status != 0:\n"
     "        sys.exit(1)\n"
-    "    ended = int(1e9 * (usage.ru_utime + usage.ru_stime))\n"
-    "    *found, last = [int(n) for n in os.read(reads, 4096).split()]\n"
-    "    if plain_end is None:\n"
-    "        plain_end = ended - last\n"
-    "        continue\n"
-    "    found[0] += max(ended - last - plain_end, 0)\n"
-    "    print(*found, flush=True)\n"
-    "spent = os.times()\n"
-    "print(int(1e9 * sum(spent[:4])), now() - begun)\n";
+    "    return int(1e9 * (usage.ru_utime + usage.ru_stime))\n"
+    "def nothing(n):\n"
+    "    return n\n"
+    "plain = alone('')\n"
+    "threads_open = alone('import concurrent.futures.thread') - plain\n"
+    "async_open = alone('import asyncio; asyncio.run(asyncio.sleep(0))') - plain\n"
+    "processes_open = alone('import concurrent.futures.process') - plain\n"
+    "from concurrent.futures import ThreadPoolExecutor, ProcessPoolExecutor\n"
+    "import multiprocessing, threading\n"
+    "def two(kind):\n"
+    "    both = [kind(target=nothing, args=(0,)) for _ in range(2)]\n"
+    "    for one in both:\n"
+    "        one.start()\n"
+    "    for one in both:\n"
+    "        one.join()\n"
+    "threads_worker = best(lambda: two(threading.Thread), 5) // 2\n"
+    "with ThreadPoolExecutor(1) as pool:\n"
+    "    threads_task = best(lambda: list(pool.map(nothing, range(200)))) // 200\n"
+    "processes_worker = best(lambda: two(multiprocessing.Process)) // 2\n"
+    "with ProcessPoolExecutor(1) as pool:\n"
+    "    list(pool.map(nothing, range(2)))\n"
+    "    processes_task = best(lambda: list(pool.map(nothing, range(100)))) // 100\n"
+    "import asyncio\n"
+    "async def one(limit):\n"
+    "    async with limit:\n"
+    "        await asyncio.sleep(0)\n"
+    "async def everything():\n"
+    "    limit = asyncio.Semaphore(10)\n"
+    "    await asyncio.gather(*[one(limit) for _ in range(100)])\n"
+    "async_task = best(lambda: asyncio.run(everything())) // 100\n"
+    "print(threads_open, threads_worker, threads_task, async_open, async_task,\n"
+    "      processes_open, processes_worker, processes_task)\n"
+    "print(int(1e9 * sum(os.times()[:4])), now() - begun)\n";
 
 /* --- running it --- */
 
@@ -237,7 +220,7 @@ static bool cache_path(char *path, size_t size)
 }
 
 /* What is measured, when that becomes another thing: what was kept before does not tell it. */
-#define PROBE_VERSION 2
+#define PROBE_VERSION 3
 
 /* Of an interpreter, as it is now: another one in its place is another one. */
 static bool key_of(const char *interpreter, char *key, size_t size)
@@ -248,27 +231,32 @@ static bool key_of(const char *interpreter, char *key, size_t size)
                     (long long)file.st_mtime, PROBE_VERSION) < (int)size;
 }
 
-static bool take_cached(const json_t *cache, const char *key, double *ret_figures)
+/* The figures, and after them how often they were measured, which is returned. 0: there are none.
+ */
+static unsigned take_cached(const json_t *cache, const char *key, double *ret_figures)
 {
     const json_t *list = json_object_get(cache, key);
-    if (json_array_size(list) != FIGURES)
-        return false;
+    if (json_array_size(list) != FIGURES + 1)
+        return 0;
     for (size_t n = 0; n < FIGURES; n++) {
         ret_figures[n] = json_number_value(json_array_get(list, n));
         if (ret_figures[n] <= 0)
-            return false;
+            return 0;
     }
-    return true;
+    json_int_t times = json_integer_value(json_array_get(list, FIGURES));
+    return times > 0 && times < MEASURED ? (unsigned)times : MEASURED;
 }
 
 /* A cache that cannot be written is none. */
-static void keep(json_t *cache, const char *path, const char *key, const double *figures)
+static void keep(json_t *cache, const char *path, const char *key, const double *figures,
+                 unsigned times)
 {
     char folder[PATH_MAX];
     char fresh[PATH_MAX + 16];
     json_t *list = json_array();
     for (size_t n = 0; n < FIGURES; n++)
         json_array_append_new(list, json_real(figures[n]));
+    json_array_append_new(list, json_integer(times));
     json_object_set_new(cache, key, list);
     snprintf(folder, sizeof folder, "%s", path);
     *strrchr(folder, '/') = '\0';
@@ -280,6 +268,21 @@ static void keep(json_t *cache, const char *path, const char *key, const double 
     snprintf(fresh, sizeof fresh, "%s.%d", path, (int)getpid());
     if (json_dump_file(cache, fresh, JSON_INDENT(2)) != 0 || rename(fresh, path) != 0)
         unlink(fresh);
+}
+
+/* Measures once more, where that was not done often enough; what takes least is nearest to what is
+ * taken on a machine that does nothing else. */
+static unsigned measure_again(const char *interpreter, unsigned times, double *figures,
+                              bool *ret_worth_keeping)
+{
+    double fresh[FIGURES];
+    bool undisturbed = false;
+    if (times >= MEASURED || !measure(interpreter, fresh, &undisturbed))
+        return times;
+    for (size_t n = 0; n < FIGURES; n++)
+        figures[n] = times ? fmin(figures[n], fresh[n]) : fresh[n];
+    *ret_worth_keeping = times || undisturbed;
+    return times + 1;
 }
 
 static bool find_figures(const char *interpreter, double *ret_figures)
@@ -294,15 +297,13 @@ static bool find_figures(const char *interpreter, double *ret_figures)
         json_decref(cache);
         cache = json_object();
     }
-    bool undisturbed = false;
-    bool found = take_cached(cache, key, ret_figures);
-    if (!found) {
-        found = measure(interpreter, ret_figures, &undisturbed);
-        if (found && undisturbed && cached && cache)
-            keep(cache, path, key, ret_figures);
-    }
+    bool worth_keeping = false;
+    unsigned times = take_cached(cache, key, ret_figures);
+    times = measure_again(interpreter, times, ret_figures, &worth_keeping);
+    if (worth_keeping && cached && cache)
+        keep(cache, path, key, ret_figures, times);
     json_decref(cache);
-    return found;
+    return times > 0;
 }
 
 /* --- all --- */
