@@ -107,6 +107,10 @@ sed -i 's/^for n.*/from concurrent.futures import ThreadPoolExecutor\nwith Threa
 advise --check before.json -- "$python" naps.py
 says err 'overlap advise: before [0-9]*\.[0-9]* s, now [0-9]*\.[0-9]* s: [0-9.]* times as fast'
 says err 'Predicted for asyncio, [0-9]* tasks in flight: .*The prediction was off by'
+# What fails is no faster.
+advise --check before.json -- "$python" -c 'exit(3)'
+holds '.exit_code == 3'
+says err 'before it ended with exit code 0, and now with 3: its times.*do not compare'
 expect 125 advise --check naps.py -- true
 says err 'naps.py'
 finish

@@ -44,7 +44,8 @@ int before_read(const char *path, struct before *ret)
         console_error("--check \"%s\": this is no document of `overlap advise`", path);
     } else {
         *ret = (struct before){.wall_seconds = number_of(document, "wall_seconds"),
-                               .workers = (unsigned)number_of(recommendation, "workers")};
+                               .workers = (unsigned)number_of(recommendation, "workers"),
+                               .exit_code = (int)number_of(document, "exit_code")};
         snprintf(ret->model, sizeof ret->model, "%s", model);
         ret->predicted_seconds = predicted_seconds(document, ret->model, ret->workers);
     }
@@ -65,6 +66,13 @@ void before_show(FILE *out, const struct before *before, const struct advice *no
 {
     double wall_seconds = (double)now->wall_ns / (double)OVL_SECOND;
     double came = before->wall_seconds / wall_seconds;
+    if (now->exit_code != before->exit_code) {
+        fprintf(out,
+                "\noverlap advise: before it ended with exit code %d, and now with %d: its times, "
+                "%.3f s and %.3f s, do not compare\n",
+                before->exit_code, now->exit_code, before->wall_seconds, wall_seconds);
+        return;
+    }
     fprintf(out, "\noverlap advise: before %.3f s, now %.3f s: %.2f times as fast\n",
             before->wall_seconds, wall_seconds, came);
     if (before->predicted_seconds <= 0) {

@@ -13,6 +13,7 @@ struct before {
     double predicted_seconds; /* of what was recommended; 0: nothing was */
     char model[16];
     unsigned workers;
+    int exit_code;
 };
 
 /* Reads it. Returns 0, or -1 once it has said what is wrong. */

@@ -117,13 +117,13 @@ static json_t *make_notes(const struct advice *advice)
 int advice_document(FILE *out, const struct advice *advice)
 {
     json_t *document =
-        json_pack("{s:f, s:f, s:o, s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o}", "wall_seconds",
-                  seconds(advice->wall_ns), "cpu_seconds", seconds(advice->cpu_ns), "waits",
-                  make_waits(advice->spent.wait_ns), "threads", make_threads(advice->threads),
-                  "looks", (json_int_t)advice->looks, "bound", ovl_bound_name(advice->bound),
-                  "where", make_where(advice), "unit", make_unit(advice), "recommendation",
-                  make_recommendation(advice), "predictions", make_predictions(advice), "notes",
-                  make_notes(advice));
+        json_pack("{s:f, s:f, s:i, s:o, s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o}", "wall_seconds",
+                  seconds(advice->wall_ns), "cpu_seconds", seconds(advice->cpu_ns), "exit_code",
+                  advice->exit_code, "waits", make_waits(advice->spent.wait_ns), "threads",
+                  make_threads(advice->threads), "looks", (json_int_t)advice->looks, "bound",
+                  ovl_bound_name(advice->bound), "where", make_where(advice), "unit",
+                  make_unit(advice), "recommendation", make_recommendation(advice), "predictions",
+                  make_predictions(advice), "notes", make_notes(advice));
     if (!document)
         return -ENOMEM;
     if (json_dumpf(document, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0)
