@@ -40,6 +40,7 @@ look() {
         ;;
     *)
         holds 'any(.notes[]; contains("version of Python is not known"))'
+        holds '.recommendation.model == "sync" and (.recommendation.reason | contains("could not be seen"))'
         ;;
     esac
     holds '.waits.sleep >= 0.29 or any(.notes[]; contains("from outside"))'

@@ -57,11 +57,19 @@ const char *advice_file_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+bool advice_is_named(const struct place *place)
+{
+    return strcmp(place->function, "?") != 0;
+}
+
 void advice_unit_name(const struct advice *advice, char *text, size_t size)
 {
     const struct place *call = &advice->tree->places[advice->unit.call];
-    if (advice->unit.function)
-        snprintf(text, size, "%s()", advice->tree->places[advice->unit.function].function);
+    const struct place *function = &advice->tree->places[advice->unit.function];
+    if (advice->unit.function && !advice_is_named(function))
+        snprintf(text, size, "a part of %s", advice_file_name(function->file));
+    else if (advice->unit.function)
+        snprintf(text, size, "%s()", function->function);
     else if (call->line)
         snprintf(text, size, "the loop at line %d of %s", call->line, advice_file_name(call->file));
     else
@@ -84,8 +92,9 @@ const char *advice_stay_words(const struct advice *advice)
         return "Wait less often.";
     if (unseen && advice->script_kind == SCRIPT_SHELL)
         return "Run at once what needs nothing of the rest.";
-    return unseen && advice->script_kind == SCRIPT_LANGUAGE ? "That cannot be seen from here."
-                                                            : "Leave it as it is.";
+    if (unseen && (advice->script_kind == SCRIPT_LANGUAGE || advice->unseen))
+        return "That cannot be seen from here.";
+    return "Leave it as it is.";
 }
 
 /* --- where --- */
@@ -196,6 +205,8 @@ static void advise_paced(struct advice *advice)
 /* Why it stays as it is where nothing was seen that is done over and over. */
 static const char *no_loop_words(const struct advice *advice)
 {
+    if (advice->unseen)
+        return "What it does could not be seen, and so not what of it could overlap.";
     if (advice->python)
         return "No loop was seen whose turns could overlap: a `for`, or a function that is called "
                "with one thing after the other.";
@@ -288,6 +299,7 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
                               .plumbing = observed->plumbing,
                               .threads = &observed->threads,
                               .python = is_python(observed),
+                              .unseen = observed->python_unknown || !observed->process_count,
                               .cores = cores_to_use()};
     present_find(observed, &advice->present);
     if (!advice->python)

@@ -44,6 +44,7 @@ struct advice {
     int signal;    /* that ended the program; 0: none */
     int exit_code; /* as a shell tells it */
     bool python;
+    bool unseen; /* which of its lines wait or compute: nothing could be seen of that */
     unsigned cores;
     enum script_kind script_kind;
     const char *script; /* the program that runs it */
@@ -86,6 +87,9 @@ const char *advice_model_words(const struct advice *advice, enum ovl_model model
 /* Adds a note, unless there are too many. */
 void advice_note(struct advice *advice, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Whether the place's function has a name: without symbols it has none. */
+bool advice_is_named(const struct place *place);
 
 /* What the unit is called in a sentence: "download()", "the loop at line 12". */
 void advice_unit_name(const struct advice *advice, char *text, size_t size);

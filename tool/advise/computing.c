@@ -83,8 +83,9 @@ static void say_where(const struct advice *advice, const struct hot_spot *spot, 
     const struct place *place = &tree->places[spot->place];
     const char *file = advice_file_name(place->file);
     if (!spot->loop)
-        snprintf(text, size, "%s() of %s, in no loop that can be seen from outside",
-                 place->function, file);
+        snprintf(text, size, "%s%s%s, in no loop that can be seen from outside",
+                 advice_is_named(place) ? place->function : "",
+                 advice_is_named(place) ? "() of " : "", file);
     else if (advice->unit.function)
         snprintf(text, size, "the loop at line %d of %s, which calls %s()", place->line, file,
                  tree->places[advice->unit.function].function);

@@ -94,7 +94,7 @@ static void show_where(FILE *out, const struct advice *advice, const struct term
         char at[32] = "";
         if (place->line)
             snprintf(at, sizeof at, ":%d", place->line);
-        bool named = strcmp(place->function, "?") != 0;
+        bool named = advice_is_named(place);
         snprintf(text, sizeof text, "%3.0f%% %-8s %s%s%s%s%s", 100 * where->share,
                  advice_kind_name(where->kind), advice_file_name(place->file), at,
                  named ? "  " : "", named ? place->function : "", named ? "()" : "");
