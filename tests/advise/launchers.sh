@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2016 # what is quoted is for others than this shell
 # What starts a program and stands around it is folded away: the program itself is what one sees.
 # shellcheck source=tests/advise/lib.sh
 . "$(dirname "$0")/lib.sh"

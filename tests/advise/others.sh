@@ -47,6 +47,15 @@ for program in "$WAITS" "$WAITS_FAST" "$STATIC"; do
     fi
 done
 
+# What has no symbols has no name, and none is made up for it.
+if command -v strip >/dev/null; then
+    strip -o stripped "$WAITS"
+    often_enough "$looks" -- ./stripped compute
+    holds '.recommendation.reason | contains("?") | not'
+    holds 'any(.notes[]; contains("build it with -g")) or .looks == 0'
+    ! grep -q '?()' err || fail "a name that is none: $(cat err)"
+fi
+
 # What one waits for that has no agent is seen from outside: the more of it, the longer that is.
 for times in 1 2 4 8 16; do
     advise -- "$STATIC" wait "$times"
