@@ -11,6 +11,8 @@ cd "$folder" || exit 1
 unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY
 mkdir bin
 [ -z "${OVERLAP-}" ] || ln -s "$OVERLAP" bin/overlap
+# On a busy machine, pyenv's shim takes longer to start Python than the example takes.
+[ ! -x /usr/bin/python3 ] || ln -s /usr/bin/python3 bin/python3
 # What pkg-config says once overlap is installed: under names without the blanks that a checkout's may have.
 [ -z "${OVERLAP_HEADERS-}" ] || {
     mkdir installed
