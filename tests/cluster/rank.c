@@ -35,7 +35,9 @@ static unsigned results_sent, answers_sent; /* messages */
 static bool slow; /* the first results that are sent while a task waits are long on their way */
 static unsigned slow_one; /* which that is; 0: not sent yet */
 
-/* A task that waits has begun; and may end, since a message of the kind `lets_end` went by. */
+/* A task that waits has begun; and may end, since a message of the kind `lets_end` went by after
+ * that, or an answer: where the rank is slow, the results before it are all sent before it begins.
+ */
 static atomic_bool has_begun, may_end;
 static enum ovl__letter_kind lets_end;
 
@@ -156,7 +158,7 @@ static void hear_answer(struct ovl__reader *reader)
 
 static void pass_by(uint32_t kind)
 {
-    if (kind == lets_end)
+    if ((kind == lets_end || kind == OVL__RETURNING) && task_has_begun())
         atomic_store(&may_end, true);
 }
 
