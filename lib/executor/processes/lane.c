@@ -388,7 +388,9 @@ bool ovl__lane_lend_result(struct ovl__lane *lane, uint32_t index, unsigned most
         return false;
     atomic_fetch_add_explicit(&lane->lent, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&lane->references, 1, memory_order_relaxed);
-    atomic_store_explicit(&lane->head->results[index].taken, OVL__LENT, memory_order_relaxed);
+    /* The future that had it before, in whatever thread, was done with the loan when it gave the
+     * block back. */
+    atomic_exchange_explicit(&lane->head->results[index].taken, OVL__LENT, memory_order_acquire);
     lane->loans[index] = (struct ovl__lane_loan){
         .loan.give_back = end_loan,
         .lane = lane,
