@@ -212,10 +212,11 @@ void holder_end(struct holder *holder)
 static int run_all(const char *only)
 {
     int (*const groups[])(const char *) = {
-        submit_cases, map_cases,       stream_cases,   session_cases, nested_cases,
-        queue_cases,  cancel_cases,    deadline_cases, close_cases,   many_callers_cases,
-        ledger_cases, processes_cases, async_cases,    random_cases,  limit_cases,
-        auto_cases,   fork_join_cases, fork_cases,     loops_cases,   threads_cases,
+        submit_cases,    map_cases,       stream_cases,   session_cases, nested_cases,
+        queue_cases,     cancel_cases,    deadline_cases, close_cases,   many_callers_cases,
+        ledger_cases,    processes_cases, async_cases,    random_cases,  limit_cases,
+        auto_cases,      fork_join_cases, fork_cases,     loops_cases,   threads_cases,
+        interrupt_cases,
     };
     int failed = 0;
     for (size_t i = 0; i < COUNT_OF(groups); i++)

@@ -41,6 +41,7 @@ int auto_cases(const char *only);
 int async_cases(const char *only);
 int loops_cases(const char *only);
 int random_cases(const char *only);
+int interrupt_cases(const char *only);
 
 /* Opens the model with `workers`, or as `options` say; fails the case where it cannot. */
 struct ovl_executor *open_workers(unsigned workers);

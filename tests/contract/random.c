@@ -1,6 +1,6 @@
 /*
  * Random actions, in an order that follows from a seed, which is printed: set OVL_TEST_SEED to have
- * the same again.
+ * the same again, and OVL_TEST_ACTIONS for another number of them.
  */
 #include "contract.h"
 #include <errno.h>
@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define ACTIONS SCALE(20000, 3000)
-#define KEPT    64
+#define KEPT 64
 
 enum kind { SQUARES, FAILS, NAPS, NESTS, LOOKS, KINDS };
 
@@ -160,14 +159,20 @@ static void play(unsigned workers, size_t queue_limit, int actions)
     close_all(player.executor);
 }
 
+static int choose_number(void)
+{
+    const char *given = getenv("OVL_TEST_ACTIONS");
+    return given ? atoi(given) : SCALE(20000, 3000);
+}
+
 static void random_actions(void)
 {
-    play(3, 0, ACTIONS);
+    play(3, 0, choose_number());
 }
 
 static void random_actions_on_one_worker(void)
 {
-    play(1, 4, ACTIONS / 5);
+    play(1, 4, choose_number() / 5);
 }
 
 int random_cases(const char *only)

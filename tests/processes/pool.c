@@ -3,7 +3,6 @@
  * something behind: done + failed + not started = asked for, every time.
  */
 #include "../support/pattern.h"
-#include "../support/wire.h"
 #include "workers.h"
 #include <errno.h>
 #include <pthread.h>
@@ -492,63 +491,6 @@ static void workers_are_not_the_programs_children(void)
     close_all(executor);
 }
 
-/* --- interrupted at random moments --- */
-
-static struct ovl_executor *interrupted;
-static struct wire interrupt;
-
-static void on_interrupt(int number)
-{
-    (void)number;
-    wire_tell(&interrupt, 1);
-}
-
-/* As a terminal's Ctrl-C does: every process of the group gets the signal. */
-static void *interrupt_now_and_then(void *argument)
-{
-    uint64_t state = *(const uint64_t *)argument;
-    for (int i = 0; i < 20; i++) {
-        pause_ns((long)(pattern_random(&state) % (5 * OVL_MILLISECOND)));
-        kill(0, SIGINT);
-        wire_await(&interrupt, 1);
-        ovl_executor_cancel(interrupted);
-    }
-    return NULL;
-}
-
-/* A cancel, as the command does it on Ctrl-C: every task has exactly one fate. */
-static void cancel_at_random_moments(void)
-{
-    enum { ITEMS = 2000 };
-    static long items[ITEMS], results[ITEMS];
-    static struct ovl_outcome outcomes[ITEMS];
-    uint64_t seed = (uint64_t)getpid();
-    print_message("seed %llu\n", (unsigned long long)seed);
-    interrupt = wire_open();
-    signal(SIGINT, on_interrupt);
-    interrupted = open_workers(2);
-    for (int i = 0; i < ITEMS; i++)
-        items[i] = i % 50 ? 1 : 300 * OVL_MICROSECOND;
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, interrupt_now_and_then, &seed), 0);
-    size_t asked = 0;
-    for (int round = 0; round < 20; round++) {
-        ovl_map(interrupted, nap, items, sizeof(long), results, sizeof(long), ITEMS, outcomes);
-        for (int i = 0; i < ITEMS; i++) {
-            assert_true(outcomes[i].error == 0 || outcomes[i].error == OVL_ECANCELED);
-            assert_int_equal(results[i], outcomes[i].error ? 0 : items[i]);
-        }
-        asked += ITEMS;
-    }
-    pthread_join(thread, NULL);
-    struct ovl_counts counts;
-    ovl_executor_counts(interrupted, &counts);
-    assert_int_equal(counts.submitted, asked);
-    assert_int_equal(counts.done + counts.failed + counts.cancelled, asked);
-    close_all(interrupted);
-    wire_close(&interrupt);
-}
-
 /* --- an item that takes long to copy --- */
 
 enum { LONG_ITEM = 64 << 20 };
@@ -675,7 +617,6 @@ int main(int argc, char **argv)
         TEST_CASE(pool_outlives_its_helper),
         TEST_CASE(program_forks_with_a_live_pool),
         TEST_CASE(workers_are_not_the_programs_children),
-        TEST_CASE(cancel_at_random_moments),
         TEST_CASE(cancel_reaches_a_task_whose_item_is_being_copied),
         TEST_CASE(random_actions),
     };
