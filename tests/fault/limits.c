@@ -1,6 +1,6 @@
 /*
- * Proves that limits of the system itself, on descriptors and on memory, give clear errors or fewer
- * workers: whatever number is left, an open fails cleanly, or what it opened works.
+ * Proves that limits of the system itself, on descriptors, processes and memory, give clear errors
+ * or fewer workers: whatever number is left, an open fails cleanly, or what it opened works.
  */
 #include "../support/cases.h"
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -100,6 +101,121 @@ static void few_descriptors(void)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
+/* What came of opens, with ever more of what is limited. */
+struct tally {
+    int refused; /* opens */
+    int fewer;   /* opens with fewer workers than wanted */
+    int failed;  /* tasks */
+    int whole;   /* opens that lacked nothing */
+};
+
+/* --- processes and threads --- */
+
+/* Root may have as many as it likes: the test becomes somebody who may not, and who has no others.
+ */
+static void become_limited(void)
+{
+    if (geteuid() == 0 && setuid(1000000 + (uid_t)getpid()))
+        print_message("the limit is that of whoever runs the test\n");
+}
+
+/* Whether the limit lets the test have one more. */
+static bool may_fork(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    if (child > 0)
+        waitpid(child, NULL, 0);
+    return child > 0;
+}
+
+static int die(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    _exit(4);
+}
+
+/* A worker's place is filled again. */
+static void let_one_die(struct ovl_executor *executor)
+{
+    struct ovl_future *future = NULL;
+    assert_int_equal(ovl_submit(executor, die, (struct ovl_bytes){0}, &future), 0);
+    assert_int_equal(ovl_future_result(future, NULL), OVL_EEXITED);
+    ovl_future_free(future);
+}
+
+#define SLOTS_WANTED 4
+
+static void open_with_slots(enum ovl_model model, struct tally *tally)
+{
+    struct ovl_executor *executor = NULL;
+    const struct ovl_options options = {.workers = SLOTS_WANTED};
+    int error = ovl_executor_open(model, &options, &executor);
+    if (error) {
+        assert_int_equal(error, -EAGAIN);
+        assert_null(executor);
+        tally->refused++;
+        return;
+    }
+    bool fewer = ovl_executor_workers(executor) < SLOTS_WANTED;
+    tally->fewer += fewer;
+    tally->whole += !fewer;
+    assert_int_equal(use(executor, 0), 0);
+    if (model == OVL_PROCESSES)
+        let_one_die(executor);
+    assert_int_equal(use(executor, 0), 0);
+    assert_int_equal(ovl_executor_close(executor, OVL_FOREVER), 0);
+}
+
+/* From none that is left on. */
+static struct tally open_with_few_slots(enum ovl_model model)
+{
+    struct tally tally = {0};
+    become_limited();
+    rlim_t slots = 1;
+    for (set_limit(RLIMIT_NPROC, slots); slots < 4096 && !may_fork();)
+        set_limit(RLIMIT_NPROC, ++slots);
+    for (rlim_t more = 0; more < 10; more++) {
+        set_limit(RLIMIT_NPROC, slots - 1 + more);
+        open_with_slots(model, &tally);
+    }
+    return tally;
+}
+
+static void threads_with_few_slots(void)
+{
+    struct tally tally = open_with_few_slots(OVL_THREADS);
+    assert_true(tally.refused > 0);
+    assert_int_equal(tally.fewer, SLOTS_WANTED - 1);
+    assert_true(tally.whole > 0);
+}
+
+static void async_with_few_slots(void)
+{
+    struct tally tally = open_with_few_slots(OVL_ASYNC);
+    assert_true(tally.refused > 0);
+    assert_int_equal(tally.fewer, 0);
+    assert_true(tally.whole > 0);
+}
+
+static void auto_with_few_slots(void)
+{
+    struct tally tally = open_with_few_slots(OVL_AUTO);
+    assert_true(tally.refused > 0);
+    assert_true(tally.refused + tally.fewer < 10);
+}
+
+/* Beside the workers it takes a helper and a thread. */
+static void processes_with_few_slots(void)
+{
+    struct tally tally = open_with_few_slots(OVL_PROCESSES);
+    assert_int_equal(tally.refused, 3);
+    assert_int_equal(tally.fewer, SLOTS_WANTED - 1);
+    assert_true(tally.whole > 0);
+}
+
 /* --- memory --- */
 
 static size_t mapped_bytes(void)
@@ -111,13 +227,6 @@ static size_t mapped_bytes(void)
     fclose(file);
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
-
-struct tally {
-    int refused; /* opens */
-    int fewer;   /* opens with fewer workers than wanted */
-    int failed;  /* tasks */
-    int whole;   /* opens that lacked nothing */
-};
 
 #define MANY       64
 #define STACK      ((size_t)1 << 20)
@@ -167,6 +276,14 @@ static void async_with_little_memory(void)
     assert_true(tally.whole > 0);
 }
 
+static void processes_with_little_memory(void)
+{
+    struct tally tally = open_with_little_memory(OVL_PROCESSES);
+    assert_true(tally.refused > 0);
+    assert_true(tally.fewer + tally.failed > 0);
+    assert_true(tally.whole > 0);
+}
+
 static int run_little(void *argument)
 {
     *(bool *)argument = true;
@@ -202,12 +319,17 @@ int main(int argc, char **argv)
 {
     const struct test_case cases[] = {
         TEST_CASE(few_descriptors),
+        TEST_CASE(threads_with_few_slots),
+        TEST_CASE(async_with_few_slots),
+        TEST_CASE(auto_with_few_slots),
+        TEST_CASE(processes_with_few_slots),
         TEST_CASE(threads_with_little_memory),
         TEST_CASE(async_with_little_memory),
         TEST_CASE(loop_with_little_memory),
+        TEST_CASE(processes_with_little_memory),
     };
     /* A sanitizer's shadow alone takes more than any such limit. */
-    size_t count = SANITIZED ? 1 : COUNT_OF(cases);
+    size_t count = SANITIZED ? 5 : COUNT_OF(cases);
     return run_cases("limits", cases, count, argc > 1 ? argv[1] : NULL) ? EXIT_FAILURE
                                                                         : EXIT_SUCCESS;
 }

@@ -339,61 +339,6 @@ static void few_descriptors(void)
     }
 }
 
-/* Root may have as many processes as it likes: the test becomes somebody who may not, and who has
- * no others. */
-static void become_limited(void)
-{
-    if (geteuid() == 0 && setuid(1000000 + (uid_t)getpid()))
-        print_message("the limit is that of whoever runs the test\n");
-}
-
-/* Whether the limit lets the test have one more. */
-static bool may_fork(void)
-{
-    pid_t child = fork();
-    if (child == 0)
-        _exit(0);
-    if (child > 0)
-        waitpid(child, NULL, 0);
-    return child > 0;
-}
-
-static void expect_workers_or_refusal(void)
-{
-    struct ovl_executor *executor = NULL;
-    int error = ovl_executor_open(OVL_PROCESSES, &(struct ovl_options){.workers = 4}, &executor);
-    assert_true(error == 0 || error == -EAGAIN);
-    if (error)
-        return;
-    assert_in_range(ovl_executor_workers(executor), 1, 4);
-    assert_int_equal(run_square(executor), 0);
-    assert_int_equal(run(executor, die, NULL, 0).error, OVL_EEXITED);
-    assert_int_equal(run_square(executor), 0);
-    close_all(executor);
-}
-
-/* The real limit of processes and threads: workers as far as there are slots, or an error. */
-static void few_process_slots(void)
-{
-    become_limited();
-    struct rlimit limit;
-    assert_int_equal(getrlimit(RLIMIT_NPROC, &limit), 0);
-    for (limit.rlim_cur = 1; limit.rlim_cur < 4096; limit.rlim_cur++) {
-        assert_int_equal(setrlimit(RLIMIT_NPROC, &limit), 0);
-        if (may_fork())
-            break;
-    }
-    for (int more = 0; more < 8; more++, limit.rlim_cur++) {
-        assert_int_equal(setrlimit(RLIMIT_NPROC, &limit), 0);
-        expect_workers_or_refusal();
-    }
-    limit.rlim_cur = limit.rlim_max;
-    assert_int_equal(setrlimit(RLIMIT_NPROC, &limit), 0);
-    struct ovl_executor *executor = open_workers(4);
-    assert_int_equal(ovl_executor_workers(executor), 4);
-    close_all(executor);
-}
-
 /* What one more ring would overflow. */
 static void fill(int bell_fd)
 {
@@ -442,7 +387,6 @@ FAULT_CASE(workers_that_never_come_to_serve)
 FAULT_CASE(payloads_without_memory)
 FAULT_CASE(without_pidfds)
 FAULT_CASE(few_descriptors)
-FAULT_CASE(few_process_slots)
 FAULT_CASE(full_bells)
 
 int main(int argc, char **argv)
@@ -455,7 +399,6 @@ int main(int argc, char **argv)
         TEST_CASE(payloads_without_memory_case),
         TEST_CASE(without_pidfds_case),
         TEST_CASE(few_descriptors_case),
-        TEST_CASE(few_process_slots_case),
         TEST_CASE(full_bells_case),
     };
     return run_cases("faults", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) != 0;
