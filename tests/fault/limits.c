@@ -3,8 +3,8 @@
  * or fewer workers: whatever number is left, an open fails cleanly, or what it opened works.
  */
 #include "../support/cases.h"
+#include "../support/watch.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <overlap.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,11 +86,10 @@ static void few_descriptors(void)
 {
     struct rlimit before;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    close(next);
     int refused = 0;
-    for (int room = 0; room <= ENOUGH_DESCRIPTORS; room++) {
-        set_limit(RLIMIT_NOFILE, (rlim_t)(next + room));
+    for (unsigned room = 0; room <= ENOUGH_DESCRIPTORS; room++) {
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        set_limit(RLIMIT_NOFILE, watch_descriptor_limit(room));
         assert_true(open_with_few(OVL_SYNC));
         assert_true(open_with_few(OVL_THREADS));
         bool opened = open_with_few(OVL_ASYNC);

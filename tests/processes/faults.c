@@ -5,7 +5,6 @@
 #include "base/system.h"
 #include "executor/processes/processes.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <overlap.h>
 #include <stdlib.h>
 #include <string.h>
@@ -319,10 +318,8 @@ static void few_descriptors(void)
 {
     struct rlimit before;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    close(next);
-    for (int room = 0; room <= 12; room++) {
-        struct rlimit few = {.rlim_cur = (rlim_t)(next + room), .rlim_max = before.rlim_max};
+    for (unsigned room = 0; room <= 12; room++) {
+        struct rlimit few = {.rlim_cur = watch_descriptor_limit(room), .rlim_max = before.rlim_max};
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
         struct ovl_executor *executor = NULL;
         int error =

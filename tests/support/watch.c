@@ -1,9 +1,11 @@
 #include "watch.h"
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ROUNDS   500
 #define ROUND_NS 10000000
@@ -72,4 +74,14 @@ bool watch_settles(const struct watch *before, char *text, size_t size)
              (long)(now.descriptors - before->descriptors), (long)(now.threads - before->threads),
              (long)(now.children - before->children));
     return memcmp(&now, before, sizeof now) == 0;
+}
+
+size_t watch_descriptor_limit(unsigned room)
+{
+    int fds[64 + 1];
+    for (unsigned i = 0; i <= room; i++)
+        fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    for (unsigned i = 0; i <= room; i++)
+        close(fds[i]);
+    return (size_t)fds[room];
 }

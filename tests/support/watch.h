@@ -20,4 +20,8 @@ struct watch watch_now(void);
  */
 bool watch_settles(const struct watch *before, char *text, size_t size);
 
+/* The limit on descriptors that leaves the process room for so many more, up to 64: there may be
+ * gaps between those that it was started with. */
+size_t watch_descriptor_limit(unsigned room);
+
 #endif
