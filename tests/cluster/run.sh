@@ -111,6 +111,45 @@ ranks 0 --memory-free 1000000G -- sh -c 'mkdir one && sleep 0.1 && rmdir one && 
 ranks 0 --load 1000 -- echo ::: 1 2 3
 [ "$(wc -l <out)" -eq 3 ] || fail "--load: $(cat out)"
 
+# One that was held back has not begun where the whole is stopped.
+mkfifo held
+begin_one() {
+    rm -f begun rank.?
+    mpirun -n 3 ./rank run --model cluster "$@" >out 2>err </dev/null &
+    pid=$!
+    patiently test -e begun || fail "run $*: no job began: $(cat err)"
+}
+begin_one --json --memory-free 1000000G -- sh -c 'echo up >>begun; read line <held; echo {}' ::: a b c
+kill -INT "$(cat rank.0)"
+patiently grep -q 'no more jobs begin' err || fail "interrupt: $(cat err)"
+exec 3<>held
+printf 'on\n' >&3
+ends 130
+exec 3<&-
+says out '"done":1,"failed":0,"not_started":2'
+
+# What is tried again waits for its machine as it did before: the load is what ./load says.
+if [ -n "${LOAD_AVERAGE-}" ] && ! ldd "$OVERLAP" | grep -q 'lib[at]san'; then
+    echo 0 >load
+    timeout 60 mpirun -n 3 env LD_PRELOAD="$LOAD_AVERAGE" "$OVERLAP" run --model cluster --load 1 --retries 2 --json -- sh -c '
+        if [ {} = a ] && mkdir a; then
+            until [ -e b ]; do sleep 0.02; done
+            echo 5 >load
+            echo a failed >>order
+            exit 1
+        elif [ {} = a ]; then
+            echo a again >>order
+            exit 1
+        fi
+        mkdir b
+        n=0
+        until grep -q again order || [ $((n += 1)) -gt 60 ]; do sleep 0.02; done
+        echo b ended >>order' ::: a b >out 2>err </dev/null && fail 'a job that failed twice is told as done'
+    [ "$(tr '\n' , <order)" = 'a failed,b ended,a again,' ] || fail "tried again on a machine that is busy: $(cat order err)"
+    says out '"done":1,"failed":1,"not_started":0'
+    says out '"item":"a".*"attempts":2'
+fi
+
 # Each its own fate, told with the machine; places among those that run; a job is no rank.
 ranks 1 --json -k -- sh -c 'env | grep -E "^(OMPI|PMIX)_"; exit {}' ::: 0 7 0
 says out '"done":2,"failed":1,"not_started":0'

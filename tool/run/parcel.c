@@ -1,6 +1,7 @@
 #include "run/parcel.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -86,6 +87,7 @@ static void set_times(struct job *job, ovl_time took)
 
 static int take_reason(struct job *job, const char *text, size_t size)
 {
+    free(job->reason); /* of an attempt before */
     job->reason = size ? strndup(text, size) : NULL;
     job->refused = job->reason;
     return size && !job->reason ? -ENOMEM : 0;
@@ -110,6 +112,14 @@ static void take_head(struct job *job, const struct head *head)
     set_times(job, head->took_ns);
 }
 
+uint32_t parcel_attempts(struct ovl_bytes bytes)
+{
+    struct head head = {0};
+    if (bytes.size >= sizeof head)
+        memcpy(&head, bytes.data, sizeof head);
+    return head.attempts;
+}
+
 int parcel_unpack(struct job *job, struct spool *spool, struct ovl_bytes bytes)
 {
     struct head head;
@@ -119,6 +129,10 @@ int parcel_unpack(struct job *job, struct spool *spool, struct ovl_bytes bytes)
     const char *rest = (const char *)bytes.data + sizeof head;
     if (bytes.size - sizeof head != head.reason_size + head.sizes[JOB_OUT] + head.sizes[JOB_ERR])
         return -EBADMSG;
+    if (head.state == JOB_NOT_STARTED && job->attempts) { /* cut off between two attempts */
+        job->state = JOB_CUT_OFF;
+        return 0;
+    }
     take_head(job, &head);
     int error = take_reason(job, rest, head.reason_size);
     rest += head.reason_size;

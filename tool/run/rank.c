@@ -124,11 +124,15 @@ static bool may_begin(struct ovl_task *task, struct setup *setup, bool alone)
     return say(RANK_BEGUN, 0, NULL, 0) == 0;
 }
 
-static int run(struct ovl_task *task, struct setup *setup, struct ovl_bytes row)
+static int run(struct ovl_task *task, struct setup *setup, struct ovl_bytes row, unsigned attempts)
 {
     struct job *job = job_new(row);
     if (!job)
         return -ENOMEM;
+    job->attempts = attempts;
+    /* Where its machine is limited, the next attempt waits as this one did. */
+    if (machine_is_limited(&setup->choices->limits))
+        setup->shared.tries = attempts + 1;
     gethostname(job->host, sizeof job->host - 1);
     job_run(&setup->shared, job);
     int error = send_job(task, job, setup->spool);
@@ -155,7 +159,8 @@ int rank_task(struct ovl_task *task, struct ovl_bytes item)
     shared->take = say_output;
     shared->keep_output = false; /* the first rank keeps what it hears */
     atomic_store(&shared->median_ns, order.median_ns);
-    return run(task, setup, (struct ovl_bytes){names + order.names_size, item.size - before});
+    return run(task, setup, (struct ovl_bytes){names + order.names_size, item.size - before},
+               (unsigned)order.attempts);
 }
 
 int rank_serve(struct setup *setup, const struct choices *choices)

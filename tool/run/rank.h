@@ -15,7 +15,8 @@ struct rank_order {
     ovl_time median_ns;
     long long total;
     uint64_t names_size;
-    uint64_t alone; /* 1: no other job runs; it is begun however little the machine has left */
+    uint64_t attempts; /* that it has had */
+    uint64_t alone;    /* 1: no other job runs; it is begun however little the machine has left */
 };
 
 /* What a rank says while a job is there: this, then bytes. */

@@ -22,7 +22,7 @@ struct given {
     struct job *job;   /* NULL: none */
     bool begun;        /* it waits for its machine no more */
     int error;         /* its output cannot be kept */
-    uint32_t attempts; /* whose output it is */
+    uint32_t attempts; /* in how many its output was written */
 };
 
 struct ranks {
@@ -180,6 +180,7 @@ static int make_item(struct ranks *ranks, const struct given *given, struct ovl_
                                      .median_ns = atomic_load(&ranks->shared->median_ns),
                                      .total = ranks->shared->total,
                                      .names_size = names.size,
+                                     .attempts = job->attempts,
                                      .alone = given->begun};
     size_t size = sizeof order + names.size + job->row_size;
     if (size > ranks->item_room) {
@@ -203,7 +204,10 @@ static int give(struct ranks *ranks, struct job *job, struct ovl_bytes *ret_item
     pthread_mutex_lock(&ranks->lock);
     struct given *given = find(ranks, ranks->next, true);
     if (given)
-        *given = (struct given){.index = ranks->next, .job = job, .begun = none_begun(ranks)};
+        *given = (struct given){.index = ranks->next,
+                                .job = job,
+                                .begun = none_begun(ranks),
+                                .attempts = job->attempts};
     pthread_mutex_unlock(&ranks->lock);
     if (!given) {
         job_free(job, ranks->shared->spool);
@@ -221,7 +225,10 @@ static int give(struct ranks *ranks, struct job *job, struct ovl_bytes *ret_item
 int ranks_give(struct ranks *ranks, struct ovl_bytes row, struct ovl_bytes *ret_item)
 {
     struct job *job = job_new(row);
-    return job ? give(ranks, job, ret_item) : -ENOMEM;
+    if (!job)
+        return -ENOMEM;
+    job->state = JOB_NOT_STARTED;
+    return give(ranks, job, ret_item);
 }
 
 struct job *ranks_held(struct ranks *ranks)
@@ -294,14 +301,6 @@ void ranks_hear(void *context, struct ovl_bytes words)
         (struct ovl_bytes){(const char *)words.data + sizeof word, words.size - sizeof word});
 }
 
-/* No rank has run it to its end: where the whole was stopped, that is why. */
-static void lose(struct job *job, int error)
-{
-    job->state = JOB_NOT_STARTED;
-    if (error != OVL_ECANCELED)
-        job_refuse(job, EINVAL, ovl_error_message(error));
-}
-
 static struct given take(struct ranks *ranks, uint64_t index)
 {
     struct given taken = {0};
@@ -322,20 +321,30 @@ static void hold(struct ranks *ranks, struct job *job)
 }
 
 /* What became of it, of the task's error or of what its rank has sent. */
-static void end_job(struct ranks *ranks, const struct given *given, int error,
-                    struct ovl_bytes result)
+static void end_job(struct ranks *ranks, struct given *given, int error, struct ovl_bytes result)
 {
     struct job_shared *shared = ranks->shared;
     struct job *job = given->job;
     for (int n = 0; n < JOB_STREAMS && shared->output == JOB_AS_IT_COMES; n++)
         shared->take(shared->take_context, job, n, NULL, 0); /* where its rank did not say so */
+    if (error == OVL_ECANCELED) /* the whole was stopped: what it was before is what it is */
+        return;
     if (error) {
-        lose(job, error);
+        job_refuse(job, EINVAL, ovl_error_message(error));
         return;
     }
+    forget_former(ranks, given, parcel_attempts(result));
     error = parcel_unpack(job, shared->spool, result);
     if (error || given->error)
         job_lose_output(job, error ? error : given->error, "cannot keep its output");
+}
+
+/* Whether another attempt is to be given, to whatever machine has enough left for it then. */
+static bool is_to_be_tried(const struct ranks *ranks, const struct job *job, unsigned attempts)
+{
+    const struct job_shared *shared = ranks->shared;
+    return ranks->options.limited && job->state == JOB_FAILED && job->attempts > attempts &&
+           job->attempts < shared->tries && !atomic_load(&shared->stop);
 }
 
 int ranks_take(struct ranks *ranks, size_t index, const struct ovl_outcome *outcome,
@@ -348,8 +357,13 @@ int ranks_take(struct ranks *ranks, size_t index, const struct ovl_outcome *outc
         return 0;
     }
     if (given.job) {
+        unsigned attempts = given.job->attempts;
         end_job(ranks, &given, outcome->error, result);
         given.job->running = running;
+        if (is_to_be_tried(ranks, given.job, attempts)) {
+            hold(ranks, given.job);
+            return 0;
+        }
     }
     *ret_job = given.job;
     return 1;

@@ -31,6 +31,7 @@ struct ranks;
 struct ranks_options {
     struct job_shared *shared;
     size_t most;            /* jobs at once, at most */
+    bool limited;           /* machines are: each attempt waits for one that has enough left */
     struct ovl_bytes names; /* what a header calls the fields; valid as long as the ranks */
 
     /* Told where output as it comes cannot be written any more. Threads: any. */
@@ -48,8 +49,8 @@ void ranks_free(struct ranks *ranks);
  */
 int ranks_give(struct ranks *ranks, struct ovl_bytes row, struct ovl_bytes *ret_item);
 
-/* The same of a job whose rank has not begun it, for its machine had too little left. 1; 0: there
- * is none. */
+/* The same of a job that its machine had too little left for, or that is to be tried again. 1; 0:
+ * there is none. */
 int ranks_give_again(struct ranks *ranks, struct ovl_bytes *ret_item);
 
 /* Such a job, where none is given any more; NULL: there is none. */

@@ -371,6 +371,7 @@ static int open_ranks(struct run *run, const struct pace_plan *plan)
     struct ranks_options options = {
         .shared = &run->setup.shared,
         .most = setup_window(plan),
+        .limited = machine_is_limited(&run->choices.limits),
         .stuck = cut,
         .context = run,
     };
