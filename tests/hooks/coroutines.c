@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <overlap.h>
 #include <poll.h>
+#include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
@@ -213,13 +215,55 @@ static void errno_is_each_coroutine_s_own(void)
 }
 
 /* A child of a coroutine is no coroutine's affair: its calls are plain ones. */
-static int fork_and_sleep(struct ovl_task *task, struct ovl_bytes item)
+static pid_t fork_and_run(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        usleep(1);
+        execl("/bin/true", "true", (char *)NULL);
+        _exit(1);
+    }
+    return child;
+}
+
+/* It ends as programs do, from within a coroutine, and what is to be done at the end is done. */
+static pid_t fork_and_exit(void)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0 && SANITIZED)
+        _exit(0);
+    if (child == 0)
+        exit(0);
+    return child;
+}
+
+static pid_t vfork_and_run(void)
+{
+    pid_t child = vfork(); /* NOLINT: what is tested */
+    if (child == 0) {
+        execl("/bin/true", "true", (char *)NULL);
+        _exit(1);
+    }
+    return child;
+}
+
+static pid_t spawn(void)
+{
+    char *command[] = {"true", NULL};
+    char *environment[] = {NULL};
+    pid_t child;
+    int error = posix_spawn(&child, "/bin/true", NULL, NULL, command, environment);
+    errno = error;
+    return error ? -1 : child;
+}
+
+static pid_t (*const ways_to_start[])(void) = {fork_and_run, fork_and_exit, vfork_and_run, spawn};
+
+static int start_and_wait(struct ovl_task *task, struct ovl_bytes item)
 {
     (void)task;
-    (void)item;
-    pid_t child = fork();
-    if (child == 0)
-        execl("/bin/true", "true", (char *)NULL);
+    pid_t child = ways_to_start[*(const int *)item.data % 4]();
     int status = -1;
     if (child < 0 || waitpid(child, &status, 0) != child)
         return -errno;
@@ -231,7 +275,7 @@ static void coroutines_may_start_children(void)
     set_up(4);
     struct ovl_future *futures[8];
     for (int i = 0; i < 8; i++)
-        futures[i] = submit(fork_and_sleep, i);
+        futures[i] = submit(start_and_wait, i);
     for (int i = 0; i < 8; i++)
         expect_error(futures[i], 0);
     tear_down();
