@@ -23,11 +23,11 @@ counts 2 1 0
 says out '"item":"7","job":2,"exit":7'
 
 # A command that is not there is told of once, and nothing begins.
-seq 10000 >many
+seq 500 >many
 expect 3 run --json -i many no-such-command
 [ "$(wc -l <err)" -eq 1 ] || fail "command not found: told $(wc -l <err) times"
 says err 'no-such-command: command not found'
-counts 0 0 10000
+counts 0 0 500
 "$SCHEMA_CHECK" "$SCHEMA" <out || fail "command not found: $(cat out)"
 touch plain
 expect 3 run ./plain ::: a b
