@@ -18,7 +18,7 @@
 
 /* Ends what hangs, and nothing that is slow: most take less than a second where the machine is
  * idle. Longer than PATIENCE_NS, whose message says more. */
-#define CASE_SECONDS SCALE(240, 480)
+#define CASE_SECONDS SCALE(240, 900)
 
 #if SANITIZED
 /* Memory that is not to be had is a case like others, not a fault. */
