@@ -85,9 +85,9 @@ grep -q 'out put' out && fail "--json: a job's output is in the document"
 tail -n 1 out | grep -q '"done":2,"failed":0,"not_started":0' || fail "--json-lines: $(cat out)"
 
 # A report and a trace, of two jobs that wait for each other.
-mkfifo both
+mkfifo meeting
 expect 0 run --report report.html --trace trace.json -w2 -- \
-    sh -c 'if [ {} = 1 ]; then read line <both; else echo >both; fi' ::: 1 2
+    sh -c 'if [ {} = 1 ]; then read line <meeting; else echo >meeting; fi' ::: 1 2
 says report.html '<html'
 says report.html 'job slot 2'
 says trace.json '"traceEvents"\|"ph":"X"'
