@@ -131,7 +131,7 @@ says out '"done":1,"failed":0,"not_started":2'
 # What is tried again waits for its machine as it did before: the load is what ./load says.
 if [ -n "${LOAD_AVERAGE-}" ] && ! ldd "$OVERLAP" | grep -q 'lib[at]san'; then
     echo 0 >load
-    timeout 60 mpirun -n 3 env LD_PRELOAD="$LOAD_AVERAGE" "$OVERLAP" run --model cluster --load 1 --retries 2 --json -- sh -c '
+    timeout 300 mpirun -n 3 env LD_PRELOAD="$LOAD_AVERAGE" "$OVERLAP" run --model cluster --load 1 --retries 2 --json -- sh -c '
         if [ {} = a ] && mkdir a; then
             until [ -e b ]; do sleep 0.02; done
             echo 5 >load
@@ -142,6 +142,7 @@ if [ -n "${LOAD_AVERAGE-}" ] && ! ldd "$OVERLAP" | grep -q 'lib[at]san'; then
             exit 1
         fi
         mkdir b
+        until [ -e order ]; do sleep 0.02; done
         n=0
         until grep -q again order || [ $((n += 1)) -gt 60 ]; do sleep 0.02; done
         echo b ended >>order' ::: a b >out 2>err </dev/null && fail 'a job that failed twice is told as done'
