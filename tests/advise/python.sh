@@ -138,6 +138,10 @@ END
 often_enough 10 -- "$python" generates.py
 holds '.where[0].line == 7 and .where[0].function == "task" and all(.where[]; .file != "<made up>" or .share < 0.01)'
 
+# What Python's start takes is in no line of the user's, and is not told as one.
+advise -- "$python" loop.py 5
+holds '.where[0].line == 5 and all(.where[]; .file | startswith("<") or contains("/lib/python3") | not)'
+
 # What speaks against it is said.
 cat >shared.py <<'END'
 import time

@@ -99,6 +99,9 @@ const char *advice_stay_words(const struct advice *advice)
 
 /* --- where --- */
 
+/* The user's lines are so much of all: then what was in none of them is left out. */
+#define OWN_SHARE 0.1
+
 static void add_where(struct advice *advice, uint32_t place, int kind, ovl_time time_ns,
                       ovl_time all_ns)
 {
@@ -133,11 +136,32 @@ static int by_line(const void *left, const void *right)
     return a->time_ns > b->time_ns ? -1 : a->time_ns < b->time_ns;
 }
 
+static bool is_of_a_library(const struct place *place)
+{
+    size_t length = strlen(place->file);
+    bool python = place->file[0] == '<' || (length > 3 && !strcmp(place->file + length - 3, ".py"));
+    return python && !place->own;
+}
+
+/* Python's start and its end are in no line of the user's, and in a short program, which is hardly
+ * looked at, one of theirs may seem to be the most of it. */
+static bool has_lines_of_its_own(const struct advice *advice, ovl_time all_ns)
+{
+    ovl_time own_ns = 0;
+    for (size_t n = 0; n < advice->tree->line_count; n++)
+        if (advice->tree->places[advice->tree->lines[n].place].own)
+            own_ns += spent_all(&advice->tree->lines[n].spent);
+    return advice->python && (double)own_ns >= OWN_SHARE * (double)all_ns;
+}
+
 static void find_where(struct advice *advice)
 {
     ovl_time all_ns = spent_all(&advice->spent);
+    bool own_lines = has_lines_of_its_own(advice, all_ns);
     for (size_t n = 0; n < advice->tree->line_count; n++) {
         const struct line_cost *line = &advice->tree->lines[n];
+        if (own_lines && is_of_a_library(&advice->tree->places[line->place]))
+            continue;
         add_where(advice, line->place, ADVICE_CPU, line->spent.cpu_ns, all_ns);
         for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
             add_where(advice, line->place, kind, line->spent.wait_ns[kind], all_ns);
