@@ -140,7 +140,7 @@ holds '.where[0].line == 7 and .where[0].function == "task" and all(.where[]; .f
 
 # What Python's start takes is in no line of the user's, and is not told as one.
 advise -- "$python" loop.py 5
-holds '.where[0].line == 5 and all(.where[]; .file | startswith("<") or contains("/lib/python3") | not)'
+holds '.where[0].line == 5 and all(.where[]; .file | startswith("<frozen") or contains("/lib/python3") | not)'
 
 # What speaks against it is said.
 cat >shared.py <<'END'

@@ -263,6 +263,7 @@ static bool look_since(struct process *process, struct watched_thread *thread, s
     if (ret->total_ns < 0)
         return false;
     ovl_time queued_ns = thread->delay_ns - thread->ready_ns;
+    ovl_time held_ns = sampling_held(thread, ret->now_ns);
     thread->ready_ns = thread->delay_ns;
     bool first = !thread->seen_ns;
     ovl_time gap_ns = first ? 0 : ret->now_ns - thread->seen_ns;
@@ -276,7 +277,7 @@ static bool look_since(struct process *process, struct watched_thread *thread, s
     if (gap_ns > GAP_MOST_NS)
         gap_ns = GAP_MOST_NS;
     ret->cpu_ns = cpu_ns < gap_ns ? cpu_ns : gap_ns;
-    ret->wait_ns = gap_ns - ret->cpu_ns - queued_ns;
+    ret->wait_ns = gap_ns - ret->cpu_ns - queued_ns - held_ns;
     if (ret->wait_ns < 0)
         ret->wait_ns = 0;
     return true;
@@ -319,6 +320,7 @@ static void begin_wait(struct observation *observed, struct process *process,
     struct tree_level *levels = thread->open_levels;
     thread->open_level_count =
         restarts ? sampling_stack(observed, process, thread, addresses, levels) : 0;
+    thread->held_ns = 0; /* it would have waited meanwhile */
     native_identify(&thread->native, &observed->tree, (uint32_t)thread->id, addresses, levels,
                     thread->open_level_count);
     account_computed(observed, process, thread, levels, thread->open_level_count,

@@ -38,6 +38,8 @@ struct watched_thread {
     ovl_time lined_ns;         /* the same, for the lines of a program that is not Python's */
     ovl_time drawn_ns;         /* until when it was drawn where it computes */
     bool stopping;             /* as of stopped_take */
+    ovl_time stop_ns;          /* since when */
+    ovl_time held_ns;          /* how long it was stopped, of stops that are over */
     ovl_time seen_ns;
     ovl_time first_ns;
     ovl_time last_ns;

@@ -67,6 +67,29 @@ static void sample_thread(struct observation *observed, struct process *process,
 
 /* --- programs that are not Python's --- */
 
+ovl_time sampling_held(struct watched_thread *thread, ovl_time now_ns)
+{
+    ovl_time held_ns = thread->held_ns;
+    if (thread->stopping) {
+        held_ns += now_ns - thread->stop_ns;
+        thread->stop_ns = now_ns;
+    }
+    thread->held_ns = 0;
+    return held_ns;
+}
+
+static enum stopped_result stop(struct process *process, struct watched_thread *thread,
+                                struct stopped *ret)
+{
+    if (!thread->stopping)
+        thread->stop_ns = ovl_now();
+    enum stopped_result result =
+        stopped_take(process->pid, thread->id, process->child, &thread->stopping, ret);
+    if (!thread->stopping)
+        thread->held_ns += ovl_now() - thread->stop_ns;
+    return result;
+}
+
 size_t sampling_stack(struct observation *observed, struct process *process,
                       struct watched_thread *thread, uint64_t *ret_addresses,
                       struct tree_level *ret_levels)
@@ -75,7 +98,7 @@ size_t sampling_stack(struct observation *observed, struct process *process,
     struct code *code = process_code(process);
     if (!code || (process->unreadable && !thread->stopping))
         return 0;
-    switch (stopped_take(process->pid, thread->id, process->child, &thread->stopping, &stack)) {
+    switch (stop(process, thread, &stack)) {
     case STOPPED_TAKEN:
         observed->samples++;
         return code_levels_of(code, &observed->tree, &stack, ret_addresses, ret_levels);
@@ -109,7 +132,7 @@ bool sampling_is_over(struct process *process)
         struct watched_thread *thread = process->threads[n];
         struct stopped stack;
         if (thread->stopping)
-            stopped_take(process->pid, thread->id, process->child, &thread->stopping, &stack);
+            stop(process, thread, &stack);
         over = over && !thread->stopping;
     }
     return over;

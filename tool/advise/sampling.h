@@ -19,6 +19,10 @@ size_t sampling_stack(struct observation *observed, struct process *process,
                       struct watched_thread *thread, uint64_t *ret_addresses,
                       struct tree_level *ret_levels);
 
+/* For how long looks kept the thread stopped since this was asked last: on a busy machine that may
+ * be long, and is no wait of the thread's. */
+ovl_time sampling_held(struct watched_thread *thread, ovl_time now_ns);
+
 /* Adds what the thread computed to the line where it does, if it does just now. `total_ns`: its
  * processor time. */
 void sampling_line(struct observation *observed, struct process *process,
