@@ -25,8 +25,10 @@
 /* From this share of CPU time on, the tasks compute, and get the processors at once. */
 #define COMPUTES 0.7
 
-/* From this share on, it tells how many workers keep the processors busy. */
+/* From this share on, it tells how many workers keep the processors busy: of less, so many times as
+ * many as there are is believed. */
 #define COMPUTES_SOME 0.1
+#define BELIEVED      4.0
 
 /* So much of what the processors can give is all. */
 #define BUSY 0.9
@@ -226,6 +228,16 @@ static bool give_processors(struct ovl_tuner *tuner)
     return true;
 }
 
+/* Twice as many; more, up to what keeps the processors busy, where the tasks hardly compute. */
+static double next_aim(const struct ovl_tuner *tuner, double share, bool first)
+{
+    double twice = 2.0 * tuner->workers;
+    double busy = share > 0 ? round(tuner->options.cores / share) : 0;
+    if (share < COMPUTES_SOME)
+        return fmax(twice, fmin(busy, BELIEVED * tuner->workers));
+    return first ? fmax(twice, busy) : twice;
+}
+
 static void double_again(struct ovl_tuner *tuner, double gain)
 {
     unsigned workers = tuner->workers;
@@ -237,17 +249,16 @@ static void double_again(struct ovl_tuner *tuner, double gain)
         settle(tuner);
         return;
     }
-    double aim = 2.0 * workers;
-    double busy = share >= COMPUTES_SOME ? round(tuner->options.cores / share) : 0;
-    if (first && busy > aim)
-        change(tuner, within(tuner, busy),
-               "the tasks wait for %.0f%% of their time: as many as keep the processors busy",
-               100 * (1 - share));
-    else if (first)
-        change(tuner, within(tuner, aim), "a first measure: twice as many, to see what they do");
-    else
+    double aim = next_aim(tuner, share, first);
+    if (!first)
         change(tuner, within(tuner, aim), "%u workers do %.2f times as much as %u", workers,
                1 + gain, before);
+    else if (aim > 2.0 * workers)
+        change(tuner, within(tuner, aim),
+               "the tasks wait for %.0f%% of their time: more keep the processors busy",
+               100 * (1 - share));
+    else
+        change(tuner, within(tuner, aim), "a first measure: twice as many, to see what they do");
 }
 
 /*

@@ -228,6 +228,14 @@ static void finds_the_number(void)
          .most = 26,
          .best = 18,
          .allowed = 1.15},
+        {.what = "hardly computing, on 2 processors",
+         .resource = {.latency_ns = 150 * MS, .service_ns = 2 * MS, .servers = 2, .computes = true},
+         .options = {.most = 1024, .cores = 2},
+         .count = 8000,
+         .least = 128,
+         .most = 512,
+         .best = 256,
+         .allowed = 1.17},
     };
     const double noises[] = {0, 0.1, 0.3, 0.6};
     for (size_t i = 0; i < COUNT_OF(rows); i++)
@@ -277,7 +285,7 @@ static void queueing_keeps_no_processor_busy(void)
         .end = 100 * MS, .duration_ns = 100 * MS, .cpu_ns = 2 * MS, .queued_ns = 20 * MS};
     for (int n = 0; n < 40 && ovl_tuner_workers(tuner) == 32; n++, task.end += 3 * MS)
         ovl_tuner_add(tuner, &task);
-    assert_int_equal(ovl_tuner_workers(tuner), 64);
+    assert_int_equal(ovl_tuner_workers(tuner), 80); /* 2 of 80 ms each, on 2 processors */
     ovl_tuner_close(tuner);
 }
 
