@@ -1,12 +1,14 @@
 /*
  * What a ledger costs: the same map with and without one, in turns.
  *
- *     ledger_cost empty MODEL   prints nanoseconds a task without, and with one
+ *     ledger_cost empty MODEL   prints nanoseconds a task without one, and how many more with one
  *     ledger_cost calls MODEL   the same: tasks compute 20 us, and call read and write 8 times
  *     ledger_cost waits MODEL   the same: tasks sleep 1 ms, 64 at once
  *     ledger_cost memory        prints bytes that a million tasks more add, the ledger being full
  *
- * The least of the turns counts, on both sides: what else the machine does only adds.
+ * Each turn is a pair of maps, one right after the other, and now the one and now the other first:
+ * both meet the same machine, and the median of their differences counts. It is processor time of
+ * all threads, where tasks compute: how long two threads wait for each other is chance.
  */
 #include <overlap.h>
 #include <stdio.h>
@@ -77,22 +79,50 @@ struct job {
     ovl_task_fn *fn;
     size_t count;
     unsigned workers; /* 0: the model's */
-    unsigned turns;   /* more where two threads hand over, or few percents are to be told: how they
-                         meet, and what disturbs them, is chance */
+    unsigned turns;   /* more where few nanoseconds, or few percents, are to be told */
+    clockid_t clock;
     bool has_session;
 };
 
 static const struct job jobs[] = {
-    {.name = "empty", .fn = be_empty, .count = 100000, .workers = 2, .turns = 40},
-    {.name = "calls", .fn = call, .count = 4000, .workers = 2, .turns = 15, .has_session = true},
-    {.name = "waits", .fn = wait, .count = 6400, .workers = 64, .turns = 5},
+    {.name = "empty",
+     .fn = be_empty,
+     .count = 100000,
+     .workers = 2,
+     .turns = 41,
+     .clock = CLOCK_PROCESS_CPUTIME_ID},
+    {.name = "calls",
+     .fn = call,
+     .count = 4000,
+     .workers = 2,
+     .turns = 15,
+     .clock = CLOCK_PROCESS_CPUTIME_ID,
+     .has_session = true},
+    {.name = "waits",
+     .fn = wait,
+     .count = 6400,
+     .workers = 64,
+     .turns = 5,
+     .clock = CLOCK_MONOTONIC},
 };
+
+#define TURNS_MOST 41
+
+/* Wide: where two threads hand over, they do not do it every few tasks. */
+#define WINDOW 512
 
 static int next_item(void *context, struct ovl_bytes *ret_item)
 {
     size_t *left = context;
     *ret_item = (struct ovl_bytes){0};
     return *left && (*left)--;
+}
+
+static double now(clockid_t clock)
+{
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
 /* Nanoseconds a task, of tasks that are submitted one by one. */
@@ -113,12 +143,13 @@ static double run(const struct job *job, enum ovl_model model, struct ovl_ledger
     struct ovl_stream stream = {
         .next = next_item,
         .context = &left,
+        .window = WINDOW,
         .prompt = true,
         .as_completed = true,
     };
-    ovl_time start = ovl_now();
+    double start = now(job->clock);
     ovl_map_stream(executor, job->fn, &stream);
-    double each = (double)(ovl_now() - start) / (double)job->count;
+    double each = (now(job->clock) - start) / (double)job->count;
     ovl_executor_close(executor, OVL_FOREVER);
     return each;
 }
@@ -131,22 +162,31 @@ static struct ovl_ledger *open_ledger(size_t limit)
     return ledger;
 }
 
-static double lesser(double a, double b)
+static int compare_doubles(const void *a, const void *b)
 {
-    return a < b ? a : b;
+    double first = *(const double *)a;
+    double second = *(const double *)b;
+    return (first > second) - (first < second);
+}
+
+static double median(double *values, unsigned count)
+{
+    qsort(values, count, sizeof *values, compare_doubles);
+    return values[count / 2];
 }
 
 static void hold_beside(const struct job *job, enum ovl_model model)
 {
-    double without = 1e18;
-    double with = 1e18;
+    double without[TURNS_MOST];
+    double more[TURNS_MOST];
     for (unsigned i = 0; i < job->turns; i++) {
         struct ovl_ledger *ledger = open_ledger(0);
-        without = lesser(without, run(job, model, NULL));
-        with = lesser(with, run(job, model, ledger));
+        double with_first = i % 2 ? run(job, model, ledger) : 0;
+        without[i] = run(job, model, NULL);
+        more[i] = (i % 2 ? with_first : run(job, model, ledger)) - without[i];
         ovl_ledger_close(ledger);
     }
-    printf("%.3f %.3f\n", without, with);
+    printf("%.3f %.3f\n", median(without, job->turns), median(more, job->turns));
 }
 
 static long resident(void)
@@ -162,7 +202,7 @@ static long resident(void)
 /* The first map fills the ledger, and brings the executor to what it needs. */
 static void measure_memory(void)
 {
-    struct job job = {.fn = be_empty, .count = 200000, .workers = 2};
+    struct job job = {.fn = be_empty, .count = 200000, .workers = 2, .clock = CLOCK_MONOTONIC};
     struct ovl_ledger *ledger = open_ledger(0);
     run(&job, OVL_THREADS, ledger);
     long before = resident();
