@@ -28,7 +28,8 @@ struct ovl_part {
     unsigned resource; /* what it needs all through, beside a processor where it computes: the
                           number, from 1, of one of the work's resources; 0: nothing */
     bool blocks;       /* a wait that would hold up the others in one loop: async cannot turn it
-                          into a yield. Without it those of OVL_UNSEEN do, and no others */
+                          into a yield. Without it those of OVL_UNSEEN do, and no others: files are
+                          waited for by helpers */
 };
 
 struct ovl_part_list {
@@ -68,6 +69,9 @@ struct ovl_model_cost {
     double submit_ns; /* each task, in the thread that submits it, before a worker can begin it */
     double task_ns;   /* each task, on its worker's processor */
     double wait_ns;   /* each wait, on its worker's processor: the way there and back */
+    double disk_ns;   /* each wait for a file, there too, beside wait_ns: another makes the call */
+    double hand_ns;   /* each task but short ones: until the one thread that does it for all workers
+                         has   taken its result and given its worker the next */
 };
 
 struct ovl_costs {

@@ -15,7 +15,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define FORMAT    "overlap-costs 3"
+#define FORMAT    "overlap-costs 4"
 #define TEXT_SIZE 4096
 #define PATH_SIZE 4096
 
@@ -40,12 +40,14 @@ static const struct ovl_costs typical = {
                            .worker_ns = 1e3,
                            .submit_ns = 250,
                            .task_ns = 300,
-                           .wait_ns = 2e3},
+                           .wait_ns = 2e3,
+                           .disk_ns = 15e3},
             [OVL_PROCESSES] = {.open_ns = 1e6,
                                .worker_ns = 400e3,
                                .submit_ns = 5e3,
                                .task_ns = 10e3,
-                               .wait_ns = 5e3},
+                               .wait_ns = 5e3,
+                               .hand_ns = 50e3},
         },
     .parallel = 0.95,
     .wake_ns = 30e3,
@@ -101,6 +103,8 @@ size_t ovl__costs_write(const struct ovl_costs *costs, char *text, size_t size)
         length = append(text, size, length, "submit", cost->submit_ns);
         length = append(text, size, length, "task", cost->task_ns);
         length = append(text, size, length, "wait", cost->wait_ns);
+        length = append(text, size, length, "disk", cost->disk_ns);
+        length = append(text, size, length, "hand", cost->hand_ns);
     }
     if (length < size)
         length = append(text, size, length, "parallel", costs->parallel);
@@ -155,7 +159,9 @@ static bool take_model(const char **text, struct ovl_model_cost *cost)
            take_number(text, "worker", MOST_NS, &cost->worker_ns) &&
            take_number(text, "submit", MOST_NS, &cost->submit_ns) &&
            take_number(text, "task", MOST_NS, &cost->task_ns) &&
-           take_number(text, "wait", MOST_NS, &cost->wait_ns);
+           take_number(text, "wait", MOST_NS, &cost->wait_ns) &&
+           take_number(text, "disk", MOST_NS, &cost->disk_ns) &&
+           take_number(text, "hand", MOST_NS, &cost->hand_ns);
 }
 
 bool ovl__costs_read(const char *text, struct ovl_costs *ret_costs)

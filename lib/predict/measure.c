@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define ROUNDS      3
-#define EMPTY_TASKS 2000
+#define EMPTY_TASKS 10000
 #define NAPPERS     64
 #define NAPS        8
 #define NAP_NS      (200 * OVL_MICROSECOND)
@@ -48,11 +48,34 @@ static int nap(struct ovl_task *task, struct ovl_bytes item)
     return 0;
 }
 
+static int nap_once(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    return ovl_sleep(ovl_after(NAP_NS));
+}
+
 static int nap_long(struct ovl_task *task, struct ovl_bytes item)
 {
     (void)task;
     (void)item;
     return ovl_sleep(ovl_after(OVL_WAKE_AFTER));
+}
+
+static int do_nothing(void *argument)
+{
+    (void)argument;
+    return 0;
+}
+
+/* As the hooks have a file waited for. */
+static int visit_helper(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    for (int i = 0; i < NAPS; i++)
+        ovl_to_thread(do_nothing, NULL);
+    return 0;
 }
 
 static double cpu_now(void)
@@ -170,11 +193,25 @@ static int measure_tasks(enum ovl_model model, struct ovl_model_cost *cost)
     return 0;
 }
 
+/* How much longer it is from one task of a worker to its next than where workers fetch them. */
+static int measure_hand(double *ret)
+{
+    struct job fetched = {.fn = nap_once, .count = NAPPERS};
+    struct job handed = fetched;
+    int error = run(OVL_THREADS, MANY_PROCESSES, &fetched, NULL);
+    if (!error)
+        error = run(OVL_PROCESSES, MANY_PROCESSES, &handed, NULL);
+    *ret = at_least((handed.wall - fetched.wall) * MANY_PROCESSES / NAPPERS, 0);
+    return error;
+}
+
 /* Coroutines begin at their first task, which the second does not pay for any more. */
 static int measure_waits(enum ovl_model model, struct ovl_model_cost *cost)
 {
-    if (model == OVL_SYNC || model == OVL_PROCESSES)
+    if (model == OVL_SYNC)
         return 0;
+    if (model == OVL_PROCESSES)
+        return measure_hand(&cost->hand_ns);
     struct job first = {.fn = nap, .count = NAPPERS};
     struct job then = first;
     int error = run(model, NAPPERS, &first, &then);
@@ -182,9 +219,13 @@ static int measure_waits(enum ovl_model model, struct ovl_model_cost *cost)
         return error;
     double tasks = NAPPERS * (cost->task_ns + cost->submit_ns);
     cost->wait_ns = at_least((then.cpu - tasks) / (NAPPERS * NAPS), 0);
-    if (model == OVL_ASYNC)
-        cost->worker_ns = at_least((first.cpu - then.cpu) / NAPPERS, 0);
-    return 0;
+    if (model == OVL_THREADS)
+        return 0;
+    cost->worker_ns = at_least((first.cpu - then.cpu) / NAPPERS, 0);
+    struct job visits = {.fn = visit_helper, .count = NAPPERS};
+    error = run(model, NAPPERS, &visits, NULL);
+    cost->disk_ns = at_least((visits.wall - tasks) / (NAPPERS * NAPS), 0);
+    return error;
 }
 
 /* --- waking up --- */
@@ -355,7 +396,8 @@ static double measure_parallel(unsigned cores)
 int ovl_costs_measure(struct ovl_costs *ret_costs)
 {
     struct ovl_costs costs = {.cores = ovl__processors()};
-    const enum ovl_model models[] = {OVL_SYNC, OVL_THREADS, OVL_ASYNC, OVL_PROCESSES};
+    /* async last: the helper threads that it begins stay for a while, and processes fork */
+    const enum ovl_model models[] = {OVL_SYNC, OVL_THREADS, OVL_PROCESSES, OVL_ASYNC};
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         struct ovl_model_cost *cost = &costs.models[models[i]];
         int error = measure_workers(models[i], cost);

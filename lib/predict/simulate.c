@@ -8,6 +8,9 @@
 
 #define NOBODY ((unsigned)-1)
 
+/* Of shorter tasks a worker has the next ones before it has ended the first. */
+#define HANDED_ONE_BY_ONE (50.0 * OVL_MICROSECOND)
+
 /* Where a worker is in its task: what it does when its turn comes. */
 enum stage {
     BEGINNING, /* the worker itself */
@@ -20,6 +23,7 @@ enum stage {
 struct worker {
     enum stage stage;
     const struct ovl_part_list *task;
+    double began; /* the task */
     size_t part;
     unsigned holds; /* a resource's number, from 1; 0: none */
     unsigned next;  /* in the queue that it stands in */
@@ -43,7 +47,8 @@ struct simulation {
     struct worker *workers;
     unsigned count;
     struct resource *resources;
-    double opened; /* when the first task can be submitted */
+    double opened;  /* when the first task can be submitted */
+    double handing; /* until when who hands tasks out is busy with others */
     size_t taken;
     unsigned awaiting; /* the one who takes the next task once it is submitted */
     struct queue idle; /* those behind it */
@@ -242,6 +247,7 @@ static void take(struct simulation *sim, unsigned who)
     worker->task = next_task(sim);
     if (sim->awaiting == who)
         call_next_idle(sim);
+    worker->began = sim->now;
     worker->part = 0;
     worker->stage = ENTERING;
     occupy(sim, who, sim->cost.task_ns + (double)sim->run->plan->more_task_ns, true);
@@ -257,13 +263,25 @@ static bool holds_up(const struct ovl_part *part)
     return part->blocks || part->kind == OVL_UNSEEN;
 }
 
+/* The worker waits for whoever takes its result and gives it the next task, if that is to be. */
+static void end_task(struct simulation *sim, unsigned who)
+{
+    struct worker *worker = &sim->workers[who];
+    give_back(sim, who);
+    worker->stage = TAKING;
+    if (!(sim->cost.hand_ns > 0) || sim->now - worker->began <= HANDED_ONE_BY_ONE) {
+        go_on(sim, who);
+        return;
+    }
+    sim->handing = fmax(sim->handing, sim->now) + sim->cost.hand_ns;
+    ovl__heap_put(&sim->timers, sim->handing, who);
+}
+
 static void enter(struct simulation *sim, unsigned who)
 {
     struct worker *worker = &sim->workers[who];
     if (worker->part == worker->task->count) {
-        give_back(sim, who);
-        worker->stage = TAKING;
-        go_on(sim, who);
+        end_task(sim, who);
         return;
     }
     const struct ovl_part *part = &worker->task->parts[worker->part];
@@ -274,6 +292,11 @@ static void enter(struct simulation *sim, unsigned who)
         go_on(sim, who);
 }
 
+static double way_to_wait(const struct simulation *sim, const struct ovl_part *part)
+{
+    return sim->cost.wait_ns + (part->kind == OVL_WAIT_DISK ? sim->cost.disk_ns : 0);
+}
+
 static void switch_over(struct simulation *sim, unsigned who)
 {
     struct worker *worker = &sim->workers[who];
@@ -282,7 +305,7 @@ static void switch_over(struct simulation *sim, unsigned who)
     if (computes(part) || part->kind == OVL_READY)
         go_on(sim, who);
     else
-        occupy(sim, who, sim->cost.wait_ns, true);
+        occupy(sim, who, way_to_wait(sim, part), true);
 }
 
 static void pass(struct simulation *sim, unsigned who)

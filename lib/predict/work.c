@@ -203,11 +203,6 @@ static double factor_of(const struct factors *factors, int kind)
     return kind >= 0 ? factors->waits : kind == OVL_COMPUTING ? factors->computing : 1;
 }
 
-static bool blocks(int kind)
-{
-    return kind == OVL_UNSEEN || kind == OVL_WAIT_DISK;
-}
-
 static size_t put_parts(const struct reading *reading, const struct factors *factors, bool limited,
                         struct ovl_part *parts)
 {
@@ -221,7 +216,7 @@ static size_t put_parts(const struct reading *reading, const struct factors *fac
             .length_ns = (ovl_time)((double)segment.length_ns * factor_of(factors, segment.kind)),
             .kind = segment.kind,
             .resource = waits && limited && segment.kind != OVL_WAIT_SLEEP ? 1 : 0,
-            .blocks = blocks(segment.kind),
+            .blocks = segment.kind == OVL_UNSEEN,
         };
     }
     return count;

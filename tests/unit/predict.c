@@ -208,6 +208,27 @@ static void what_a_model_costs_is_added(void)
     assert_int_equal((prediction.wall_ns + MS / 2) / MS, 70);
 }
 
+/* Who hands tasks to the workers of `processes` does it for one at a time; of short tasks they have
+ * the next one already. */
+static void tasks_are_handed_out_by_one(void)
+{
+    struct ovl_costs costs = free_of_charge;
+    costs.models[OVL_PROCESSES].hand_ns = 2 * MS;
+    struct ovl_part part = WAITS(4);
+    struct ovl_part_list list = {.parts = &part, .count = 1};
+    struct ovl_work work = {.tasks = &list, .task_count = 1, .total = 40, .cores = 2};
+    struct ovl_plan plan = {.model = OVL_PROCESSES, .workers = 1};
+    struct ovl_prediction prediction;
+    assert_int_equal(ovl_predict(&work, &plan, &costs, &prediction), 0);
+    assert_int_equal(prediction.wall_ns, 40 * (4 + 2) * MS);
+    plan.workers = 8; /* 8 of them could end 8 tasks in 4 ms, and are handed 2 */
+    assert_int_equal(ovl_predict(&work, &plan, &costs, &prediction), 0);
+    assert_int_equal(prediction.wall_ns, (4 + 40 * 2) * MS);
+    part.length_ns = 10 * OVL_MICROSECOND;
+    assert_int_equal(ovl_predict(&work, &plan, &costs, &prediction), 0);
+    assert_int_equal(prediction.wall_ns, 40 / 8 * 10 * OVL_MICROSECOND);
+}
+
 /* Each idle coroutine used to look at each submit: 50,000 of them took minutes to simulate, which
  * the test's limit of time would tell. */
 static void many_idle_workers_take_turns(void)
@@ -280,14 +301,20 @@ static void uncertainty_shows(void)
 
 /* --- ledgers --- */
 
-static void add_task(struct ovl_ledger *ledger, ovl_time start, ovl_time computed, ovl_time waited)
+static void add_wait(struct ovl_ledger *ledger, ovl_time start, ovl_time computed,
+                     enum ovl_wait wait, ovl_time waited)
 {
     struct ovl__meter meter = {
         .record = {.start = start, .end = start + computed + waited, .cpu_ns = computed}};
-    meter.record.wait_ns[OVL_WAIT_NETWORK] = waited;
+    meter.record.wait_ns[wait] = waited;
     ovl__trail_add(&meter.trail, OVL_COMPUTING, computed);
-    ovl__trail_add(&meter.trail, OVL_WAIT_NETWORK, waited);
+    ovl__trail_add(&meter.trail, wait, waited);
     ovl__ledger_add(ledger, &meter);
+}
+
+static void add_task(struct ovl_ledger *ledger, ovl_time start, ovl_time computed, ovl_time waited)
+{
+    add_wait(ledger, start, computed, OVL_WAIT_NETWORK, waited);
 }
 
 static struct ovl_ledger *ledger_new(void)
@@ -326,6 +353,24 @@ static void a_sequential_ledger_is_replayed(void)
     assert_int_equal(work->resources[0].capacity, 5);
     ovl_work_free(work);
     ovl_work_free(NULL);
+    ovl_ledger_close(ledger);
+}
+
+/* A coroutine gives way until its file is there, and has a helper see to that. */
+static void files_hold_up_no_loop(void)
+{
+    struct ovl_ledger *ledger = ledger_new();
+    for (int i = 0; i < 20; i++)
+        add_wait(ledger, 1 + i * 60 * MS, 10 * MS, OVL_WAIT_DISK, 50 * MS);
+    struct ovl_work *work = NULL;
+    assert_int_equal(ovl_work_from_ledger(ledger, NULL, &work), 0);
+    struct ovl_costs costs = free_of_charge;
+    costs.models[OVL_ASYNC].disk_ns = 3 * MS;
+    struct ovl_plan plan = {.model = OVL_ASYNC, .workers = 20};
+    struct ovl_prediction prediction;
+    assert_int_equal(ovl_predict(work, &plan, &costs, &prediction), 0);
+    assert_int_equal(prediction.wall_ns, (20 * (10 + 3) + 50) * MS);
+    ovl_work_free(work);
     ovl_ledger_close(ledger);
 }
 
@@ -495,10 +540,12 @@ int main(void)
         TEST_CASE(the_best_number_is_found),
         TEST_CASE(speedup_is_against_sync),
         TEST_CASE(what_a_model_costs_is_added),
+        TEST_CASE(tasks_are_handed_out_by_one),
         TEST_CASE(many_idle_workers_take_turns),
         TEST_CASE(nonsense_is_refused),
         TEST_CASE(uncertainty_shows),
         TEST_CASE(a_sequential_ledger_is_replayed),
+        TEST_CASE(files_hold_up_no_loop),
         TEST_CASE(waking_up_is_no_part_of_the_work),
         TEST_CASE(a_slow_resource_is_found),
         TEST_CASE(costs_come_back_from_text),
