@@ -14,7 +14,7 @@ function shorter(text, length_most) { return length(text) > length_most ? substr
     errors[++error_count] = ratio
     error_of[name] = error_of[name] " " ratio; error_n[name]++
     key = name SUBSEP $3
-    if (!(key in fastest) || $5 < fastest[key]) { fastest[key] = $5; least[key] = $7; most[key] = $8 }
+    if ($9) { fastest[key] = $5; least[key] = $7; most[key] = $8 }
     if (!(key in foretold) || $6 < foretold[key]) foretold[key] = $6
     model_of[name] = index(model_of[name], $3) ? model_of[name] : model_of[name] " " $3
     next
@@ -26,7 +26,7 @@ function median_of(list, n,    i, j, t) {
 }
 
 # Pairs of models that stand the other way round than they were measured to: each at its best number of workers, which
-# was run several times. Where the times of the one reach into those of the other the two are tied: which is quicker was
+# was run several times, all of them in turns. Where the times of the one reach into those of the other the two are tied: which is quicker was
 # not measured. Nor was it where they differ by less than the 5% that a prediction says of itself.
 function turned(name,    models, n, i, j, a, b, wrong) {
     ties = ""

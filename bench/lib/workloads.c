@@ -6,8 +6,9 @@
  *     workloads NAME...    runs these, or `all`, and prints a line of each
  *
  * Lines for bench/auto: "auto NAME BEST-MODEL BEST-WORKERS BEST SYNC AUTO DECISION...",
- * "predicted NAME MODEL WORKERS MEASURED PREDICTED LEAST MOST", seconds. What would take long is
- * run on a part of the tasks, and its time multiplied: of the best and auto all are run.
+ * "predicted NAME MODEL WORKERS MEASURED PREDICTED LEAST MOST IS-ITS-MODEL'S-BEST", seconds. What
+ * would take long is run on a part of the tasks, and its time multiplied: of the best and auto all
+ * are run.
  */
 #define _GNU_SOURCE
 #include "slow_server.h"
@@ -270,6 +271,7 @@ struct plan {
     size_t tasks;
     double times[PLAN_TIMES];
     unsigned count; /* of these */
+    bool is_best;   /* of its model: these were measured in turns */
     double median;
     double least;
     double most;
@@ -401,16 +403,24 @@ static struct plan *find_best(const struct workload *workload, struct plan *plan
     return best;
 }
 
-/* Each model's best, in turns, until each was run as often as any: what stands in which order is
- * told by how far the times of one and the same plan stray. */
+/*
+ * Each model's best anew, in turns: what stands in which order is told by how far the times of one
+ * and the same plan stray, and all meet the same machine. That it was the best of many may have
+ * been luck.
+ */
 static void measure_again(const struct workload *workload, struct plan *plans, size_t count)
 {
     struct plan *best[OVL_MODEL_COUNT];
-    for (int model = 0; model < OVL_MODEL_COUNT; model++)
+    for (int model = 0; model < OVL_MODEL_COUNT; model++) {
         best[model] = find_best(workload, plans, count, model);
-    for (unsigned round = 1; round < PLAN_TIMES; round++)
+        if (best[model]) {
+            best[model]->count = 0;
+            best[model]->is_best = true;
+        }
+    }
+    for (unsigned round = 0; round < PLAN_TIMES; round++)
         for (int model = 0; model < OVL_MODEL_COUNT; model++)
-            if (best[model] && best[model]->count <= round)
+            if (best[model])
                 measure_once(workload, best[model]);
 }
 
@@ -419,7 +429,11 @@ static const struct plan *search(const struct workload *workload, struct plan *p
     for (size_t i = 0; i < count; i++)
         measure(workload, &plans[i]);
     measure_again(workload, plans, count);
-    return find_best(workload, plans, count, OVL_MODEL_COUNT);
+    const struct plan *best = NULL;
+    for (size_t i = 0; i < count; i++)
+        if (plans[i].is_best && (!best || whole(workload, &plans[i]) < whole(workload, best)))
+            best = &plans[i];
+    return best;
 }
 
 /* --- what is told of it --- */
@@ -445,10 +459,10 @@ static void predict(const struct workload *workload, const struct plan *plans, s
             continue;
         double share = (double)workload->count / (double)plans[i].tasks;
         if (!ovl_predict(known, &plan, &costs, &prediction))
-            printf("predicted %s %s %u %.6f %.6f %.6f %.6f\n", workload->name,
+            printf("predicted %s %s %u %.6f %.6f %.6f %.6f %d\n", workload->name,
                    ovl_model_name(plan.model), plan.workers, plans[i].median * share,
                    (double)prediction.wall_ns / OVL_SECOND * share, plans[i].least * share,
-                   plans[i].most * share);
+                   plans[i].most * share, plans[i].is_best);
         ovl_work_free(known);
     }
     ovl_ledger_close(ledger);
