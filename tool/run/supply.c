@@ -82,6 +82,19 @@ static int note_given(struct run *run, int error)
     return 1;
 }
 
+/* An item that was read and is not given any more. False: no memory. */
+static bool count_not_started(struct run *run, struct ovl_bytes row)
+{
+    struct job *job = job_new(row);
+    if (!job)
+        return false;
+    job->state = JOB_NOT_STARTED;
+    tally_add(&run->tally, job);
+    call_add_to_document(run, job);
+    job_free(job, run->setup.spool);
+    return true;
+}
+
 /* The next row that the journal does not have. Returns what supply_next is to return. */
 static int next_input(struct run *run, struct ovl_bytes *ret_row)
 {
@@ -96,7 +109,12 @@ static int next_input(struct run *run, struct ovl_bytes *ret_row)
         int found = result == 1 ? look_in_records(run, *ret_row) : 0;
         if (result < 0 || found < 0)
             call_refuse(run);
-        if (result != 1 || found < 0 || atomic_load(&run->setup.shared.stop))
+        if (result != 1)
+            return 0;
+        bool stopped = found < 0 || atomic_load(&run->setup.shared.stop);
+        if (stopped && found != 1)
+            count_not_started(run, *ret_row);
+        if (stopped)
             return 0;
         if (!found)
             return 1;
@@ -155,13 +173,8 @@ void supply_count_rest(struct run *run)
         struct pollfd look = {.fd = inputs_descriptor(run->setup.inputs), .events = POLLIN};
         if (result == SOURCE_LATER && poll(&look, 1, COUNT_PATIENCE_MS) > 0)
             continue;
-        struct job *job = result == 1 ? job_new(row) : NULL;
-        if (!job)
+        if (result != 1 || !count_not_started(run, row))
             break;
-        job->state = JOB_NOT_STARTED;
-        tally_add(&run->tally, job);
-        call_add_to_document(run, job);
-        job_free(job, run->setup.spool);
     }
     run->tally.uncounted = result > 0;
 }
