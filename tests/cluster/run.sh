@@ -194,6 +194,24 @@ kill -INT "$(cat rank.0)"
 ends 130
 says out '"done":0,"failed":2,"not_started":1'
 
+# The same at whatever moment, be it that one job at a time is run: each item is told of once, and what was done ran.
+seed=${OVL_TEST_SEED:-$(date +%s)}
+echo "moments: OVL_TEST_SEED=$seed"
+seq 3000 >several
+awk -v seed="$seed" 'BEGIN { srand(seed); for (n = 0; n < 6; n++) printf "%.3f %s\n", rand(), n % 2 ? "1000000G" : "1k" }' >moments
+while read -r moment free; do
+    rm -f rank.?
+    : >ran
+    mpirun -n 3 ./rank run --model cluster --json --memory-free "$free" -i several -- sh -c 'echo {} >>ran' >out 2>err </dev/null &
+    pid=$!
+    patiently test -s ran || fail "no job ran: $(cat err)"
+    sleep "$moment"
+    kill -INT "$(cat rank.0)"
+    ends 130
+    adds_up 3000 || fail "interrupted after $moment s, with $free to be free: $(cat why)"
+done <moments
+rm ran
+
 # Another rank that is told to end ends the whole, in order.
 begin --json -- sh -c 'echo up >>begun; exec sleep 100' ::: a b c
 kill -TERM "$(cat rank.1)"

@@ -84,6 +84,33 @@ while [ "$round" -lt 15 ]; do
     await sh -c "! pgrep -f '^sleep $mark' >/dev/null" || fail 'SIGKILL of overlap left a job'
 done
 
+# Ctrl-C at whatever moment, once or twice, under every model: each item is told of once, and what was done ran.
+seed=${OVL_TEST_SEED:-$(date +%s)}
+echo "moments: OVL_TEST_SEED=$seed"
+seq 1000 >several
+awk -v seed="$seed" 'BEGIN {
+    srand(seed)
+    for (n = 0; n < 24; n++) {
+        split("sync threads async auto", model)
+        printf "%s %.3f %.3f\n", model[n % 4 + 1], rand() * 0.4, n % 8 < 4 ? 0 : rand() * 0.05
+    }
+}' >moments
+while read -r model first second; do
+    rm -f out
+    : >ran
+    "$OVERLAP" run --model "$model" -w3 --json -i several -- sh -c 'echo {} >>ran' >out 2>err </dev/null &
+    pid=$!
+    sleep "$first"
+    kill -INT "$pid"
+    [ "$second" = 0.000 ] || { sleep "$second" && kill -INT "$pid" 2>/dev/null; }
+    wait "$pid"
+    code=$?
+    what="$model, interrupted after $first s and $second s"
+    # Before it is overlap, it has been started to ignore the signal.
+    [ "$code" -eq 130 ] || { [ "$code" -eq 0 ] && [ "$(number 'done')" -eq 1000 ]; } || fail "$what: exit code $code: $(cat err)"
+    adds_up 1000 || fail "$what: $(cat why)"
+done <moments
+
 # The number of workers is changed while it runs.
 begin -w1 -- sh -c 'echo {} >>begun; until test -e end; do sleep 0.05; done' ::: a b c
 await test -s begun || fail 'no job began'

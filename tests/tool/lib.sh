@@ -69,6 +69,22 @@ is_gone() {
     has_ended "$number"
 }
 
+# number KEY: of the counts in ./out, as `run --json` writes them.
+number() {
+    sed -n "s/.*\"$1\":\([0-9]*\),.*\"workers\".*/\1/p" out
+}
+
+# adds_up ITEMS: whether ./out tells of each item once, and of those as done whose jobs have written a line of their own to
+# ./ran. Where not, ./why says so.
+adds_up() {
+    sum=$(($(number 'done') + $(number failed) + $(number not_started)))
+    told=$(grep -o '"job":[0-9]*,' out | sort -u | wc -l)
+    ended=$(sort -u ran | wc -l)
+    echo "of $1: $sum counted, $told told of, $(wc -l <ran) ran, $ended of them different: $(tail -n 1 out)" >why
+    { [ "$sum" -eq "$1" ] || grep -q '"uncounted":true' out; } && [ "$told" -eq "$sum" ] && [ "$ended" -eq "$(wc -l <ran)" ] &&
+        [ "$ended" -ge "$(number 'done')" ] && [ "$ended" -le $(($(number 'done') + $(number failed))) ]
+}
+
 milliseconds() {
     echo $(($(date +%s%N) / 1000000))
 }
