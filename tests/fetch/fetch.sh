@@ -37,6 +37,13 @@ for model in sync threads async processes auto asyncio; do
         holds "/good/n$n" "m-$model/n$n"
     done
 done
+
+# A large file, whose part has a note while it grows, leaves nothing beside it; nor does one that was gone on with.
+for model in sync threads async processes; do
+    expect 0 fetch "$site/good/large?size=3000000" "$site/truncate/1/$model?size=3000000" --model "$model" -d "large-$model" --retry-delay 0.01
+    holds '/good/large?size=3000000' "large-$model/large"
+    [ ! -e "large-$model/.overlap-fetch" ] || fail "$model: left beside a large file: $(find "large-$model")"
+done
 expect 2 fetch x --model nonsense
 says err 'no such model'
 expect 2 fetch --model cluster "$site/good/a"

@@ -265,8 +265,10 @@ static enum plan_verdict meet_part(struct plan *plan, struct item *item)
     if (!part_note_read(item->part, &item->note))
         return PLAN_GO;
     item->resumable = strcmp(item->note.url, item->given) == 0;
-    if (!item->resumable)
+    if (!item->resumable) {
         part_note_release(&item->note);
+        part_note_remove(item->part);
+    }
     return PLAN_GO;
 }
 

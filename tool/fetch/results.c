@@ -118,8 +118,6 @@ static void end_done(struct run *run, struct item *item, const struct reply *rep
         free(item->final);
         item->final = NULL;
     }
-    if (item->part && (item->resumable || item->attempts > 1))
-        part_note_remove(item->part);
     item_set(&item->proposed, block_text(reply, reply->name));
     if (reply->etag || reply->modified) {
         item_set(&item->etag, block_text(reply, reply->etag));

@@ -43,6 +43,7 @@ struct session {
     struct body body;
     uint64_t header_bytes;
     unsigned letters; /* with which its headers begin: a bit each */
+    bool noted;       /* it wrote a note of its part */
     ovl_time begun;
 };
 
@@ -97,6 +98,7 @@ static void write_note(struct session *session)
                              .etag = (char *)headers.etag,
                              .modified = (char *)headers.modified};
     part_note_write(block_text(session->order, session->order->part), &note);
+    session->noted = true;
 }
 
 static size_t take_bytes(char *data, size_t unit, size_t count, void *context)
@@ -202,6 +204,7 @@ static void begin(struct session *session, struct ovl_task *task, const struct o
     session->order = order;
     session->header_bytes = 0;
     session->letters = 0;
+    session->noted = false;
     session->message[0] = '\0';
     session->begun = ovl_now();
     body_init(&session->body, context->settings, order, context->board);
@@ -333,6 +336,16 @@ static int publish_in_journal(const struct session *session, const struct reply 
                            order->replace);
 }
 
+/* A complete part needs no note any more, by this attempt or by one before. It goes before the part
+ * has its name: whatever ends the process in between, no note is left without a part. */
+static void remove_note(const struct session *session, const struct reply *reply)
+{
+    const struct order *order = session->order;
+    bool may_be_there = session->noted || order->resume || order->attempts > 1;
+    if (reply->fault == FAULT_NONE && order->part && may_be_there)
+        part_note_remove(block_text(order, order->part));
+}
+
 /* Gives the part its name, where that is the task's to do. */
 static void publish(const struct session *session, const struct body_headers *headers,
                     struct reply *reply)
@@ -415,6 +428,7 @@ static int answer(struct session *session, CURLcode code)
         write_note(session);
     if (may_have(session, 'r') || may_have(session, 'x'))
         server_look(session->handle, reply.status, &reply);
+    remove_note(session, &reply);
     publish(session, &headers, &reply);
     reply.ended = ovl_now();
     if (reply.size > LARGE_BODY && session->client->buffer_bytes < LARGE_BUFFER) {
