@@ -96,6 +96,18 @@ stands || fail "fetch -o - on a terminal: exit code $?"
 has_shown '0 of 1' && fail 'fetch -o -: progress beneath a page'
 stop_origin TERM
 
+# While none of them ends, its progress goes on.
+# shellcheck disable=SC2317 # await calls it
+progress_goes_on() {
+    [ "$(grep -aso '0 of 5 ' shown | wc -l)" -ge 3 ]
+}
+start_origin --port 0 --latency 10m
+on_terminal "\"$OVERLAP\" fetch --discard -w 1 ${url}1 ${url}2 ${url}3 ${url}4 ${url}5 & echo \$! >fetching; wait"
+await progress_goes_on || fail "fetch: no progress that goes on while nothing ends: $(cat -v shown)"
+kill -TERM "$(cat fetching)"
+stands
+stop_origin TERM
+
 # Both programs.
 on_terminal "\"$OVERLAP\" compare io --models sync,async --downloads 5 --latency 100ms"
 stands || fail "compare on a terminal: exit code $?"

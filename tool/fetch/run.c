@@ -294,7 +294,9 @@ int run_all(struct run *run)
         .context = run,
         .prompt = true,
         .as_completed = true,
-        .window = run_window(run->most),
+        /* One more than there are given: so there is always room to ask for the next, which looks
+         * after signals and the display. */
+        .window = run_window(run->most) + 1,
         .later = feed_wake,
         .patience_ns = PATIENCE_NS,
     };
