@@ -175,6 +175,13 @@ connections=$(sed -n 's/^connection=//p' out | sort -u | wc -l)
 [ "$connections" -eq 1 ] || fail "16 transfers over HTTP/2 took $connections connections"
 [ "$(grep -c '^protocol=HTTP/2.0$' out)" -eq 16 ] || fail "not all went over HTTP/2: $(cat out)"
 
+for n in $(seq 250); do
+    echo "$https/echo?$n"
+done >many
+expect 0 fetch -o - --cacert "$ca" -w 250 -i many
+connections=$(sed -n 's/^connection=//p' out | sort -u | wc -l)
+[ "$connections" -le 3 ] || fail "250 transfers over HTTP/2 took $connections connections, not three at most"
+
 # TLS: who the server is; who we are.
 lacks "$https/echo"
 says err 'certificate'

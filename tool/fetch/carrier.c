@@ -11,9 +11,10 @@
 
 /*
  * So many handles share one multi handle, and with that the search for a connection that is free:
- * it looks at one after the other.
+ * it looks at one after the other. By HTTP/2 they are to fit onto one connection, as streams: a
+ * hundred is what libcurl takes a server to allow until it has said, and what most say.
  */
-#define SEATS 128
+#define SEATS 100
 
 /* So many sockets are looked after before those go on whose transfers ended: meanwhile the servers
  * have nothing to do. */
