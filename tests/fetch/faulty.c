@@ -11,7 +11,7 @@
  *
  * Right answers have an ETag and a Last-Modified, take Range with If-Range, and If-None-Match.
  * A page's bytes follow from its path and version (content.c). /count tells how many answers had
- * a fault; /version/N makes N the version of all pages.
+ * a fault; /version/N makes N the version of all pages. /long-header has one header of 150 kB.
  */
 #include "content.h"
 
@@ -287,6 +287,16 @@ static void answer_endless_headers(int fd)
         ;
 }
 
+static bool answer_long_header(int fd)
+{
+    char chunk[1000];
+    memset(chunk, 'x', sizeof chunk);
+    bool good = say(fd, "HTTP/1.1 200 OK\r\nX-Long: ");
+    for (int n = 0; n < 150 && good; n++)
+        good = send_all(fd, chunk, sizeof chunk);
+    return good && say(fd, "\r\nContent-Length: 0\r\n\r\n");
+}
+
 /* A range that is not the one asked for; unasked, where none was. */
 static void answer_wrong_range(int fd, const struct request *request, unsigned version)
 {
@@ -438,6 +448,8 @@ static bool answer_special(int fd, const struct request *request, bool *ret_spec
     }
     if (strncmp(request->path, "/around/", 8) == 0)
         return misbehave(fd, request, REDIRECT_LOOP, 0);
+    if (strcmp(request->path, "/long-header") == 0)
+        return answer_long_header(fd);
     *ret_special = false;
     return true;
 }

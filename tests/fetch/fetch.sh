@@ -70,6 +70,34 @@ printf '\357\273\277  %s/good/in1\n  %s/good/in2\n\t%s/good/in3\n' "$site" "$sit
 expect 0 fetch -i indented -d indented-files
 for n in 1 2 3; do holds "/good/in$n" "indented-files/in$n"; done
 
+# A line that is none of a list's, and a request that no server takes, fail alone.
+letters() {
+    head -c "$1" /dev/zero | tr '\0' x
+}
+{
+    printf '%s/good/before\n' "$site"
+    letters 10000000
+    printf '\n%s/good/between\n  header=X-Long: %s\n%s/good/zero\n  out=a\0b\n' "$site" "$(letters 600000)" "$site"
+    printf '%s/%s\n%s/good/after\n' "$site" "$(letters 600000)" "$site"
+} >long
+expect 1 fetch -i long -d long-files --json
+fetch_document
+equals 'done' 2
+equals failed 4
+[ "$(json workers)" -gt 1 ] || fail "what one of them asks for was taken for a lack of memory: $(cat err)"
+says err '^overlap fetch: xxx.*: its line is longer than 4 MiB'
+says err 'good/zero: a line below it has a zero byte'
+[ "$(grep -c 'longer than 512 KiB' err)" -eq 2 ] || fail "not two requests are too long: $(cut -c1-200 err)"
+holds /good/after long-files/after
+{
+    printf '%s/good/before\n' "$site"
+    head -c 80000000 /dev/zero
+} >endless
+expect 3 fetch -i endless -d endless-files --json
+says err "'endless' has no end of a line in 64 MiB; is it a list"
+[ $(($(json 'done') + $(json failed) + $(json not_started))) -eq 2 ] || fail "not both are counted: $(cat out)"
+rm long endless
+
 # What leads out of the folder is refused, line by line.
 {
     printf '%s/good/x\t../out\n%s/good/x\t/tmp/out\n%s/good/x\n  dir=..\n' "$site" "$site" "$site"
@@ -146,6 +174,10 @@ expect 1 fetch "$site/endless/99/x" --max-filesize 100k
 says err 'max-filesize'
 expect 1 fetch "$site/endless-headers/99/x"
 says err 'max-header-bytes'
+expect 1 fetch "$site/long-header" "$site/good/x" --discard --json
+says err 'long-header: its headers are longer'
+equals 'done' 1
+[ "$(json workers)" -gt 1 ] || fail "what one of them asks for was taken for a lack of memory: $(cat err)"
 expect 1 fetch "$site/loop/99/x"
 says err 'max-redirs'
 expect 1 fetch "$site/stall/99/x" --speed-time 1 --retry 0 --json

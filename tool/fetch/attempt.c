@@ -104,7 +104,9 @@ void reply_describe(const struct reply *reply, char *buffer, size_t size)
         snprintf(buffer, size, "it is larger than --max-filesize allows");
         return;
     case FAULT_HEADERS:
-        snprintf(buffer, size, "its headers are longer than --max-header-bytes allows");
+        snprintf(buffer, size,
+                 "its headers are longer than --max-header-bytes allows, or one of them than 100 "
+                 "KiB");
         return;
     case FAULT_FILE:
         snprintf(buffer, size, "cannot write its file: %s%s", strerror(reply->number),

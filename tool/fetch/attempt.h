@@ -53,7 +53,7 @@ enum fault {
     FAULT_RANGE,     /* the answer was not the rest that was asked for: begin anew */
     FAULT_CHECKSUM,  /* complete, and not what it should be */
     FAULT_TOO_LARGE, /* more than --max-filesize */
-    FAULT_HEADERS,   /* more than --max-header-bytes */
+    FAULT_HEADERS,   /* more than --max-header-bytes, or than libcurl takes */
     FAULT_FILE,      /* a file could not be written: `number` is the errno */
     FAULT_EXISTS,    /* a file of that name is there */
     FAULT_JOURNAL,   /* the journal cannot be written, which was said */

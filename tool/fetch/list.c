@@ -17,8 +17,12 @@
 
 #define CHUNK (64 * 1024)
 
-/* A line longer than this is none of a list of URLs. */
+/* A line longer than this is none of a list of URLs: of such a one the beginning is told. */
 #define LINE_MAX_BYTES ((size_t)4 << 20)
+#define TOLD_BYTES     ((size_t)64)
+
+/* What has so many times that without an end of a line is no list. */
+#define PIECES_MOST 16
 
 struct list {
     const struct settings *settings;
@@ -31,6 +35,8 @@ struct list {
     bool ended;        /* the file has no more */
     struct block text; /* read and not yet taken */
     size_t taken;      /* bytes of it */
+    unsigned pieces;   /* of a line that is too long, as far as it was read */
+    bool failed;       /* nothing more can be read */
     struct item *held; /* its options may follow */
     struct glob *glob; /* of a URL that stands for several */
     struct item *pattern;
@@ -254,6 +260,8 @@ int list_read_option(struct item *item, const char *line, size_t size)
     if (!text)
         return -ENOMEM;
     int error = 0;
+    if (memchr(line, '\0', size) && !item->error)
+        item_set_error(item, "a line below it has a zero byte; is the list a list?");
     char *equals = strchr(text, '=');
     if (equals) {
         *equals = '\0';
@@ -279,6 +287,7 @@ static enum list_state open_input(struct list *list)
     list->fd = strcmp(list->name, "-") == 0 ? STDIN_FILENO : open(list->name, O_RDONLY | O_CLOEXEC);
     list->begun = false;
     list->ended = false;
+    list->pieces = 0;
     if (list->fd >= 0)
         return LIST_ITEM;
     console_error("cannot read the list '%s': %s", list->name, strerror(errno));
@@ -309,25 +318,40 @@ static enum list_state read_more(struct list *list)
         console_error("cannot read the list '%s': %s", list->name, strerror(error));
         return LIST_FAILED;
     }
-    if (list->text.size > LINE_MAX_BYTES + CHUNK) {
-        console_error("the list '%s' has a line of more than 4 MiB; is it a list?", list->name);
-        return LIST_FAILED;
-    }
     list->ended = size == 0;
     return LIST_ITEM;
 }
 
-/* The next line, valid until more is read. LIST_END: of this file. */
+/* A line that is too long is given once, and what follows of it is passed over. */
+static enum list_state take_piece(struct list *list, bool more, bool *ret_given)
+{
+    *ret_given = list->pieces > 0;
+    list->pieces = more ? list->pieces + 1 : 0;
+    if (list->pieces <= PIECES_MOST)
+        return LIST_ITEM;
+    console_error("the list '%s' has no end of a line in 64 MiB; is it a list?", list->name);
+    return LIST_FAILED;
+}
+
+/* The next line, valid until more is read; of one that is too long, its beginning. LIST_END: of
+ * this file. */
 static enum list_state next_line(struct list *list, const char **ret_line, size_t *ret_size)
 {
     for (;;) {
         const char *start = list->text.data ? list->text.data + list->taken : "";
         size_t left = list->text.size - list->taken;
         const char *end = memchr(start, '\n', left);
-        if (end || (list->ended && left > 0)) {
+        bool whole = end || (list->ended && left > 0);
+        if (whole || left > LINE_MAX_BYTES) {
+            size_t size = end ? (size_t)(end - start) : left;
+            bool given;
+            list->taken += size + (end ? 1 : 0);
+            if (take_piece(list, !whole, &given) != LIST_ITEM)
+                return LIST_FAILED;
+            if (given)
+                continue;
             *ret_line = start;
-            *ret_size = end ? (size_t)(end - start) : left;
-            list->taken += *ret_size + (end ? 1 : 0);
+            *ret_size = whole ? size : TOLD_BYTES;
             return LIST_ITEM;
         }
         if (list->ended)
@@ -357,6 +381,13 @@ static bool is_option(const char *line, size_t size)
            !begins_with(line + start, size - start, "https://");
 }
 
+/* Of a line that is too long only the beginning is there. */
+static void judge_length(const struct list *list, struct item *item)
+{
+    if (list->pieces > 0)
+        item_set_error(item, "its line is longer than 4 MiB; is the list a list?");
+}
+
 static enum list_state give_held(struct list *list, struct item **ret_item)
 {
     *ret_item = list->held;
@@ -367,7 +398,7 @@ static enum list_state give_held(struct list *list, struct item **ret_item)
 /* An item of the files: it is complete when the next one begins, or the file ends. */
 static enum list_state next_of_files(struct list *list, struct item **ret_item)
 {
-    for (;;) {
+    while (!list->failed) {
         if (list->fd < 0) {
             if (list->input == list->settings->inputs.count)
                 return LIST_END;
@@ -383,6 +414,11 @@ static enum list_state next_of_files(struct list *list, struct item **ret_item)
                 return give_held(list, ret_item);
             continue;
         }
+        if (state == LIST_FAILED) {
+            list->failed = true;
+            if (list->held)
+                return give_held(list, ret_item);
+        }
         if (state != LIST_ITEM)
             return state;
         size_t mark = list->begun ? 0 : byte_order_mark(line, size);
@@ -392,6 +428,7 @@ static enum list_state next_of_files(struct list *list, struct item **ret_item)
         if (list->held && is_option(line, size)) {
             if (list_read_option(list->held, line, size))
                 return fail_memory();
+            judge_length(list, list->held);
             continue;
         }
         struct item *item;
@@ -400,6 +437,7 @@ static enum list_state next_of_files(struct list *list, struct item **ret_item)
             return fail_memory();
         if (!item)
             continue;
+        judge_length(list, item);
         struct item *before = list->held;
         list->held = item;
         if (before) {
@@ -407,6 +445,7 @@ static enum list_state next_of_files(struct list *list, struct item **ret_item)
             return LIST_ITEM;
         }
     }
+    return LIST_FAILED;
 }
 
 static enum list_state next_of_command(struct list *list, struct item **ret_item)

@@ -19,6 +19,10 @@
 /* So many names are tried before a clash is an error. */
 #define NUMBERS_MOST 1000000
 
+/* What is longer than twice that is no request for libcurl, which would call it a lack of memory.
+ */
+#define REQUEST_MOST ((size_t)512 << 10)
+
 struct plan {
     const struct settings *settings;
     struct journal *journal;
@@ -119,6 +123,26 @@ static bool check_urls(struct item *item)
         item_set_error(item, "not a URL: %s", fault);
     else
         item_set_error(item, "its mirror '%s' is not a URL: %s", bad, fault);
+    return false;
+}
+
+static size_t length(const char *text)
+{
+    return text ? strlen(text) : 0;
+}
+
+static bool check_length(struct item *item)
+{
+    static const struct item_request none;
+    const struct item_request *request = item->request ? item->request : &none;
+    size_t address = length(item->given);
+    for (size_t n = 0; n < item->mirror_count; n++)
+        if (length(item->mirrors[n]) > address)
+            address = length(item->mirrors[n]);
+    if (address + length(request->headers) + length(request->agent) + length(request->referer) <=
+        REQUEST_MOST)
+        return true;
+    item_set_error(item, "its request would be longer than 512 KiB, which no server takes");
     return false;
 }
 
@@ -323,7 +347,7 @@ static enum plan_verdict plan_spool(struct plan *plan, struct item *item)
 enum plan_verdict plan_item(struct plan *plan, struct item *item)
 {
     const struct settings *settings = plan->settings;
-    if (item->error || !check_urls(item))
+    if (item->error || !check_length(item) || !check_urls(item))
         return fail_item(item, FAULT_URL);
     if (settings->to_stdout)
         return plan_spool(plan, item);

@@ -13,11 +13,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 /* What comes in larger pieces is read in larger ones. */
 #define LARGE_BODY   (UINT64_C(1) << 20)
 #define LARGE_BUFFER (256 * 1024)
+
+/* More than libcurl asks for at once while it reads headers. */
+#define SPARE_BYTES ((size_t)1 << 20)
 
 /* A handle, and what its last request left. */
 struct client {
@@ -257,6 +261,22 @@ static void judge_status(const struct session *session, struct reply *reply)
         reply->fault = FAULT_STATUS;
 }
 
+/*
+ * libcurl has room for so much of a header, and calls what is longer a lack of memory. Once the
+ * request was sent, and while there is memory, that is what it means: its server does not cost the
+ * others their transfers.
+ */
+static bool is_long_header(const struct session *session)
+{
+    long sent = 0;
+    curl_easy_getinfo(session->handle, CURLINFO_REQUEST_SIZE, &sent);
+    if (sent == 0 || session->body.begun)
+        return false;
+    void *memory =
+        mmap(NULL, SPARE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory != MAP_FAILED && munmap(memory, SPARE_BYTES) == 0;
+}
+
 static void judge(const struct session *session, CURLcode code, struct reply *reply)
 {
     const struct body *body = &session->body;
@@ -270,7 +290,7 @@ static void judge(const struct session *session, CURLcode code, struct reply *re
     } else if (code == CURLE_FILESIZE_EXCEEDED) {
         reply->fault = FAULT_TOO_LARGE;
     } else if (code == CURLE_OUT_OF_MEMORY) {
-        reply->fault = FAULT_MEMORY;
+        reply->fault = is_long_header(session) ? FAULT_HEADERS : FAULT_MEMORY;
     } else if (code != CURLE_OK) {
         reply->fault = FAULT_CURL;
         reply->number = (int)code;
