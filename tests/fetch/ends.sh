@@ -51,6 +51,20 @@ for model in async threads sync processes; do
     says err 'interrupted'
 done
 
+# Two signals at one moment, as timeout sends them to a process and to its group, are one: what was done is told.
+"$OVERLAP" fetch -i stalls -i list -d int-two -w 2 --json >out 2>err </dev/null &
+pid=$!
+await test -e int-two/.overlap-fetch || fail 'two signals: nothing was begun'
+kill -STOP "$pid"
+kill -INT "$pid"
+kill -TERM "$pid"
+kill -CONT "$pid"
+wait "$pid"
+code=$?
+[ "$code" -eq 130 ] || fail "two signals at one moment: exit code $code"
+fetch_document
+says err 'interrupted'
+
 # kill -9 at any moment, under every model: the next call does the rest, and repeats nothing that was recorded.
 for model in async threads processes sync; do
     rm -rf kept kept.db*

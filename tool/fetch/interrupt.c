@@ -2,6 +2,7 @@
 
 #include "command.h"
 
+#include <overlap.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -12,12 +13,20 @@ static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
 
 #define ENDING_COUNT (sizeof ending / sizeof *ending)
 
+/* Who sends a signal to a process and to its group, as timeout does, sends two that mean one. */
+#define ONE_NS (100 * OVL_MILLISECOND)
+
 static _Atomic(atomic_bool *) asked;
+static _Atomic ovl_time asked_at; /* first; 0: not yet */
 
 static void ask(int number)
 {
     (void)number;
-    if (atomic_exchange(asked, true))
+    ovl_time now = ovl_now();
+    ovl_time before = 0;
+    if (atomic_compare_exchange_strong(&asked_at, &before, now))
+        atomic_store(asked, true);
+    else if (now - before >= ONE_NS)
         _exit(EXIT_INTERRUPTED);
 }
 

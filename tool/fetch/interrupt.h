@@ -1,4 +1,5 @@
-/* Ctrl-C and its kin: the first asks all to end, the second ends the command at once. */
+/* Ctrl-C and its kin: the first asks all to end; another, a tenth of a second later or more, ends
+ * the command at once. */
 #ifndef TOOL_FETCH_INTERRUPT_H
 #define TOOL_FETCH_INTERRUPT_H
 
