@@ -109,6 +109,21 @@ says err 'cannot write its file'
 fetch_document
 [ ! -e 'full/huge' ] || fail 'half a file has its final name'
 
+# So is a journal that cannot be written.
+seq -f "$site/good/%.0f?size=100" 300 >small
+for model in async processes; do
+    (
+        ulimit -f 300
+        "$OVERLAP" fetch -i small -d "unrecorded-$model" --journal "full-$model.db" --model "$model" --json -w 2 2>err </dev/null
+        echo $? >code
+    ) | cat >out
+    [ "$(cat code)" -eq 3 ] || fail "$model: a journal that may not grow: exit code $(cat code): $(cat err)"
+    fetch_document
+    says err '^overlap fetch: --journal full'
+    says err 'the journal could not be written'
+    ! grep -q 'cannot write its file' err || fail "$model: a journal that may not grow: $(cat err)"
+done
+
 # Few descriptors: fewer transfers at once, and all done.
 (
     # shellcheck disable=SC3045 # every shell that is /bin/sh on Debian has it
@@ -123,6 +138,9 @@ equals 'done' 300
 sh -c 'ulimit -n 12; exec "$0" fetch -i list -d none' "$OVERLAP" >out 2>err </dev/null
 [ $? -eq 3 ] || fail "with 12 descriptors: $(cat out err)"
 says err 'ulimit -n, 12) is too low'
+sh -c 'ulimit -n 17; exec "$0" fetch -i list -d none --journal none.db' "$OVERLAP" >out 2>err </dev/null
+[ $? -eq 3 ] || fail "with 17 descriptors and a journal: $(cat out err)"
+says err 'ulimit -n, 17) is too low'
 head -4 list >short
 for few in 20 64; do
     (

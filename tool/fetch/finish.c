@@ -123,6 +123,13 @@ static void tell(struct run *run, struct item *item)
     }
 }
 
+static enum fault fault_of(const struct run *run, int error)
+{
+    if (error == -EEXIST)
+        return FAULT_EXISTS;
+    return error == -EIO && run->journal ? FAULT_JOURNAL : FAULT_FILE;
+}
+
 /* Where the names come from the server, or a number is to be put into them. */
 static void publish_here(struct run *run, struct item *item)
 {
@@ -133,13 +140,13 @@ static void publish_here(struct run *run, struct item *item)
     item->published = !error;
     if (!error)
         return;
-    struct reply reply = {.fault = error == -EEXIST ? FAULT_EXISTS : FAULT_FILE, .number = -error};
+    struct reply reply = {.fault = fault_of(run, error), .number = -error};
     char text[512];
     reply_describe(&reply, text, sizeof text);
     item->state = ITEM_FAILED;
     item->fault = reply.fault;
     item_set_error(item, "%s: %s", item->final ? item->final : item->given, text);
-    if (reply.fault == FAULT_FILE)
+    if (reply.fault != FAULT_EXISTS)
         run_stop(run, EXIT_REFUSED);
 }
 

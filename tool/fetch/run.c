@@ -21,7 +21,8 @@
 #define OTHER_DESCRIPTORS    24
 
 /* With fewer than this not one URL is fetched. */
-#define LEAST_DESCRIPTORS 13
+#define LEAST_DESCRIPTORS   13
+#define JOURNAL_DESCRIPTORS 7
 
 /* Results lie so long at most, for several to be looked at together. */
 #define PATIENCE_NS (5 * OVL_MILLISECOND)
@@ -80,10 +81,10 @@ static unsigned find_most(const struct settings *settings, enum ovl_model model)
     return (unsigned)(bodies && most > OVL_WORKERS_MAX ? OVL_WORKERS_MAX : most);
 }
 
-static int check_descriptors(void)
+static int check_descriptors(const struct settings *settings)
 {
     size_t descriptors = limits_raise_descriptors();
-    if (descriptors >= LEAST_DESCRIPTORS)
+    if (descriptors >= LEAST_DESCRIPTORS + (settings->journal ? JOURNAL_DESCRIPTORS : 0))
         return 0;
     console_error("the limit of descriptors (ulimit -n, %zu) is too low to fetch anything; raise "
                   "it to %d or more",
@@ -183,7 +184,7 @@ int run_open(const struct settings *settings, struct run *run)
     *run = (struct run){.settings = settings, .random = (unsigned)ovl_now()};
     int code = find_model(settings, &run->context.model);
     if (!code)
-        code = check_descriptors();
+        code = check_descriptors(settings);
     if (code)
         return code;
     run->most = find_most(settings, run->context.model);
