@@ -83,21 +83,46 @@ bool telling_line(const struct item *item)
     return output_finish(EXIT_DONE) == EXIT_DONE;
 }
 
+static char *lines_of(json_t *object)
+{
+    char *text = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(object);
+    return text;
+}
+
+/* As one of the document's items: each line behind its margin. */
+static bool print_item(const struct item *item)
+{
+    char *text = lines_of(make_item(item));
+    char *rest = text;
+    bool good = text;
+    for (const char *line; (line = strsep(&rest, "\n"));)
+        printf("    %s%s", line, rest ? "\n" : "");
+    free(text);
+    return good;
+}
+
+/* The document as it is without items, and these one by one before its last bracket: all at once
+ * would take several times the memory that they do. */
 bool telling_document(const struct run *run)
 {
-    json_t *items = json_array();
-    bool good = items;
-    for (size_t n = 0; n < run->counts.items && good; n++)
-        good = json_array_append_new(items, make_item(run->items[n])) == 0;
-    json_t *document = json_pack(
-        "{s:I, s:I, s:I, s:I, s:f, s:s, s:I, s:o}", "done", (json_int_t)run->counts.done, "failed",
-        (json_int_t)run->counts.failed, "not_started", (json_int_t)run->counts.not_started, "bytes",
-        (json_int_t)run->counts.bytes, "wall_seconds", seconds(run->end - run->start), "model",
-        ovl_model_name(run->context.model), "workers", (json_int_t)run->limit, "items", items);
-    good = good && document;
+    static const char last[] = "]\n}";
+    const struct run_counts *counts = &run->counts;
+    char *frame = lines_of(json_pack(
+        "{s:I, s:I, s:I, s:I, s:f, s:s, s:I, s:[]}", "done", (json_int_t)counts->done, "failed",
+        (json_int_t)counts->failed, "not_started", (json_int_t)counts->not_started, "bytes",
+        (json_int_t)counts->bytes, "wall_seconds", seconds(run->end - run->start), "model",
+        ovl_model_name(run->context.model), "workers", (json_int_t)run->limit, "items"));
+    bool good = frame;
     /* A write that fails is output_finish's to tell. */
-    if (good && json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0)
-        putchar('\n');
-    json_decref(document);
+    if (good)
+        fwrite(frame, 1, strlen(frame) - strlen(last), stdout);
+    for (size_t n = 0; n < counts->items && good; n++) {
+        fputs(n > 0 ? ",\n" : "\n", stdout);
+        good = print_item(run->items[n]);
+    }
+    if (good)
+        printf("%s%s\n", counts->items > 0 ? "\n  " : "", last);
+    free(frame);
     return good;
 }
