@@ -7,8 +7,9 @@
  *     ledger_cost memory        prints bytes that a million tasks more add, the ledger being full
  *
  * Each turn is a pair of maps, one right after the other, and now the one and now the other first:
- * both meet the same machine, and the median of their differences counts. It is processor time of
- * all threads, where tasks compute: how long two threads wait for each other is chance.
+ * both meet the same machine, and the median of their differences counts. Where tasks compute it is
+ * processor time of those who run them: how long they and who submits wait for each other is
+ * chance.
  */
 #include <overlap.h>
 #include <stdio.h>
@@ -80,30 +81,20 @@ struct job {
     size_t count;
     unsigned workers; /* 0: the model's */
     unsigned turns;   /* more where few nanoseconds, or few percents, are to be told */
-    clockid_t clock;
+    bool computes;
     bool has_session;
 };
 
 static const struct job jobs[] = {
-    {.name = "empty",
-     .fn = be_empty,
-     .count = 100000,
-     .workers = 2,
-     .turns = 41,
-     .clock = CLOCK_PROCESS_CPUTIME_ID},
+    {.name = "empty", .fn = be_empty, .count = 100000, .workers = 2, .turns = 41, .computes = true},
     {.name = "calls",
      .fn = call,
      .count = 4000,
      .workers = 2,
      .turns = 15,
-     .clock = CLOCK_PROCESS_CPUTIME_ID,
+     .computes = true,
      .has_session = true},
-    {.name = "waits",
-     .fn = wait,
-     .count = 6400,
-     .workers = 64,
-     .turns = 5,
-     .clock = CLOCK_MONOTONIC},
+    {.name = "waits", .fn = wait, .count = 6400, .workers = 64, .turns = 5},
 };
 
 #define TURNS_MOST 41
@@ -118,11 +109,20 @@ static int next_item(void *context, struct ovl_bytes *ret_item)
     return *left && (*left)--;
 }
 
-static double now(clockid_t clock)
+static double read_clock(clockid_t clock)
 {
     struct timespec time;
     clock_gettime(clock, &time);
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+/* Of those who run the tasks: under sync the caller, else all others. */
+static double now(const struct job *job, enum ovl_model model)
+{
+    if (!job->computes)
+        return read_clock(CLOCK_MONOTONIC);
+    double caller = read_clock(CLOCK_THREAD_CPUTIME_ID);
+    return model == OVL_SYNC ? caller : read_clock(CLOCK_PROCESS_CPUTIME_ID) - caller;
 }
 
 /* Nanoseconds a task, of tasks that are submitted one by one. */
@@ -147,9 +147,9 @@ static double run(const struct job *job, enum ovl_model model, struct ovl_ledger
         .prompt = true,
         .as_completed = true,
     };
-    double start = now(job->clock);
+    double start = now(job, model);
     ovl_map_stream(executor, job->fn, &stream);
-    double each = (now(job->clock) - start) / (double)job->count;
+    double each = (now(job, model) - start) / (double)job->count;
     ovl_executor_close(executor, OVL_FOREVER);
     return each;
 }
@@ -202,7 +202,7 @@ static long resident(void)
 /* The first map fills the ledger, and brings the executor to what it needs. */
 static void measure_memory(void)
 {
-    struct job job = {.fn = be_empty, .count = 200000, .workers = 2, .clock = CLOCK_MONOTONIC};
+    struct job job = {.fn = be_empty, .count = 200000, .workers = 2};
     struct ovl_ledger *ledger = open_ledger(0);
     run(&job, OVL_THREADS, ledger);
     long before = resident();
