@@ -29,9 +29,11 @@ static long launched(void)
 {
     static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS",
                                         "SLURM_NTASKS"};
-    for (size_t i = 0; i < sizeof names / sizeof *names && ovl__transport_expected(); i++)
-        if (getenv(names[i]))
-            return strtol(getenv(names[i]), NULL, 10);
+    for (size_t i = 0; i < sizeof names / sizeof *names && ovl__transport_expected(); i++) {
+        const char *count = getenv(names[i]);
+        if (count)
+            return strtol(count, NULL, 10);
+    }
     return 0;
 }
 

@@ -148,13 +148,14 @@ static int make_room(struct source *source)
                       name_of(source));
         return -1;
     }
-    char *moved = realloc(source->buffer, 2 * source->room);
+    size_t room = source->room ? 2 * source->room : BUFFER_BYTES;
+    char *moved = realloc(source->buffer, room);
     if (!moved) {
         console_error("%s: out of memory for a long item", name_of(source));
         return -1;
     }
     source->buffer = moved;
-    source->room *= 2;
+    source->room = room;
     return 0;
 }
 
