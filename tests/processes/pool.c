@@ -253,7 +253,7 @@ struct numbered {
 static int end_last(struct ovl_task *task, struct ovl_bytes item)
 {
     const struct numbered *numbered = item.data;
-    ovl_time until = ovl_after(240 * OVL_SECOND);
+    ovl_time until = ovl_after(PATIENCE_NS);
     if (numbered->number != numbered->last.number)
         atomic_fetch_add(tasks_ended, 1);
     else
@@ -296,6 +296,69 @@ static void nothing_waits_behind_a_long_task(void)
         assert_int_equal(ovl_future_result(futures[i], NULL), 0);
         ovl_future_free(futures[i]);
     }
+    close_all(executor);
+    munmap(tasks_ended, sizeof *tasks_ended);
+}
+
+/* Stops one of the workers for some milliseconds, again and again, as a busy machine does. */
+struct pauses {
+    atomic_bool over;
+    pid_t workers[2];
+    unsigned short seed[3];
+};
+
+static void *pause_workers(void *argument)
+{
+    struct pauses *pauses = argument;
+    while (!atomic_load(&pauses->over)) {
+        pid_t worker = pauses->workers[nrand48(pauses->seed) % 2];
+        kill(worker, SIGSTOP);
+        pause_ns(1500000 + nrand48(pauses->seed) % 1500000);
+        kill(worker, SIGCONT);
+        pause_ns(nrand48(pauses->seed) % 1000000);
+    }
+    return NULL;
+}
+
+/* Whose process waits until the other's has begun: two of them tell of two workers. */
+static int meet(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)item;
+    pid_t process = getpid();
+    ovl_time until = ovl_after(PATIENCE_NS);
+    atomic_fetch_add(tasks_ended, 1);
+    while (atomic_load(tasks_ended) < 2)
+        if (ovl_now() > until)
+            return -ETIMEDOUT;
+    return ovl_task_return(task, &process, sizeof process);
+}
+
+/* What was taken back from a worker that stood still, and given to another, is looked after there
+ * too, although there is nothing more to give. */
+static void nothing_waits_behind_what_was_taken_back(void)
+{
+    enum { ITEMS = 16, MAPS = SCALE(1000, 300) };
+    struct numbered items[ITEMS];
+    int results[ITEMS];
+    tasks_ended =
+        mmap(NULL, sizeof *tasks_ended, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(tasks_ended, MAP_FAILED);
+    struct ovl_executor *executor = open_workers(2);
+    struct pauses pauses = {.seed = {1, 2, 3}};
+    assert_int_equal(ovl_map(executor, meet, NULL, 0, pauses.workers, sizeof(pid_t), 2, NULL), 0);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, pause_workers, &pauses), 0);
+    int error = 0;
+    for (int map = 0; map < MAPS && !error; map++) {
+        atomic_store(tasks_ended, 0);
+        for (int i = 0; i < ITEMS; i++)
+            items[i] = (struct numbered){i, {map % ITEMS, ITEMS - 1}};
+        error =
+            ovl_map(executor, end_last, items, sizeof *items, results, sizeof(int), ITEMS, NULL);
+    }
+    atomic_store(&pauses.over, true);
+    pthread_join(thread, NULL);
+    assert_int_equal(error, 0);
     close_all(executor);
     munmap(tasks_ended, sizeof *tasks_ended);
 }
@@ -612,6 +675,7 @@ int main(int argc, char **argv)
         TEST_CASE(crash_matrix_of_sessions),
         TEST_CASE(map_loses_only_what_dies),
         TEST_CASE(nothing_waits_behind_a_long_task),
+        TEST_CASE(nothing_waits_behind_what_was_taken_back),
         TEST_CASE(worker_runs_so_many_tasks),
         TEST_CASE(worker_takes_so_much_memory),
         TEST_CASE(pool_outlives_its_helper),

@@ -90,8 +90,32 @@ static uint32_t depth_of_spread(const struct ovl__spread *spread)
     return spread->task_ns > AHEAD_NS ? 2 : 3;
 }
 
-/* Gives the worker one more request, if there is one for it now. */
-static bool feed(struct ovl__processes *processes, struct ovl__process *process)
+/* Whether there are tasks that the worker has not begun. */
+static bool is_deep(const struct ovl__process *process)
+{
+    if (ovl__in_flight(process) > 1)
+        return true;
+    if (!ovl__in_flight(process))
+        return false;
+    uint64_t progress = atomic_load_explicit(&ovl__slot_of(process, process->collected)->progress,
+                                             memory_order_relaxed);
+    uint32_t begun = ovl__begun(progress);
+    return ovl__limit(progress) > begun + !begun; /* of none begun it is about to begin one */
+}
+
+static void start_ticking(struct ovl__processes *processes)
+{
+    if (processes->tick != OVL_FOREVER)
+        return;
+    processes->tick = ovl_after(TICK_NS);
+    ovl__wake_leader(processes);
+    if (processes->supervisor_sleeps && !processes->leader &&
+        processes->supervisor_wakes > processes->tick)
+        ovl__processes_wake_supervisor(processes);
+}
+
+/* Posts one more request to the worker, if there is one for it now. */
+static bool post_one(struct ovl__processes *processes, struct ovl__process *process)
 {
     if (!may_have_more(processes, process))
         return false;
@@ -109,6 +133,16 @@ static bool feed(struct ovl__processes *processes, struct ovl__process *process)
     return false;
 }
 
+/* Gives the worker one more request, if there is one for it now. What it has not begun is looked
+ * after from then on, be it the last that there is. */
+static bool feed(struct ovl__processes *processes, struct ovl__process *process)
+{
+    bool posted = post_one(processes, process);
+    if (posted && is_deep(process))
+        start_ticking(processes);
+    return posted;
+}
+
 bool ovl__is_there_work(const struct ovl__processes *processes)
 {
     return ovl__executor_may_take(processes->executor) || waiting_spread(processes);
@@ -122,30 +156,6 @@ static void feed_idle(struct ovl__processes *processes)
         if (!feed(processes, process))
             return;
     }
-}
-
-static void start_ticking(struct ovl__processes *processes)
-{
-    if (processes->tick != OVL_FOREVER)
-        return;
-    processes->tick = ovl_after(TICK_NS);
-    ovl__wake_leader(processes);
-    if (processes->supervisor_sleeps && !processes->leader &&
-        processes->supervisor_wakes > processes->tick)
-        ovl__processes_wake_supervisor(processes);
-}
-
-/* Whether there are tasks that the worker has not begun. */
-static bool is_deep(const struct ovl__process *process)
-{
-    if (ovl__in_flight(process) > 1)
-        return true;
-    if (!ovl__in_flight(process))
-        return false;
-    uint64_t progress = atomic_load_explicit(&ovl__slot_of(process, process->collected)->progress,
-                                             memory_order_relaxed);
-    uint32_t begun = ovl__begun(progress);
-    return ovl__limit(progress) > begun + !begun; /* of none begun it is about to begin one */
 }
 
 static void feed_busy(struct ovl__processes *processes)

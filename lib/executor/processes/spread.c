@@ -135,7 +135,9 @@ static void let_next_lead(struct ovl__processes *processes)
         if (ovl__wake_one(&ovl__of(link, struct ovl__spread, link)->turn))
             return;
     ovl__listen(processes);
-    if (!ovl__list_empty(&processes->busy)) /* what is left is the supervisor's to look at */
+    if (ovl__list_empty(&processes->busy))
+        processes->tick = OVL_FOREVER;
+    else /* what is left is the supervisor's to look at */
         ovl__processes_wake_supervisor(processes);
 }
 
