@@ -149,7 +149,6 @@ static void tell_cancels(struct ovl__cluster *cluster, unsigned number)
     ovl__courier_post(cluster, number, sending);
 }
 
-/* Ranks with nothing to do come first. */
 /* --- taking back --- */
 
 void ovl__rank_pass(struct ovl__rank *rank, uint32_t count)
@@ -194,6 +193,7 @@ static bool rebalance(struct ovl__cluster *cluster)
     return any;
 }
 
+/* Ranks with nothing to do come first. */
 bool ovl__courier_hand_out(struct ovl__cluster *cluster)
 {
     bool any = false;
