@@ -89,7 +89,7 @@ struct ovl_costs {
 #define OVL_WAKE_AFTER (10 * OVL_MILLISECOND)
 
 /*
- * What models cost on this machine: measured the first time (about 0.3 s), and kept in the user's
+ * What models cost on this machine: measured the first time (about 0.5 s), and kept in the user's
  * cache folder, $XDG_CACHE_HOME/overlap or ~/.cache/overlap. A file that is damaged, of another
  * version or of another machine is measured anew; where nothing can be written, nothing is kept.
  *
