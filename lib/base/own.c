@@ -72,7 +72,6 @@
     X(int, pthread_rwlock_wrlock, (pthread_rwlock_t * lock), lock, (lock))                         \
     X(int, pthread_rwlock_tryrdlock, (pthread_rwlock_t * lock), lock, (lock))                      \
     X(int, pthread_rwlock_trywrlock, (pthread_rwlock_t * lock), lock, (lock))                      \
-    X(int, pthread_once, (pthread_once_t * control, void (*fn)(void)), control, (control, fn))     \
     X(int, sem_wait, (sem_t * semaphore), semaphore, (semaphore))                                  \
     X(int, sem_trywait, (sem_t * semaphore), semaphore, (semaphore))                               \
     X(int, sem_timedwait, (sem_t * semaphore, const struct timespec *deadline), semaphore,         \
@@ -94,6 +93,37 @@ OWN(int, pthread_cond_broadcast, (pthread_cond_t * cond), (cond))
 OVL__HOOKED_CALLS(OWN)
 OVL__HOOKED_FILES(OWN)
 OVL__HOOKED_BY_NUMBER(OWN)
+
+/* Whoever does it hands on what it did, before anybody else goes on. */
+int ovl__own_pthread_once(pthread_once_t *control, void (*fn)(void));
+#ifdef TELL
+static _Thread_local struct once {
+    pthread_once_t *control;
+    void (*fn)(void);
+} own_once;
+
+static void do_once(void)
+{
+    struct once once = own_once;
+    once.fn();
+    __tsan_release(once.control);
+}
+
+int ovl__own_pthread_once(pthread_once_t *control, void (*fn)(void))
+{
+    struct once around = own_once;
+    own_once = (struct once){control, fn};
+    int error = ovl__sys.pthread_once(control, do_once);
+    own_once = around;
+    __tsan_acquire(control);
+    return error;
+}
+#else
+int ovl__own_pthread_once(pthread_once_t *control, void (*fn)(void))
+{
+    return ovl__sys.pthread_once(control, fn);
+}
+#endif
 
 /* A sanitizer must learn which threads have ended: in a thread that runs no task the hook passes.
  */
