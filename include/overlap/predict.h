@@ -71,7 +71,7 @@ struct ovl_model_cost {
     double wait_ns;   /* each wait, on its worker's processor: the way there and back */
     double disk_ns;   /* each wait for a file, there too, beside wait_ns: another makes the call */
     double hand_ns;   /* each task but short ones: until the one thread that does it for all workers
-                         has   taken its result and given its worker the next */
+                         has taken its result and given its worker the next */
 };
 
 struct ovl_costs {
