@@ -94,6 +94,9 @@ says out '^cpu, auto$'
 says page.html '4 sums of squares'
 says page.html 'predicted seconds'
 says trace.json '"traceEvents"'
+expect 0 compare cpu --models auto --timeline
+says out '^cpu, auto$'
+! grep -E '^worker [0-9]+ *$' out || fail 'a worker that has run nothing has a line of its own'
 expect 3 compare cpu --sums 1 --number 10 --report no/such/folder/page.html
 [ ! -s out ] || fail 'it worked although its page could not be written'
 

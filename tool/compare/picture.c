@@ -6,11 +6,11 @@
 /* More workers than this are more than anybody looks at: the later ones share the tracks. */
 #define TRACKS_MOST 512
 
-/* One task, in the order of the track and of its start. */
+/* One task, in the order of its worker and of its start. */
 struct task {
     ovl_time start;
     size_t number; /* in the ledger */
-    size_t track;
+    size_t worker; /* below TRACKS_MOST */
     int error;
 };
 
@@ -18,8 +18,8 @@ static int compare_tasks(const void *a, const void *b)
 {
     const struct task *first = a;
     const struct task *second = b;
-    if (first->track != second->track)
-        return first->track < second->track ? -1 : 1;
+    if (first->worker != second->worker)
+        return first->worker < second->worker ? -1 : 1;
     return (first->start > second->start) - (first->start < second->start);
 }
 
@@ -45,8 +45,8 @@ static enum timeline_kind kind_of(int kind)
     }
 }
 
-static void add_task(struct timeline *timeline, struct ovl_ledger *ledger, const struct task *task,
-                     ovl_time start)
+static void add_task(struct timeline *timeline, size_t track, struct ovl_ledger *ledger,
+                     const struct task *task, ovl_time start)
 {
     struct ovl_segment segments[OVL_SEGMENTS_MAX];
     struct ovl_record record;
@@ -58,22 +58,28 @@ static void add_task(struct timeline *timeline, struct ovl_ledger *ledger, const
     ovl_time at = record.start - start;
     ovl_time end = record.end - start;
     if (task->error) {
-        timeline_add(timeline, task->track, TIMELINE_FAILED, at, end, label);
+        timeline_add(timeline, track, TIMELINE_FAILED, at, end, label);
         return;
     }
     for (int i = 0; i < count && at < end; i++) {
         ovl_time until = at + segments[i].length_ns < end ? at + segments[i].length_ns : end;
-        timeline_add(timeline, task->track, kind_of(segments[i].kind), at, until, label);
+        timeline_add(timeline, track, kind_of(segments[i].kind), at, until, label);
         at = until;
     }
 }
 
-static void add_tracks(struct timeline *timeline, size_t count)
+/* Makes a track for each worker that has run a task: auto leaves gaps in their numbers. */
+static void add_tasks(struct timeline *timeline, struct ovl_ledger *ledger,
+                      const struct task *tasks, size_t count, ovl_time start)
 {
+    size_t track = 0;
     for (size_t n = 0; n < count; n++) {
-        char name[32];
-        snprintf(name, sizeof name, "worker %zu", n);
-        timeline_track(timeline, name);
+        if (!n || tasks[n].worker != tasks[n - 1].worker) {
+            char name[32];
+            snprintf(name, sizeof name, "worker %zu", tasks[n].worker);
+            track = timeline_track(timeline, name);
+        }
+        add_task(timeline, track, ledger, &tasks[n], start);
     }
 }
 
@@ -83,19 +89,14 @@ struct timeline *picture_of(struct ovl_ledger *ledger, const char *title, ovl_ti
     size_t count = ovl_ledger_count(ledger);
     struct task *tasks = calloc(count ? count : 1, sizeof *tasks);
     struct timeline *timeline = tasks ? timeline_new(title) : NULL;
-    size_t tracks = 0;
     for (size_t n = 0; timeline && n < count; n++) {
         struct ovl_record record = {0};
         ovl_ledger_read(ledger, n, &record);
-        size_t track = record.worker % TRACKS_MOST;
-        tasks[n] = (struct task){record.start, n, track, record.error};
-        tracks = track + 1 > tracks ? track + 1 : tracks;
+        tasks[n] = (struct task){record.start, n, record.worker % TRACKS_MOST, record.error};
     }
     if (timeline) {
         qsort(tasks, count, sizeof *tasks, compare_tasks);
-        add_tracks(timeline, tracks);
-        for (size_t n = 0; n < count; n++)
-            add_task(timeline, ledger, &tasks[n], start);
+        add_tasks(timeline, ledger, tasks, count, start);
         timeline_extend(timeline, length_ns);
     }
     free(tasks);
