@@ -558,10 +558,11 @@ __attribute__((unused)) static void an_overflow_is_told_by_name(void)
 }
 
 /* Its frame alone is larger than the stack, and it touches nothing of it. */
-static int huge(void)
+__attribute__((noinline)) static int huge(void)
 {
     static volatile int *volatile nowhere;
     volatile char bytes[300 * 1024];
+    __asm__ volatile("" : : "r"(bytes)); /* all of it is used, for all that the compiler knows */
     if (*nowhere)
         bytes[0] = 1;
     return bytes[0];
