@@ -49,6 +49,10 @@ all_packages='
     gcovr
     git
     libclang-rt-14-dev
+    libglib2.0-dev
+    libhiredis-dev
+    libzmq3-dev
+    redis-server
     valgrind'
 
 # Everything that people read goes to standard error: the output belongs to the command.
