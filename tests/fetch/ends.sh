@@ -134,6 +134,24 @@ code=$?
 [ "$code" -eq 0 ] || fail "with few descriptors: exit code $code: $(tail -3 err)"
 equals 'done' 300
 
+# A transfer that waits for its answer holds a connection, and later its file: none of libcurl's own.
+# shellcheck disable=SC2317 # await calls it
+are_connected() {
+    [ "$("$OVERLAP" fetch -s -o - "$site/connections")" -gt "$1" ]
+}
+
+await has_settled || fail 'the server has connections left'
+for n in $(seq 20); do
+    printf '%s/stall-before/99/%s\tfew%s\n' "$site" "$n" "$n"
+done >waits
+sh -c 'ulimit -n 64; exec "$0" fetch -i waits -d few-waits -w 20' "$OVERLAP" >out 2>err </dev/null &
+pid=$!
+await are_connected 20 || fail "not 20 transfers at once with 64 descriptors: $(cat err)"
+kill -INT "$pid"
+wait "$pid"
+code=$?
+[ "$code" -eq 130 ] || fail "20 transfers with 64 descriptors: exit code $code: $(cat err)"
+
 # So few that there is no beginning, or one at a time; processes hold descriptors too.
 sh -c 'ulimit -n 12; exec "$0" fetch -i list -d none' "$OVERLAP" >out 2>err </dev/null
 [ $? -eq 3 ] || fail "with 12 descriptors: $(cat out err)"

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "fetch/feed.h"
 #include "fetch/finish.h"
+#include "fetch/frugal.h"
 #include "fetch/interrupt.h"
 #include "fetch/results.h"
 #include "journal/journal.h"
@@ -16,9 +17,7 @@
 /* How often signals and the display are looked after. */
 #define TICK_NS (50 * OVL_MILLISECOND)
 
-/* What a transfer holds open: curl's own two, a connection, and its file. */
-#define TRANSFER_DESCRIPTORS 4
-#define OTHER_DESCRIPTORS    24
+#define OTHER_DESCRIPTORS 24
 
 /* With fewer than this not one URL is fetched. */
 #define LEAST_DESCRIPTORS   13
@@ -56,6 +55,12 @@ static int find_model(const struct settings *settings, enum ovl_model *ret_model
     return EXIT_USAGE;
 }
 
+/* What a transfer holds open: a connection, its file, and what libcurl wants. */
+static size_t transfer_descriptors(const struct settings *settings)
+{
+    return 1 + !settings->discard + frugal_multi_descriptors();
+}
+
 /* How many transfers at once there may ever be. */
 static unsigned find_most(const struct settings *settings, enum ovl_model model)
 {
@@ -64,9 +69,9 @@ static unsigned find_most(const struct settings *settings, enum ovl_model model)
                                      [OVL_ASYNC] = ASYNC_MOST,
                                      [OVL_PROCESSES] = PROCESSES_MOST};
     size_t descriptors = limits_raise_descriptors();
-    size_t room = descriptors > OTHER_DESCRIPTORS + TRANSFER_DESCRIPTORS
-                      ? (descriptors - OTHER_DESCRIPTORS) / TRANSFER_DESCRIPTORS
-                      : 1;
+    size_t each = transfer_descriptors(settings);
+    size_t room =
+        descriptors > OTHER_DESCRIPTORS + each ? (descriptors - OTHER_DESCRIPTORS) / each : 1;
     size_t most = settings->workers ? settings->workers : usual[model];
     if (model == OVL_SYNC)
         return 1;
@@ -187,8 +192,8 @@ int run_open(const struct settings *settings, struct run *run)
         code = check_descriptors(settings);
     if (code)
         return code;
-    run->most = find_most(settings, run->context.model);
     curl_global_init(CURL_GLOBAL_ALL);
+    run->most = find_most(settings, run->context.model);
     code = open_memory(run);
     if (!code)
         code = open_tuner(run);

@@ -1,5 +1,7 @@
 #include "fetch/solo.h"
 
+#include "fetch/frugal.h"
+
 #include <overlap.h>
 #include <poll.h>
 #include <string.h>
@@ -13,7 +15,7 @@
 
 CURLM *solo_new(void)
 {
-    CURLM *multi = curl_multi_init();
+    CURLM *multi = frugal_multi_init();
     if (multi)
         curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, CONNECTIONS);
     return multi;

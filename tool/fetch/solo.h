@@ -1,7 +1,7 @@
 /*
  * A transfer that goes by itself: curl_easy_perform, which asks the system for less. That looks
  * before it begins whether something came, and watches besides the connection a descriptor by which
- * other threads could wake it.
+ * other threads could wake it: here there is none.
  */
 #ifndef TOOL_FETCH_SOLO_H
 #define TOOL_FETCH_SOLO_H
