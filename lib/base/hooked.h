@@ -266,6 +266,15 @@
       (int set, struct sembuf *operations, size_t count, const struct timespec *timeout),          \
       (set, operations, count, timeout))
 
+/* Streams that are read. */
+#define OVL__HOOKED_STREAMS(X)                                                                     \
+    X(size_t, fread, (void *data, size_t size, size_t count, FILE *stream),                        \
+      (data, size, count, stream))                                                                 \
+    X(int, fgetc, (FILE * stream), (stream))                                                       \
+    X(char *, fgets, (char *line, int size, FILE *stream), (line, size, stream))                   \
+    X(ssize_t, getdelim, (char **line, size_t *room, int delimiter, FILE *stream),                 \
+      (line, room, delimiter, stream))
+
 struct __res_state; /* of resolv.h, which has macros that others clash with */
 
 /* What a server in the network may be asked for: the name system, users and groups. */
@@ -328,6 +337,7 @@ struct __res_state; /* of resolv.h, which has macros that others clash with */
     OVL__HOOKED_LOCKS(X)                                                                           \
     OVL__HOOKED_FILES(X)                                                                           \
     OVL__HOOKED_QUEUES(X)                                                                          \
+    OVL__HOOKED_STREAMS(X)                                                                         \
     OVL__HOOKED_DIRECTORIES(X)
 
 #endif

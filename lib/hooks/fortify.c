@@ -24,6 +24,9 @@ int __open64_2(const char *path, int flags);
 int __openat_2(int folder, const char *path, int flags);
 int __openat64_2(int folder, const char *path, int flags);
 
+char *__fgets_chk(char *line, size_t room, int size, FILE *stream);
+size_t __fread_chk(void *data, size_t room, size_t size, size_t count, FILE *stream);
+
 static void check(size_t size, size_t room)
 {
     if (size > room)
@@ -89,3 +92,15 @@ OVL__HOOK int __openat_2(int folder, const char *path, int flags)
     return openat(folder, path, flags);
 }
 OVL__HOOK_ALIAS(__openat_2, __openat64_2)
+
+OVL__HOOK char *__fgets_chk(char *line, size_t room, int size, FILE *stream)
+{
+    check(size > 0 ? (size_t)size : 0, room);
+    return fgets(line, size, stream);
+}
+
+OVL__HOOK size_t __fread_chk(void *data, size_t room, size_t size, size_t count, FILE *stream)
+{
+    check(size && count > room / size ? room + 1 : 0, room);
+    return fread(data, size, count, stream);
+}

@@ -67,6 +67,17 @@ static bool sends(void)
     return called_off(send(nothing.sockets[0], "hello", 5, 0));
 }
 
+/* What is read from a stream ends as at an error: nothing came, and errno says why. */
+static bool reads_line(void)
+{
+    char line[4];
+    FILE *stream = fdopen(dup(nothing.silent[0]), "r");
+    errno = 0;
+    bool well = !fgets(line, sizeof line, stream) && ferror(stream) && errno == ECANCELED;
+    fclose(stream);
+    return well;
+}
+
 static bool receives_many(void)
 {
     char bytes[4];
@@ -350,6 +361,7 @@ static const struct {
     {"write", writes},
     {"recv", receives},
     {"send", sends},
+    {"fgets", reads_line},
     {"recvmmsg", receives_many},
     {"splice", splices},
     {"poll", polls},

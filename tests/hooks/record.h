@@ -96,6 +96,8 @@ extern const struct hook_case cases_signals_plain[];
 extern const struct hook_case cases_signals_fortified[];
 extern const struct hook_case cases_sockets_plain[];
 extern const struct hook_case cases_sockets_fortified[];
+extern const struct hook_case cases_streams_plain[];
+extern const struct hook_case cases_streams_fortified[];
 extern const struct hook_case cases_waits_plain[];
 extern const struct hook_case cases_waits_fortified[];
 

@@ -1,0 +1,237 @@
+/*
+ * Streams of stdio that are read from pipes, sockets and terminals. libc fills a stream's buffer by
+ * a call of its own, which no hook sees: a coroutine waits until there is something to fill it
+ * with, and takes what came, as often as it needs.
+ */
+#include "hooks/hooks.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+OVL__HOOK_FILE(stream);
+
+/*
+ * Part of libc's binary interface, as are a stream's fields, for what its headers do in line: fills
+ * the empty buffer by one read, and returns the first byte in it, or EOF.
+ */
+int __underflow(FILE *stream);
+
+/* libc guards a stream by a lock that no sanitizer knows. */
+#ifdef OVL__TSAN
+#define GUARDED __attribute__((no_sanitize("thread")))
+#else
+#define GUARDED
+#endif
+
+GUARDED static size_t buffered(const FILE *stream)
+{
+    return (size_t)(stream->_IO_read_end - stream->_IO_read_ptr);
+}
+
+/*
+ * Whether the buffer is that of bytes which were pushed back, and others are kept behind it: once
+ * it is empty, __underflow goes on with those.
+ */
+#define IN_BACKUP 0x100
+GUARDED static bool has_more_behind(const FILE *stream)
+{
+    return stream->_flags & IN_BACKUP && stream->_IO_save_base != stream->_IO_save_end;
+}
+
+/* How many bytes in the buffer end with the delimiter; 0: it is not among them. */
+GUARDED static size_t delimited(const FILE *stream, int delimiter)
+{
+    size_t size = buffered(stream);
+    const char *end = size ? memchr(stream->_IO_read_ptr, delimiter, size) : NULL;
+    return end ? (size_t)(end - stream->_IO_read_ptr) + 1 : 0;
+}
+
+/* Whether a coroutine may wait for the stream: for a descriptor that is none of a file. */
+GUARDED static bool may_be_waited_for(FILE *stream)
+{
+    int before = errno;
+    int fd = fileno(stream);
+    bool may = fd >= 0 && fwide(stream, 0) <= 0 && ovl__wait_kind(fd) != OVL_WAIT_DISK &&
+               !ovl__is_nonblocking(fd);
+    errno = before;
+    return may;
+}
+
+/* Whether the stream's descriptor has something to read, or will have nothing more. */
+static bool is_ready(int fd)
+{
+    struct pollfd wanted = {.fd = fd, .events = POLLIN};
+    return ovl__sys.poll(&wanted, 1, 0) != 0;
+}
+
+enum filled { FILLED, AT_END, FAILED };
+
+/*
+ * Makes the buffer hold something. The stream is locked, and is not while the coroutine waits.
+ * FAILED: with errno set, and the stream in error.
+ */
+GUARDED static enum filled fill(FILE *stream)
+{
+    struct ovl__blocked blocked = {.fd = fileno(stream), .events = POLLIN};
+    int before = errno;
+    while (!buffered(stream) && !has_more_behind(stream) && !feof_unlocked(stream) &&
+           !is_ready(blocked.fd)) {
+        funlockfile(stream);
+        bool again = ovl__block(&blocked);
+        flockfile(stream);
+        if (!again) {
+            stream->_flags |= _IO_ERR_SEEN;
+            return FAILED;
+        }
+    }
+    errno = before;
+    if (buffered(stream))
+        return FILLED;
+    int error = stream->_flags & _IO_ERR_SEEN;
+    stream->_flags &= ~_IO_ERR_SEEN;
+    enum filled filled = FILLED;
+    if (__underflow(stream) == EOF)
+        filled = stream->_flags & _IO_ERR_SEEN ? FAILED : AT_END;
+    stream->_flags |= error;
+    return filled;
+}
+
+/* Takes at most `size` bytes out of the buffer. */
+GUARDED static size_t take(FILE *stream, char *data, size_t size)
+{
+    size = size < buffered(stream) ? size : buffered(stream);
+    memcpy(data, stream->_IO_read_ptr, size);
+    stream->_IO_read_ptr += size;
+    ovl__took((ssize_t)size);
+    return size;
+}
+
+/* A call of a task that is no coroutine, or whose stream cannot be waited for. */
+#define METERED(type, stream, call) OVL__METERED(type, fileno(stream), OVL_WAIT_OTHER, call)
+
+/* --- bytes --- */
+
+static size_t yielding_read(char *data, size_t size, FILE *stream)
+{
+    size_t length = 0;
+    flockfile(stream);
+    while (length < size && fill(stream) == FILLED)
+        length += take(stream, data + length, size - length);
+    funlockfile(stream);
+    return length;
+}
+
+OVL__HOOK size_t fread(void *restrict data, size_t size, size_t count, FILE *restrict stream)
+{
+    size_t bytes;
+    if (!ovl__in_task() || __builtin_mul_overflow(size, count, &bytes) || bytes <= buffered(stream))
+        return ovl__sys.fread(data, size, count, stream);
+    if (!ovl__current->coroutine || !may_be_waited_for(stream))
+        return METERED(size_t, stream, ovl__sys.fread(data, size, count, stream));
+    return yielding_read(data, bytes, stream) / size;
+}
+
+OVL__HOOK int fgetc(FILE *stream)
+{
+    if (!ovl__in_task() || buffered(stream))
+        return ovl__sys.fgetc(stream);
+    if (!ovl__current->coroutine || !may_be_waited_for(stream))
+        return METERED(int, stream, ovl__sys.fgetc(stream));
+    char byte;
+    return yielding_read(&byte, 1, stream) ? (unsigned char)byte : EOF;
+}
+#undef getc
+OVL__HOOK_ALIAS(fgetc, getc)
+
+/* --- lines --- */
+
+/* Takes what is left of a line, if there is room for it; says whether that is its end. */
+GUARDED static bool take_line(FILE *stream, char *data, size_t room, int delimiter,
+                              size_t *ret_size)
+{
+    size_t line = delimited(stream, delimiter);
+    *ret_size = take(stream, data, line && line < room ? line : room);
+    return line && *ret_size == line;
+}
+
+static char *yielding_gets(char *line, size_t room, FILE *stream)
+{
+    size_t length = 0;
+    bool ends = false;
+    enum filled filled = FILLED;
+    flockfile(stream);
+    while (!ends && length < room && (filled = fill(stream)) == FILLED) {
+        size_t size;
+        ends = take_line(stream, line + length, room - length, '\n', &size);
+        length += size;
+    }
+    funlockfile(stream);
+    if ((!length && room) || filled == FAILED)
+        return NULL;
+    line[length] = '\0';
+    return line;
+}
+
+OVL__HOOK char *fgets(char *restrict line, int size, FILE *restrict stream)
+{
+    if (!ovl__in_task() || size <= 1 || buffered(stream) >= (size_t)size - 1 ||
+        delimited(stream, '\n'))
+        return ovl__sys.fgets(line, size, stream);
+    if (!ovl__current->coroutine || !may_be_waited_for(stream))
+        return METERED(char *, stream, ovl__sys.fgets(line, size, stream));
+    return yielding_gets(line, (size_t)size - 1, stream);
+}
+
+/* Makes room for so many bytes in what getdelim's caller has given; false: no memory. */
+static bool make_room(char **line, size_t *room, size_t wanted)
+{
+    if (*line && *room >= wanted)
+        return true;
+    size_t size = *line && 2 * *room > wanted ? 2 * *room : wanted + 100;
+    char *moved = realloc(*line, size);
+    if (!moved)
+        return false;
+    *line = moved;
+    *room = size;
+    return true;
+}
+
+static ssize_t yielding_getdelim(char **line, size_t *room, int delimiter, FILE *stream)
+{
+    size_t length = 0;
+    bool ends = false;
+    bool memory = true;
+    flockfile(stream);
+    while (!ends && fill(stream) == FILLED) {
+        size_t size = buffered(stream);
+        memory = make_room(line, room, length + size + 1);
+        if (!memory)
+            break;
+        ends = take_line(stream, *line + length, size, delimiter, &size);
+        length += size;
+    }
+    funlockfile(stream);
+    if (!length || !memory)
+        return -1;
+    (*line)[length] = '\0';
+    return (ssize_t)length;
+}
+
+OVL__HOOK ssize_t getdelim(char **restrict line, size_t *restrict room, int delimiter,
+                           FILE *restrict stream)
+{
+    if (!ovl__in_task() || !line || !room || delimited(stream, delimiter))
+        return ovl__sys.getdelim(line, room, delimiter, stream);
+    if (!ovl__current->coroutine || !may_be_waited_for(stream))
+        return METERED(ssize_t, stream, ovl__sys.getdelim(line, room, delimiter, stream));
+    return yielding_getdelim(line, room, delimiter, stream);
+}
+OVL__HOOK_ALIAS(getdelim, __getdelim)
+
+#undef getline
+OVL__HOOK ssize_t getline(char **restrict line, size_t *restrict room, FILE *restrict stream)
+{
+    return getdelim(line, room, '\n', stream);
+}
