@@ -34,12 +34,13 @@ static struct ovl_future *allocate(bool with_more, struct ovl_bytes item)
     if (item.size > SIZE_MAX / 2)
         return NULL;
     size_t size = sizeof(struct ovl_future) + more_size + ALIGNED(item.size);
-    bool is_block = size <= OVL__BLOCK_BYTES;
-    struct ovl_future *future = is_block ? ovl__block_new() : ovl__sys.malloc(size);
+    enum ovl__block_kind kind = with_more ? OVL__LARGE_BLOCK : OVL__SMALL_BLOCK;
+    bool is_block = size <= ovl__block_bytes(kind);
+    struct ovl_future *future = is_block ? ovl__block_new(kind) : ovl__sys.malloc(size);
     if (!future)
         return NULL;
     char *room = (char *)(future + 1);
-    size_t left = is_block ? OVL__BLOCK_BYTES - size : 0;
+    size_t left = is_block ? ovl__block_bytes(kind) - size : 0;
     struct ovl__future_more *more = with_more ? (void *)room : NULL;
     char *copy = room + more_size;
     *future = (struct ovl_future){
@@ -117,7 +118,7 @@ void ovl__future_free_new(struct ovl_future *future)
     if (future->more && future->more->item_loan)
         future->more->item_loan->give_back(future->more->item_loan);
     if (future->is_block)
-        ovl__block_free(future);
+        ovl__block_free(future->more ? OVL__LARGE_BLOCK : OVL__SMALL_BLOCK, future);
     else
         free(future);
 }
@@ -263,7 +264,7 @@ __attribute__((constructor)) static void prepare(void)
 
 pthread_mutex_t *ovl__future_mutex(struct ovl_future *future)
 {
-    return future->is_apart ? &mutexes[(uintptr_t)future / OVL__BLOCK_BYTES % MUTEXES]
+    return future->is_apart ? &mutexes[(uintptr_t)future / OVL__SMALL_BLOCK_BYTES % MUTEXES]
                             : &future->executor->lock;
 }
 

@@ -336,15 +336,15 @@ static void *give_blocks(void *own)
 {
     void *blocks[BLOCKS];
     for (int i = 0; i < BLOCKS; i++)
-        assert_non_null(blocks[i] = ovl__block_new());
+        assert_non_null(blocks[i] = ovl__block_new(OVL__SMALL_BLOCK));
     for (int i = 0; i < BLOCKS; i++)
-        ovl__block_free(blocks[i]);
+        ovl__block_free(OVL__SMALL_BLOCK, blocks[i]);
     return own;
 }
 
 static void *take_block(void *own)
 {
-    *(void **)own = ovl__block_new();
+    *(void **)own = ovl__block_new(OVL__SMALL_BLOCK);
     return own;
 }
 
@@ -362,8 +362,8 @@ static void a_thread_that_ends_keeps_no_blocks(void)
     call_in_thread(give_blocks, NULL);
     size_t before = mallinfo2().uordblks;
     call_in_thread(take_block, &block);
-    ovl__block_free(block);
-    assert_true(mallinfo2().uordblks + 32 * OVL__BLOCK_BYTES < before);
+    ovl__block_free(OVL__SMALL_BLOCK, block);
+    assert_true(mallinfo2().uordblks + 32 * OVL__SMALL_BLOCK_BYTES < before);
 }
 
 #endif
