@@ -57,4 +57,16 @@ static inline struct ovl__link *ovl__list_take(struct ovl__link *list)
     return link;
 }
 
+/* Moves all links of `from` to the end of the list. */
+static inline void ovl__list_splice(struct ovl__link *list, struct ovl__link *from)
+{
+    if (ovl__list_empty(from))
+        return;
+    from->next->previous = list->previous;
+    from->previous->next = list;
+    list->previous->next = from->next;
+    list->previous = from->previous;
+    ovl__list_init(from);
+}
+
 #endif

@@ -36,8 +36,9 @@ struct stream_run {
     int error;              /* what ended the stream */
     bool failed;            /* some task did */
     bool unannounced;       /* some task was submitted quietly */
-    size_t given;           /* how many of those that have ended */
-    atomic_size_t ends;     /* how many have ended; written under the lock */
+    struct ovl__link gathered; /* of struct place: taken out of `done` together, in its order */
+    size_t given;              /* how many of those that have ended */
+    atomic_size_t ends;        /* how many have ended; written under the lock */
     pthread_mutex_t lock;
     /* Under the lock, which is taken after the executor's: */
     struct ovl__link done;          /* of struct place, as they ended */
@@ -220,10 +221,16 @@ static void look_around(const struct stream_run *run)
         ovl__pause();
 }
 
-/* Takes out the task that ended first; NULL: there is none. The lock is held. */
-static struct place *take_done(struct stream_run *run)
+/* Takes out all tasks that have ended. The lock is held. */
+static void take_done(struct stream_run *run)
 {
-    struct ovl__link *link = ovl__list_take(&run->done);
+    ovl__list_splice(&run->gathered, &run->done);
+}
+
+/* The task that ended first of those that were taken out; NULL: there is none. */
+static struct place *next_gathered(struct stream_run *run)
+{
+    struct ovl__link *link = ovl__list_take(&run->gathered);
     return link ? ovl__of(link, struct place, done) : NULL;
 }
 
@@ -240,9 +247,9 @@ static struct place *wait_done(struct stream_run *run)
     int error = 0;
     while (ovl__list_empty(&run->done) && !error)
         error = ovl__wait(&run->progress, &run->lock, wait_end(run));
-    struct place *place = take_done(run);
+    take_done(run);
     pthread_mutex_unlock(&run->lock);
-    return place;
+    return next_gathered(run);
 }
 
 /*
@@ -293,12 +300,12 @@ static struct place *ready_now(struct stream_run *run)
         struct place *oldest = ovl__of(run->taken.next, struct place, order);
         return ovl_future_done(oldest->future) ? oldest : NULL;
     }
-    if (!some_ended(run))
-        return NULL;
-    pthread_mutex_lock(&run->lock);
-    struct place *place = take_done(run);
-    pthread_mutex_unlock(&run->lock);
-    return place;
+    if (ovl__list_empty(&run->gathered) && some_ended(run)) {
+        pthread_mutex_lock(&run->lock);
+        take_done(run);
+        pthread_mutex_unlock(&run->lock);
+    }
+    return next_gathered(run);
 }
 
 static void announce(struct stream_run *run)
@@ -353,6 +360,7 @@ int ovl_map_stream(struct ovl_executor *executor, ovl_task_fn *fn, const struct 
     ovl__list_init(&run.free);
     ovl__list_init(&run.taken);
     ovl__list_init(&run.done);
+    ovl__list_init(&run.gathered);
     ovl__wait_list_init(&run.progress);
     pthread_mutex_init(&run.lock, NULL);
     int error = prepare_places(&run, stream->window ? stream->window : default_window(executor));
