@@ -79,7 +79,7 @@ static void end_future(struct ovl__processes *processes, struct ovl__process *pr
                        struct ovl__slot *slot, struct ovl_future *future)
 {
     struct ovl__reply reply = slot->reply;
-    if (!reply.begun) {
+    if (slot->expired) {
         processes->returning = true;
         ovl__return_future(future);
         processes->returning = false;

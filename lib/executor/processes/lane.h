@@ -68,14 +68,15 @@ struct ovl__reply {
     int detail;
     uint64_t result_size;
     uint64_t took_ns; /* from the first task's start to the last one's end */
-    bool begun;       /* false: its deadline had passed before it could begin */
     struct ovl__block result;
 };
 
+/* What either side writes lies in as few lines of the cache as it fits into. */
 struct ovl__slot {
     struct ovl__request request;
     _Alignas(64) _Atomic(uint64_t) progress; /* begun, and limit in the upper half */
     atomic_uint ended;
+    bool expired; /* its deadline had passed before it could begin */
     struct ovl__reply reply;
     _Alignas(64) char item[OVL__SLOT_BYTES];
     char result[OVL__SLOT_BYTES];
@@ -94,10 +95,10 @@ struct ovl__lane_head {
     _Alignas(64) atomic_uint posted; /* requests so far */
     atomic_uint ending;              /* close the sessions and end, once all is served */
     _Alignas(64) atomic_uint sleeps; /* the worker sleeps on it while it is 1 */
-    atomic_uint next;                /* the request that the worker serves, or will */
-    atomic_uint oversize;      /* the worker is past its memory limit, and is to be replaced */
-    _Atomic(size_t) footprint; /* bytes the process had at first, where its memory is limited */
-    _Alignas(64) _Atomic(uint64_t) file_end;
+    atomic_uint oversize;          /* the worker is past its memory limit, and is to be replaced */
+    _Atomic(size_t) footprint;     /* bytes the process had at first, where its memory is limited */
+    _Alignas(64) atomic_uint next; /* the request that the worker serves, or will */
+    _Atomic(uint64_t) file_end;
     struct {
         atomic_uint taken; /* enum ovl__taken */
         uint64_t offset;

@@ -255,12 +255,12 @@ static void serve_one(struct server *server, struct ovl__slot *slot)
     running.own_size = sizeof slot->result;
     char *item = items_of(server, slot);
     ovl_time start = ovl_now();
-    slot->reply.begun = future->deadline == OVL_FOREVER || start < future->deadline;
+    slot->expired = future->deadline != OVL_FOREVER && start >= future->deadline;
     future->item =
         (struct ovl_bytes){slot->request.item_size ? item : NULL, slot->request.item_size};
     if (!item)
         future->outcome.error = -ENOMEM;
-    else if (slot->reply.begun)
+    else if (!slot->expired)
         ovl__worker_run(&server->worker, future);
     flush_output();
     if (item && slot->request.stored)
