@@ -55,20 +55,22 @@ void ovl__listen(struct ovl__processes *processes)
     if (processes->leader && processes->leader_sleeps)
         return;
     if (!processes->leader && !processes->spinners && processes->supervisor_sleeps)
-        listener = OVL__SUPERVISOR;
+        listener = processes->attended ? OVL__STAND_IN : OVL__SUPERVISOR;
     set_listener(processes, listener);
 }
 
-bool ovl__tell_reply(struct ovl__shared *shared, int bell_fd)
+bool ovl__tell_reply(struct ovl__shared *shared, int bell_fd, bool may_wait)
 {
     ovl__fence();
-    if (atomic_load_explicit(&shared->listener, memory_order_relaxed) == OVL__NOBODY)
+    unsigned listener = atomic_load_explicit(&shared->listener, memory_order_relaxed);
+    if (listener == OVL__NOBODY || (listener == OVL__STAND_IN && may_wait))
         return true;
     switch ((enum ovl__listener)atomic_exchange(&shared->listener, OVL__NOBODY)) {
     case OVL__LEADER:
         syscall(SYS_futex, &shared->listener, FUTEX_WAKE, 1, NULL, NULL, 0);
         return true;
     case OVL__SUPERVISOR:
+    case OVL__STAND_IN:
         break;
     default:
         return true;
@@ -121,7 +123,9 @@ void ovl__processes_help(struct ovl_executor *executor, struct ovl_future *futur
     pthread_mutex_lock(&executor->lock);
     processes->spinners--;
     ovl__lane_drop(lane);
+    bool found = ovl__any_reply(processes);
     ovl__collect_all(processes);
+    processes->attended = found && (!future || ovl_future_done(future));
     ovl__listen(processes);
     if (ovl__any_reply(processes))
         ovl__collect_all(processes);

@@ -37,6 +37,8 @@ enum ovl__listener {
     OVL__NOBODY,     /* someone is awake, and will look at the lanes */
     OVL__LEADER,     /* sleeps on the word itself (futex) */
     OVL__SUPERVISOR, /* sleeps on the bell's descriptor */
+    OVL__STAND_IN,   /* the supervisor too, but somebody found a short task's reply just now, and is
+                        likely to look again: it is told by a worker that is about to sleep */
 };
 
 /* Shared memory of the parent, the helper and the workers. */
@@ -109,6 +111,7 @@ struct ovl__processes {
     struct ovl__lane *store; /* large items that were submitted; NULL: they are copied to lanes */
 
     unsigned spinners;          /* who waits for a reply, awake */
+    bool attended;              /* who was the last of them found one */
     struct ovl__spread *leader; /* the map whose caller collects */
     bool leader_sleeps;         /* on the listener's word */
     bool supervisor_sleeps;     /* on its descriptor */
@@ -268,8 +271,9 @@ bool ovl__ring(int bell_fd);
 /* Says who is to be told of replies. The lanes are to be looked at afterwards. */
 void ovl__listen(struct ovl__processes *processes);
 
-/* In a worker: tells whoever listens; false: the bell is out of reach. */
-bool ovl__tell_reply(struct ovl__shared *shared, int bell_fd);
+/* In a worker: tells whoever listens, and where it `may_wait`, no stand-in; false: the bell is out
+ * of reach. */
+bool ovl__tell_reply(struct ovl__shared *shared, int bell_fd, bool may_wait);
 
 /* Waits a little, awake, for a future that is about to end. The lock is let go. */
 void ovl__processes_help(struct ovl_executor *executor, struct ovl_future *future);

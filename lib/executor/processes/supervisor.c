@@ -417,6 +417,7 @@ static void rest(struct ovl__processes *processes)
     int count = ovl__sys.epoll_wait_ns(processes->epoll_fd, events, 2, length);
     lock(processes);
     processes->supervisor_sleeps = false;
+    processes->attended = false;
     ovl__listen(processes);
     bool helper_died = processes->helper_pidfd < 0;
     for (int i = 0; i < count; i++)

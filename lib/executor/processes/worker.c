@@ -34,6 +34,7 @@ struct server {
     struct ovl__processes *processes;
     struct ovl__lane *lane;
     uint32_t next;       /* the request that is served */
+    bool untold;         /* nobody may have been told of the last reply yet */
     size_t memory_limit; /* bytes that the process may have; 0: as many as it gets */
 };
 
@@ -342,6 +343,14 @@ static void check_size(struct server *server)
         atomic_store(&server->lane->head->oversize, 1);
 }
 
+/* The parent sees an end for want of a bell, and then the reply. */
+static void tell_reply(struct server *server, bool may_wait)
+{
+    server->untold = may_wait;
+    if (!ovl__tell_reply(server->processes->shared, server->processes->bell_fd, may_wait))
+        _exit(NO_BELL);
+}
+
 static void serve(struct server *server)
 {
     struct ovl__lane_head *head = server->lane->head;
@@ -357,9 +366,8 @@ static void serve(struct server *server)
     }
     server->next++;
     atomic_store_explicit(&head->next, server->next, memory_order_relaxed);
-    if ((ring || atomic_load_explicit(&head->posted, memory_order_relaxed) == server->next) &&
-        !ovl__tell_reply(server->processes->shared, server->processes->bell_fd))
-        _exit(NO_BELL); /* the parent sees that, and then the reply */
+    if (ring || atomic_load_explicit(&head->posted, memory_order_relaxed) == server->next)
+        tell_reply(server, slot->reply.took_ns <= SPIN_NS / 4);
 }
 
 /* --- waiting --- */
@@ -389,11 +397,13 @@ static bool spin(const struct server *server)
 }
 
 /* Who posts looks for a sleeper afterwards, who sleeps looks for requests afterwards. */
-static void await(const struct server *server)
+static void await(struct server *server)
 {
     atomic_uint *sleeps = &server->lane->head->sleeps;
     if (spin(server))
         return;
+    if (server->untold)
+        tell_reply(server, false);
     atomic_store_explicit(sleeps, 1, memory_order_relaxed);
     ovl__fence();
     if (!has_work(server) && !is_ending(server))
