@@ -165,16 +165,10 @@ static void feed_busy(struct ovl__processes *processes)
     for (struct ovl__link *link = processes->busy.next; rounds-- && link != &processes->busy;) {
         struct ovl__process *process = ovl__of(link, struct ovl__process, link);
         link = link->next;
-        bool fed = false;
         while (feed(processes, process))
-            fed = true;
-        if (processes->pauses != pauses) { /* the list may be another one by now */
-            start_ticking(processes);
-            return;
-        }
-        if (fed || is_deep(process))
-            start_ticking(processes);
-        else if (!ovl__is_there_work(processes))
+            ;
+        /* After a pause the list may be another one. */
+        if (processes->pauses != pauses || !ovl__is_there_work(processes))
             return;
     }
 }
