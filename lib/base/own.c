@@ -92,7 +92,6 @@ OWN(int, pthread_cond_signal, (pthread_cond_t * cond), (cond))
 OWN(int, pthread_cond_broadcast, (pthread_cond_t * cond), (cond))
 OVL__HOOKED_CALLS(OWN)
 OVL__HOOKED_FILES(OWN)
-OVL__HOOKED_STREAMS(OWN)
 OVL__HOOKED_BY_NUMBER(OWN)
 
 /* Whoever does it hands on what it did, before anybody else goes on. */

@@ -50,7 +50,6 @@ OVL__OWN_NAME(sem_timedwait)
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 OVL__HOOKED_CALLS(OVL__OWN)
 OVL__HOOKED_FILES(OVL__OWN)
-OVL__HOOKED_STREAMS(OVL__OWN)
 OVL__HOOKED_BY_NUMBER(OVL__OWN)
 #pragma GCC diagnostic pop
 

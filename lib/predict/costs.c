@@ -2,6 +2,7 @@
 #include "predict/costs.h"
 
 #include "base/processor.h"
+#include "base/system.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -75,7 +76,7 @@ static uint64_t machine(void)
     }
     FILE *file = fopen("/proc/cpuinfo", "re");
     char line[256];
-    while (file && fgets(line, sizeof line, file)) {
+    while (file && ovl__sys.fgets(line, sizeof line, file)) {
         if (!strncmp(line, "model name", 10)) {
             sum = hash(sum, line);
             break;
@@ -211,7 +212,7 @@ static bool read_file(struct ovl_costs *ret_costs)
     if (!file)
         return false;
     char text[TEXT_SIZE];
-    size_t length = fread(text, 1, sizeof text - 1, file);
+    size_t length = ovl__sys.fread(text, 1, sizeof text - 1, file);
     fclose(file);
     text[length] = '\0';
     return strlen(text) == length && ovl__costs_read(text, ret_costs);

@@ -71,7 +71,7 @@ static bool is_blocked(int tid)
     FILE *file = fopen(path, "re");
     if (!file)
         return false;
-    size_t length = fread(line, 1, sizeof line - 1, file);
+    size_t length = ovl__sys.fread(line, 1, sizeof line - 1, file);
     fclose(file);
     line[length] = '\0';
     const char *state = strrchr(line, ')');
