@@ -162,7 +162,7 @@ step_tests()
 step_valgrind()
 {
     options='--error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite'
-    options="$options --trace-children=no --num-callers=30 --suppressions=$root/tests/valgrind.supp"
+    options="$options --trace-children=no --num-callers=30 --max-threads=5000 --suppressions=$root/tests/valgrind.supp"
     step_tests "$1" "$2" --timeout 900 -E '^(architecture|exports|own_calls)$' -T memcheck \
         --overwrite "MemoryCheckCommand=$(command -v valgrind)" --overwrite "MemoryCheckCommandOptions=$options" -L '^(unit|contract)$'
 }

@@ -35,17 +35,27 @@ const char *__tsan_default_options(void)
 }
 #endif
 
-static void *return_at_once(void *argument)
+static void *tell_number(void *ret_number)
 {
-    return argument;
+    *(pid_t *)ret_number = gettid();
+    return NULL;
 }
 
-/* In a child of fork, ThreadSanitizer starts its own thread along with the first other one. */
+/*
+ * In a child of fork, ThreadSanitizer starts its own thread along with the first other one; which
+ * is joined a moment before the system has forgotten it.
+ */
 static void let_sanitizer_start(void)
 {
     pthread_t thread;
-    if (SANITIZED && pthread_create(&thread, NULL, return_at_once, NULL) == 0)
-        pthread_join(thread, NULL);
+    pid_t number = 0;
+    char path[64];
+    if (!SANITIZED || pthread_create(&thread, NULL, tell_number, &number))
+        return;
+    pthread_join(thread, NULL);
+    snprintf(path, sizeof path, "/proc/self/task/%d", (int)number);
+    while (access(path, F_OK) == 0)
+        sched_yield();
 }
 
 struct board *board;

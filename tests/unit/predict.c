@@ -477,8 +477,12 @@ static void get_and_check(void)
     bool sane = costs.parallel > 0 && costs.parallel <= 1 && costs.cores >= 1;
     for (int i = 0; i < OVL_MODEL_COUNT; i++)
         sane = sane && costs.models[i].task_ns >= 0 && costs.models[i].task_ns < 1e9;
-    if (!sane)
-        _exit(1);
+    if (sane)
+        return;
+    char text[4096];
+    ovl__costs_write(&costs, text, sizeof text);
+    fprintf(stderr, "no costs: %s\n", text);
+    _exit(1);
 }
 
 static char folder[SCRATCH_BYTES];

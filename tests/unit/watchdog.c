@@ -23,6 +23,7 @@
  */
 struct told {
     atomic_int count;
+    int stalls;        /* that there were */
     atomic_bool go_on; /* who keeps the loop may stop it */
     size_t task;
     char name[40];
@@ -67,6 +68,7 @@ static void note_stall(void *context, const struct ovl_stall *stall)
 __attribute__((noinline)) int keep_the_loop(struct told *told);
 int keep_the_loop(struct told *told)
 {
+    told->stalls++;
     ovl_time guard = ovl_after(3 * OVL_SECOND);
     volatile unsigned x = 1;
     while (!atomic_load(&told->go_on) && ovl_now() < guard)
@@ -97,7 +99,7 @@ static int stall(void *argument)
 
 static void check_told(const struct told *told)
 {
-    assert_int_equal(atomic_load(&told->count), 1);
+    assert_in_range(atomic_load(&told->count), 1, told->stalls);
     assert_true(told->length_ns >= 20 * MS);
     assert_non_null(strstr(told->functions, "keep_the_loop."));
 }
