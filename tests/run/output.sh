@@ -97,7 +97,7 @@ says err '--report nowhere/report.html'
 # Output that cannot be written: told, and nothing more begins.
 "$OVERLAP" run echo ::: a b >/dev/full 2>err
 [ $? -eq 3 ] || fail 'a full disk: not exit code 3'
-says err 'cannot write to standard output: No space left'
+says err 'cannot write to standard output: No space left on device; make room'
 "$OVERLAP" run echo ::: a b >&- 2>err
 [ $? -eq 3 ] || fail 'standard output closed: not exit code 3'
 # Nor can output be kept: the rest would run in vain.

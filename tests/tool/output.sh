@@ -35,6 +35,9 @@ unwritable origin
 unwritable compare cpu --sums 2 --number 10 --models sync
 unwritable compare cpu --sums 2 --number 10 --models sync --json
 unwritable compare io --downloads 2 --latency 0ms --models sync,async --json
+# More than stdio keeps: what failed was written before the end.
+# shellcheck disable=SC2046 # a word an item
+unwritable run --dry-run echo ::: $(seq 2000)
 
 # A file that is made beside it: the reason is told, however much was written before.
 "$OVERLAP" compare cpu --sums 2 --number 10 --models sync --report /dev/full >out 2>err </dev/null

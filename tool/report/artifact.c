@@ -1,6 +1,7 @@
 #include "report/artifact.h"
 
 #include "report/console.h"
+#include "report/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -101,17 +102,11 @@ int artifact_open(struct artifact *artifact, const char *option, const char *pat
     return refuse(artifact, error);
 }
 
-/* Why a write of before failed: stdio does not keep it, but what stood in the way still does. */
-static int former_error(int fd)
-{
-    return write(fd, "\n", 1) < 0 ? errno : EIO;
-}
-
 /* Closes the stream. 0, or the error of this or of any write before. */
 static int finish_stream(struct artifact *artifact)
 {
     int fd = fileno(artifact->stream);
-    int error = ferror(artifact->stream) ? former_error(fd) : 0;
+    int error = ferror(artifact->stream) ? output_former_error(fd) : 0;
     if (artifact->temporary)
         fchmod(fd, artifact->mode);
     if (fclose(artifact->stream) != 0 && !error)

@@ -14,6 +14,7 @@ static const char *remedy(int error)
 {
     switch (error) {
     case ENOSPC:
+    case EDQUOT:
         return "make room, or send the output elsewhere";
     case EPIPE:
         return "its reader went away; let it read to the end";
@@ -24,25 +25,28 @@ static const char *remedy(int error)
     }
 }
 
-/* Why a write of before failed: stdio does not keep it, but a reader that went away is still away.
- */
-static int former_error(void)
+int output_former_error(int fd)
 {
-    struct pollfd output = {.fd = STDOUT_FILENO};
-    return poll(&output, 1, 0) > 0 && output.revents & POLLERR ? EPIPE : EIO;
+    struct pollfd output = {.fd = fd};
+    if (poll(&output, 1, 0) > 0 && output.revents & POLLERR)
+        return EPIPE;
+    return write(fd, "\n", 1) < 0 ? errno : EIO;
+}
+
+void output_refused(int error)
+{
+    static bool told;
+    if (!told)
+        console_error("cannot write to standard output: %s; %s", strerror(error), remedy(error));
+    told = true;
 }
 
 int output_finish(int code)
 {
-    static bool told;
     errno = 0;
     int error = fflush(stdout) ? errno : 0;
     if (!error && !ferror(stdout))
         return code;
-    if (!error)
-        error = former_error();
-    if (!told)
-        console_error("cannot write to standard output: %s; %s", strerror(error), remedy(error));
-    told = true;
+    output_refused(error ? error : output_former_error(STDOUT_FILENO));
     return EXIT_REFUSED;
 }

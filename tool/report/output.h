@@ -8,4 +8,14 @@
  */
 int output_finish(int code);
 
+/* Says that standard output cannot be written, and what to do: the first time only. `error` is an
+ * errno. */
+void output_refused(int error);
+
+/*
+ * Why a write of before to `fd` failed, which stdio does not keep: what stood in the way still
+ * does, so that it is tried again with the end of a line. An errno.
+ */
+int output_former_error(int fd);
+
 #endif

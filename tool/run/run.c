@@ -117,9 +117,7 @@ static void look_at_output(struct run *run)
     int error = printer_error(run->printer);
     if (!error || run->refused)
         return;
-    console_error("cannot write to standard output: %s; %s", strerror(-error),
-                  error == -EPIPE ? "its reader went away; let it read to the end"
-                                  : "send it elsewhere");
+    output_refused(-error);
     call_refuse(run);
     control_cut(run->control);
 }
