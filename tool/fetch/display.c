@@ -13,7 +13,9 @@
 #define LINE_NS    (10 * OVL_SECOND)
 #define RATE_NS    (500 * OVL_MILLISECOND)
 #define BAR_MOST   30
-#define TEXT_WIDTH 62
+#define TEXT_WIDTH 59 /* usually enough: a bar that changes its length is hard to read */
+#define CUT_MARK   "..."
+#define BAR_MARGIN 3 /* two blanks, and the terminal's last column */
 
 void display_init(struct display *display, int mode, bool silent, const struct board *board)
 {
@@ -80,10 +82,12 @@ static void measure(struct display *display, const struct display_state *state, 
     display->last_ended = state->ended;
 }
 
-static void draw_bar(const struct display *display, double fraction, char *bar)
+/* The bar has what the text beside it, which is so long, leaves: nothing, where that is little. */
+static void draw_bar(const struct display *display, double fraction, size_t text_width, char *bar)
 {
     size_t width = display->terminal.width;
-    size_t room = width > TEXT_WIDTH ? width - TEXT_WIDTH : 0;
+    size_t taken = (text_width > TEXT_WIDTH ? text_width : TEXT_WIDTH) + BAR_MARGIN;
+    size_t room = width > taken ? width - taken : 0;
     bar[0] = '\0';
     if (room < 5)
         return;
@@ -131,17 +135,37 @@ static size_t find_slowest(const struct board *board, size_t *ret_slots, size_t 
     return found;
 }
 
-/* Cuts to `width` bytes; what is not ASCII becomes '?', so that a byte is a column. */
-static void fit(char *text, size_t width)
+static void cut(char *text, size_t width)
 {
-    for (char *at = text; *at; at++)
-        if (*at < ' ' || *at > '~')
-            *at = '?';
     if (strlen(text) > width)
         text[width] = '\0';
 }
 
+/*
+ * Puts a URL behind what is in the line, which then has `width` columns at most. A URL that is too
+ * long loses its beginning: that is the same in many. What is not ASCII becomes '?', so that a byte
+ * is a column.
+ */
+static void add_url(char *line, size_t width, const char *url)
+{
+    size_t used = strlen(line);
+    size_t room = width > used ? width - used : 0;
+    size_t length = strlen(url);
+    bool whole = length <= room;
+    if (!whole && room <= strlen(CUT_MARK))
+        return;
+    if (!whole)
+        url += length - room;
+    char *at = line + used;
+    for (; *url; url++)
+        *at++ = *url < ' ' || *url > '~' ? '?' : *url;
+    *at = '\0';
+    if (!whole)
+        memcpy(line + used, CUT_MARK, strlen(CUT_MARK));
+}
+
 #define SLOW_MOST 4
+#define LINE_SIZE 320
 #define SLOW_NS   (2 * OVL_SECOND)
 
 static size_t slow_lines(const struct display *display, const struct display_state *state,
@@ -158,14 +182,16 @@ static size_t slow_lines(const struct display *display, const struct display_sta
         const char *name = index ? url(context, index - 1) : NULL;
         if (!name || since < SLOW_NS)
             continue;
-        char came[32], all[32] = "", line[320];
+        char came[32], all[32] = "", line[LINE_SIZE];
         uint64_t total = atomic_load_explicit(&slot->total, memory_order_relaxed);
         display_size(atomic_load_explicit(&slot->bytes, memory_order_relaxed), came, sizeof came);
         if (total)
             display_size(total, all, sizeof all);
-        snprintf(line, sizeof line, "  %4.0f s  %s%s%s  %.180s", (double)since / (double)OVL_SECOND,
-                 came, total ? " of " : "", all, name);
-        fit(line, display->terminal.width - 1);
+        size_t width = display->terminal.width - 1;
+        snprintf(line, sizeof line, "  %4.0f s  %s%s%s  ", (double)since / (double)OVL_SECOND, came,
+                 total ? " of " : "", all);
+        cut(line, width);
+        add_url(line, width < sizeof line ? width : sizeof line - 1, name);
         used += (size_t)snprintf(text + used, size - used, "\n%s", line);
     }
     return used;
@@ -177,10 +203,10 @@ static void redraw(struct display *display, const struct display_state *state, u
     char bar[BAR_SIZE(BAR_MOST) + 4];
     char text[160];
     char all[2048];
-    draw_bar(display, state->known ? (double)state->ended / (double)state->known : 0, bar);
     whole_text(display, state, bytes, text, sizeof text);
-    if (!*bar)
-        fit(text, display->terminal.width - 1);
+    cut(text, display->terminal.width - 1);
+    draw_bar(display, state->known ? (double)state->ended / (double)state->known : 0, strlen(text),
+             bar);
     size_t used = (size_t)snprintf(all, sizeof all, "%s%s", bar, text);
     slow_lines(display, state, url, context, all + used, sizeof all - used);
     console_status(all);
