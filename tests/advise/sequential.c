@@ -3,6 +3,7 @@
 #include "advise/sequential.h"
 #include "support/cases.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,13 +108,14 @@ static void threads_where_loading_takes_what_it_saves(void)
     end(program);
 }
 
-/* Each lets the GIL go and has to get it again, which takes as long as the sync itself. */
-static void short_syncs_gain_little_by_threads(void)
+/* A thousand syncs of so long, each with 10 us of Python. */
+static struct ovl_prediction threads_for_syncs(ovl_time sync_ns, const struct disk *disk,
+                                               unsigned workers)
 {
     enum { SYNCS = 1000 };
-    struct spent once = {.cpu_ns = 10 * OVL_MICROSECOND, .sync_ns = 90 * OVL_MICROSECOND};
-    once.wait_ns[RECORD_DISK] = once.sync_ns;
-    struct instance instance = {.wall_ns = 100 * OVL_MICROSECOND, .spent = once};
+    struct spent once = {.cpu_ns = 10 * OVL_MICROSECOND, .sync_ns = sync_ns};
+    once.wait_ns[RECORD_DISK] = sync_ns;
+    struct instance instance = {.wall_ns = sync_ns + once.cpu_ns, .spent = once};
     struct node nodes[2] = {[1] = {.kind = NODE_CALL,
                                    .count = SYNCS,
                                    .wall_ns = SYNCS * instance.wall_ns,
@@ -124,18 +126,50 @@ static void short_syncs_gain_little_by_threads(void)
     struct unit unit = {.node = 1, .count = SYNCS, .groups = 1};
     for (int n = 0; n < SYNCS; n++)
         spent_add(&unit.spent, &once);
-    struct forecast_setting setting = {
-        .wall_ns = nodes[1].wall_ns,
-        .cores = 2,
-        .python = true,
-        .costs = {.parallel = 1},
-        .disk = {.known = true, .each_ns = {1000, 1000, 1000, 1000, 1000}}};
+    struct forecast_setting setting = {.wall_ns = nodes[1].wall_ns,
+                                       .cores = 2,
+                                       .python = true,
+                                       .costs = {.parallel = 1},
+                                       .disk = *disk};
     struct forecast forecast;
     struct ovl_prediction threads;
     assert_int_equal(forecast_init(&forecast, &tree, &unit, &setting), 0);
-    assert_int_equal(forecast_predict(&forecast, OVL_THREADS, 2, &threads), 0);
-    assert_true(threads.speedup < 1.3);
+    assert_int_equal(forecast_predict(&forecast, OVL_THREADS, workers, &threads), 0);
     forecast_release(&forecast);
+    return threads;
+}
+
+/* Each lets the GIL go and has to get it again, which takes as long as the sync itself; and one
+ * after the other, on however many processors. */
+static void short_syncs_gain_little_by_threads(void)
+{
+    const struct disk disk = {.known = true, .each_ns = {1000, 1000, 1000, 1000, 1000}};
+    assert_true(threads_for_syncs(90 * OVL_MICROSECOND, &disk, 2).speedup < 1.3);
+    assert_true(threads_for_syncs(90 * OVL_MICROSECOND, &disk, 16).speedup < 1.3);
+}
+
+/* It takes them one after the other while it is quick. What it takes longer for now is a wait. */
+static void syncs_of_a_slow_disk_overlap(void)
+{
+    const struct disk disk = {
+        .known = true, .each_ns = {250e3, 500e3, 1e6, 2e6, 4e6}, .most_ns = 250e3};
+    double quick = threads_for_syncs(250 * OVL_MICROSECOND, &disk, 4).speedup;
+    double slow = threads_for_syncs(2 * OVL_MILLISECOND, &disk, 4).speedup;
+    assert_true(quick < 1.1);
+    assert_true(slow > 3);
+}
+
+/* What it gains is between what it would at the disk's quickest and at its slowest. */
+static void what_a_disk_swings_is_said(void)
+{
+    struct disk disk = {.known = true, .each_ns = {500e3, 1e6, 2e6, 4e6, 8e6}, .most_ns = 500e3};
+    struct ovl_prediction steady = threads_for_syncs(500 * OVL_MICROSECOND, &disk, 4);
+    assert_true(steady.speedup_most < 1.5);
+    disk.most_ns = 4e6;
+    struct ovl_prediction swings = threads_for_syncs(500 * OVL_MICROSECOND, &disk, 4);
+    assert_true(swings.speedup_most > 3);
+    assert_true(swings.speedup >= swings.speedup_least && swings.speedup <= swings.speedup_most);
+    assert_true(fabs(swings.speedup - steady.speedup) < 1e-9);
 }
 
 static const struct test_case cases[] = {
@@ -143,6 +177,8 @@ static const struct test_case cases[] = {
     TEST_CASE(threads_are_mentioned_where_it_loads_long),
     TEST_CASE(threads_where_loading_takes_what_it_saves),
     TEST_CASE(short_syncs_gain_little_by_threads),
+    TEST_CASE(syncs_of_a_slow_disk_overlap),
+    TEST_CASE(what_a_disk_swings_is_said),
 };
 
 int main(void)

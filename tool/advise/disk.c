@@ -10,10 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STEP_NS     (30 * OVL_MILLISECOND)
-#define WRITTEN     4096
-#define ONCE_MOST   (1 << (DISK_STEPS - 1))
-#define COUNT_LEAST 4 /* writes of a step, for it to say something */
+/* All steps in turn, several times: none of them has a good moment of the disk's for itself. */
+#define PASSES    3
+#define PASSES_NS (150 * OVL_MILLISECOND) /* then no other pass begins */
+#define STEP_NS   (10 * OVL_MILLISECOND)
+#define WRITTEN   4096
+#define ONCE_MOST (1 << (DISK_STEPS - 1))
 
 /* Of a step: what its threads share. */
 struct step {
@@ -47,7 +49,7 @@ static void *write_on(void *argument)
     ovl_time start_ns = ovl_now();
     ovl_time now_ns = start_ns;
     long count = 0;
-    while (file >= 0 && now_ns < step->end_ns) {
+    while (file >= 0 && (!count || now_ns < step->end_ns)) {
         if (write(file, text, sizeof text) != (ssize_t)sizeof text || fsync(file) != 0)
             break;
         count++;
@@ -72,9 +74,7 @@ static double measure_step(const char *folder, bool new_files, unsigned threads)
     for (unsigned n = 0; n < count; n++)
         pthread_join(running[n], NULL);
     long writes = atomic_load(&step.count);
-    return count == threads && writes >= COUNT_LEAST
-               ? (double)atomic_load(&step.time_ns) / (double)writes
-               : 0;
+    return count == threads && writes ? (double)atomic_load(&step.time_ns) / (double)writes : 0;
 }
 
 static const char *folder_on(uint64_t device)
@@ -89,36 +89,50 @@ static const char *folder_on(uint64_t device)
     return NULL;
 }
 
+/* False where a step could not be done. */
+static bool measure_pass(const char *folder, bool new_files, struct disk *disk)
+{
+    for (unsigned n = 0; n < DISK_STEPS; n++) {
+        double each_ns = measure_step(folder, new_files, 1u << n);
+        if (each_ns <= 0)
+            return false;
+        disk->each_ns[n] = disk->known ? fmin(disk->each_ns[n], each_ns) : each_ns;
+        if (n == 0)
+            disk->most_ns = fmax(disk->most_ns, each_ns);
+    }
+    disk->known = true;
+    return true;
+}
+
 void disk_measure(uint64_t device, bool new_files, struct disk *ret)
 {
     *ret = (struct disk){.known = false};
     const char *folder = folder_on(device);
-    if (!folder)
-        return;
-    for (unsigned n = 0; n < DISK_STEPS; n++) {
-        ret->each_ns[n] = measure_step(folder, new_files, 1u << n);
-        if (ret->each_ns[n] <= 0)
+    ovl_time end_ns = ovl_after(PASSES_NS);
+    for (int n = 0; folder && n < PASSES && ovl_now() < end_ns; n++)
+        if (!measure_pass(folder, new_files, ret))
             return;
-        /* Worse than one after the other would be somebody else's doing; and better than by itself,
-         * chance. */
-        if (n > 0 && ret->each_ns[n] < ret->each_ns[n - 1])
-            ret->each_ns[n] = ret->each_ns[n - 1];
-        if (n > 0 && ret->each_ns[n] > 2 * ret->each_ns[n - 1])
-            ret->each_ns[n] = 2 * ret->each_ns[n - 1];
-    }
-    ret->known = true;
+    /* Worse than one after the other would be somebody else's doing; and better than by itself,
+     * chance. */
+    for (unsigned n = 1; n < DISK_STEPS && ret->known; n++)
+        ret->each_ns[n] = fmin(fmax(ret->each_ns[n], ret->each_ns[n - 1]), 2 * ret->each_ns[n - 1]);
 }
 
-double disk_stretch(const struct disk *disk, double at_once)
+static double at_its_quickest(const struct disk *disk, double at_once)
 {
-    if (at_once <= 1)
-        return 1;
     double step = log2(at_once);
     unsigned below = (unsigned)step;
     /* More than were tried do not get more out of it. */
     if (below >= DISK_STEPS - 1)
-        return disk->each_ns[DISK_STEPS - 1] / disk->each_ns[0] * at_once / ONCE_MOST;
+        return disk->each_ns[DISK_STEPS - 1] * at_once / ONCE_MOST;
     double part = step - below;
-    double each_ns = (1 - part) * disk->each_ns[below] + part * disk->each_ns[below + 1];
-    return each_ns / disk->each_ns[0];
+    return (1 - part) * disk->each_ns[below] + part * disk->each_ns[below + 1];
+}
+
+double disk_stretch(const struct disk *disk, double alone_ns, double at_once)
+{
+    if (at_once <= 1)
+        return 1;
+    double quickest_ns = at_its_quickest(disk, at_once);
+    return fmax(quickest_ns / fmax(alone_ns, disk->each_ns[0]), 1);
 }

@@ -14,9 +14,11 @@
 /* 1, 2, 4, 8 and 16 at once. */
 #define DISK_STEPS 5
 
+/* A disk that others use as well takes now this and now several times as long. */
 struct disk {
     bool known;
-    double each_ns[DISK_STEPS]; /* one of them, while so many are under way */
+    double each_ns[DISK_STEPS]; /* one of them, while so many are under way, at its quickest */
+    double most_ns;             /* one by itself, at its slowest */
 };
 
 /*
@@ -26,7 +28,11 @@ struct disk {
  */
 void disk_measure(uint64_t device, bool new_files, struct disk *ret);
 
-/* How many times as long one takes with so many at once (1 and up), as by itself. */
-double disk_stretch(const struct disk *disk, double at_once);
+/*
+ * How many times as long one takes with so many at once (1 and up), as by itself. `alone_ns`: what
+ * it took then. Where that is more than the disk at its quickest takes, the rest is a wait that
+ * overlaps: with n at once, one takes as long as alone, or as n take at the disk's quickest.
+ */
+double disk_stretch(const struct disk *disk, double alone_ns, double at_once);
 
 #endif

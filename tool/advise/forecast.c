@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The parts of a task: compute, wait for each kind, and for syncs, compute without the GIL,
- * compute. */
-#define PARTS (RECORD_KIND_COUNT + 5)
+/* The parts of a task: compute, wait for each kind, and for syncs, compute in these and without the
+ * GIL, get the GIL again, compute. */
+#define PARTS (RECORD_KIND_COUNT + 7)
 
 /* What is more than this was no processor lost. */
 #define STRETCH_MOST 4.0
@@ -19,7 +19,8 @@
 /* An asyncio library: an HTTP client, a driver. */
 #define LIBRARY_IMPORT_NS (90 * OVL_MILLISECOND)
 
-/* After each wait, a thread has to get the GIL again, and often a processor. */
+/* After each wait, a thread has to get the GIL again, and often a processor: while it is on its
+ * way, no other has the GIL. */
 #define GIL_AGAIN_NS (80 * OVL_MICROSECOND)
 
 /* How many waits for files overlap: short ones are a disk's own, which does one after the other;
@@ -100,12 +101,16 @@ static size_t make_parts(const struct instance *instance, double scale,
                 parts, count,
                 scale * (double)(spent->wait_ns[kind] - (kind == RECORD_DISK ? spent->sync_ns : 0)),
                 wait_of(kind), kind == RECORD_DISK ? RESOURCE_DISK : 0);
-    count = add_part(parts, count, scale * (double)spent_syncs(spent), OVL_WAIT_DISK,
+    count = add_part(parts, count, scale * (double)spent->sync_ns, OVL_WAIT_DISK,
                      setting->disk.known ? RESOURCE_SYNC : RESOURCE_DISK);
+    count = add_part(parts, count, scale * (double)spent->sync_cpu_ns, OVL_COMPUTING,
+                     setting->disk.known ? 0 : RESOURCE_DISK);
     count = add_part(parts, count, scale * (double)spent->child_ns, OVL_WAIT_CHILD, RESOURCE_CORES);
     count = add_part(parts, count, scale * stretch * (double)(spent->free_ns - spent->child_ns),
                      OVL_COMPUTING, 0);
-    return add_part(parts, count, held_ns / 2, OVL_COMPUTING, gil);
+    count = add_part(parts, count, held_ns / 2, OVL_COMPUTING, gil);
+    parts[count] = (struct ovl_part){.kind = OVL_COMPUTING, .resource = gil};
+    return count + 1;
 }
 
 /* Of the single ones that are known, each may stand for several that were too short to be seen. */
@@ -117,6 +122,15 @@ static double scale_of(const struct node *node)
     double mean = known / (double)node->instance_count;
     double real = (double)node->wall_ns / (double)node->count;
     return mean > 0 ? real / mean : 1;
+}
+
+/* Of threads alone: the last but one of a task's parts. */
+static void set_gil_again(const struct forecast *forecast, enum ovl_model model)
+{
+    bool has = forecast->setting.python && model == OVL_THREADS;
+    ovl_time again_ns = has ? (ovl_time)(forecast->waits_each * (double)GIL_AGAIN_NS) : 0;
+    for (size_t n = 0; n < forecast->count; n++)
+        forecast->parts[n * PARTS + forecast->tasks[n].count - 1].length_ns = again_ns;
 }
 
 static int make_tasks(struct forecast *forecast, const struct node *node)
@@ -168,9 +182,13 @@ int forecast_init(struct forecast *forecast, const struct tree *tree, const stru
         (struct ovl_resource){.capacity = disk_capacity(&unit->spent)};
     forecast->resources[RESOURCE_CORES - 1] = (struct ovl_resource){.capacity = setting->cores};
     forecast->resources[RESOURCE_SYNC - 1] = (struct ovl_resource){.capacity = UINT_MAX};
-    forecast->sync_share = setting->disk.known
-                               ? (double)spent_syncs(&unit->spent) / (double)spent_all(&unit->spent)
-                               : 0;
+    if (setting->disk.known && unit->spent.sync_ns > 0)
+        forecast->syncs = (struct forecast_syncs){
+            .wait_ns = (double)unit->spent.sync_ns,
+            .cpu_ns = (double)unit->spent.sync_cpu_ns,
+            .count = tree->nodes[unit->node].syncs ? tree->nodes[unit->node].syncs : unit->count,
+            .share = (double)spent_syncs(&unit->spent) / (double)spent_all(&unit->spent),
+        };
     forecast->work = (struct ovl_work){
         .tasks = forecast->tasks,
         .task_count = forecast->count,
@@ -229,13 +247,12 @@ static struct ovl_plan plan_of(const struct forecast *forecast, enum ovl_model m
         plan.more_open_ns = LIBRARY_IMPORT_NS;
     if (forecast->setting.drops_library && model == OVL_ASYNC)
         plan.more_open_ns -= LIBRARY_IMPORT_NS;
-    if (forecast->setting.python && model == OVL_THREADS)
-        plan.more_task_ns = (ovl_time)(forecast->waits_each * (double)GIL_AGAIN_NS);
     return plan;
 }
 
 /* A model is opened once, however many loops there are one after the other. */
-static void make_whole(const struct forecast *forecast, struct ovl_prediction *prediction)
+static void make_whole(const struct forecast *forecast, ovl_time was_ns,
+                       struct ovl_prediction *prediction)
 {
     ovl_time once_ns = (ovl_time)forecast->costs.models[prediction->model].open_ns;
     ovl_time groups = (ovl_time)forecast->groups;
@@ -243,34 +260,81 @@ static void make_whole(const struct forecast *forecast, struct ovl_prediction *p
     prediction->wall_ns = forecast->outside_ns + groups * prediction->wall_ns - saved_ns;
     prediction->least_ns = forecast->outside_ns + groups * prediction->least_ns - saved_ns;
     prediction->most_ns = forecast->outside_ns + groups * prediction->most_ns - saved_ns;
-    double was = (double)forecast->setting.wall_ns;
+    double was = (double)was_ns;
     prediction->speedup = was / (double)prediction->wall_ns;
     prediction->speedup_least = was / (double)prediction->most_ns;
     prediction->speedup_most = was / (double)prediction->least_ns;
 }
 
-/* A sync takes what it takes beside those of the others. Only processes and threads have any. */
-static void stretch_syncs(const struct forecast *forecast, enum ovl_model model, unsigned workers)
+/*
+ * A sync takes what it takes beside those of the others: only processes and threads have any. And
+ * the disk is as slow as `alone_ns`. What is computed in it needs a processor, and does not grow.
+ */
+static void stretch_syncs(const struct forecast *forecast, const struct ovl_plan *plan,
+                          double alone_ns)
 {
-    if (!forecast->setting.disk.known)
-        return;
-    unsigned busy = model == OVL_THREADS || model == OVL_PROCESSES ? workers : 1;
-    double at_once = 1 + (busy - 1) * forecast->sync_share;
-    double stretch = disk_stretch(&forecast->setting.disk, at_once);
+    const struct forecast_syncs *syncs = &forecast->syncs;
+    bool several = plan->model == OVL_THREADS || plan->model == OVL_PROCESSES;
+    double at_once = 1 + ((several ? plan->workers : 1) - 1) * syncs->share;
+    double takes_ns = alone_ns * disk_stretch(&forecast->setting.disk, alone_ns, at_once);
+    double wait_ns = fmax((double)syncs->count * takes_ns - syncs->cpu_ns, 0);
     for (size_t n = 0; n < forecast->count * PARTS; n++)
         if (forecast->alone[n].resource == RESOURCE_SYNC)
             forecast->parts[n].length_ns =
-                (ovl_time)(stretch * (double)forecast->alone[n].length_ns);
+                (ovl_time)(wait_ns / syncs->wait_ns * (double)forecast->alone[n].length_ns);
+}
+
+/* With the disk as slow as that; and the run as it was would have taken more, or less, with it. */
+static int predict_with_disk(const struct forecast *forecast, const struct ovl_plan *plan,
+                             double alone_ns, struct ovl_prediction *ret)
+{
+    const struct forecast_syncs *syncs = &forecast->syncs;
+    double more_ns = (double)syncs->count * alone_ns - syncs->wait_ns - syncs->cpu_ns;
+    stretch_syncs(forecast, plan, alone_ns);
+    int error = ovl_predict(&forecast->work, plan, &forecast->costs, ret);
+    if (!error)
+        make_whole(forecast, forecast->setting.wall_ns + (ovl_time)more_ns, ret);
+    return error;
+}
+
+static void widen(struct ovl_prediction *prediction, const struct ovl_prediction *other)
+{
+    if (other->least_ns < prediction->least_ns)
+        prediction->least_ns = other->least_ns;
+    if (other->most_ns > prediction->most_ns)
+        prediction->most_ns = other->most_ns;
+    prediction->speedup_least = fmin(prediction->speedup_least, other->speedup_least);
+    prediction->speedup_most = fmax(prediction->speedup_most, other->speedup_most);
+}
+
+/* As slow as the disk was in this run; and what it gains at the disk's quickest and its slowest. */
+static int predict_syncs(const struct forecast *forecast, const struct ovl_plan *plan,
+                         struct ovl_prediction *ret)
+{
+    const struct forecast_syncs *syncs = &forecast->syncs;
+    double alone_ns = (syncs->wait_ns + syncs->cpu_ns) / (double)syncs->count;
+    const double others_ns[] = {fmin(forecast->setting.disk.each_ns[0], alone_ns),
+                                fmax(forecast->setting.disk.most_ns, alone_ns)};
+    int error = predict_with_disk(forecast, plan, alone_ns, ret);
+    for (size_t n = 0; !error && n < sizeof others_ns / sizeof *others_ns; n++) {
+        struct ovl_prediction other;
+        error = predict_with_disk(forecast, plan, others_ns[n], &other);
+        if (!error)
+            widen(ret, &other);
+    }
+    return error;
 }
 
 int forecast_predict(const struct forecast *forecast, enum ovl_model model, unsigned workers,
                      struct ovl_prediction *ret)
 {
     struct ovl_plan plan = plan_of(forecast, model, workers);
-    stretch_syncs(forecast, model, workers);
+    set_gil_again(forecast, model);
+    if (forecast->syncs.count)
+        return predict_syncs(forecast, &plan, ret);
     int error = ovl_predict(&forecast->work, &plan, &forecast->costs, ret);
     if (!error)
-        make_whole(forecast, ret);
+        make_whole(forecast, forecast->setting.wall_ns, ret);
     return error;
 }
 
@@ -300,10 +364,11 @@ int forecast_best(const struct forecast *forecast, enum ovl_model model, unsigne
                   struct ovl_prediction *ret)
 {
     struct ovl_plan plan = plan_of(forecast, model, 0);
-    if (forecast->sync_share > 0)
+    if (forecast->syncs.count)
         return best_of_each(forecast, model, most, ret);
+    set_gil_again(forecast, model);
     int error = ovl_predict_best(&forecast->work, &plan, most, &forecast->costs, ret);
     if (!error)
-        make_whole(forecast, ret);
+        make_whole(forecast, forecast->setting.wall_ns, ret);
     return error;
 }

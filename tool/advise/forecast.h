@@ -25,6 +25,15 @@ struct forecast_setting {
     bool undisturbed;       /* wall_ns is without what other programs took: so are the tasks */
 };
 
+/* Of all its tasks, the waits for the disk to have something, where it is known how that takes
+ * several. */
+struct forecast_syncs {
+    double wait_ns;
+    double cpu_ns; /* computed in these */
+    uint64_t count;
+    double share; /* of the tasks' time */
+};
+
 struct forecast {
     struct ovl_part_list *tasks;
     struct ovl_part *parts;
@@ -32,7 +41,7 @@ struct forecast {
     size_t count;
     struct ovl_work work;
     struct ovl_resource resources[4];
-    double sync_share; /* of a task, the part in which it waits for the disk to have something */
+    struct forecast_syncs syncs;
     double waits_each; /* of a task, on average */
     struct ovl_costs costs;
     struct forecast_setting setting;

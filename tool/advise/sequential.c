@@ -10,6 +10,7 @@
 #define ONE_FILE_SHARE 0.05 /* of the unit's time */
 #define FREE_SHARE     0.70 /* of its computing is outside of the GIL: threads scale */
 #define FAR_BETTER     1.5
+#define SWINGS         1.5 /* a disk: its slowest against its quickest */
 
 /* --- replacements --- */
 
@@ -165,6 +166,18 @@ static void add_cautions(struct advice *advice)
                                                : " (threading.local, or an initializer)");
 }
 
+/* How long the disk takes is what it gains, and a disk that others use takes now this, now that. */
+static void add_swing(struct advice *advice, const struct disk *disk)
+{
+    double least_ns = disk->each_ns[0];
+    if (disk->known && disk->most_ns > SWINGS * least_ns)
+        advice_note(
+            advice,
+            "For what must be on the disk, this one took between %.2f and %.2f ms as it was "
+            "tried after the end: what is gained swings with it.",
+            least_ns / OVL_MILLISECOND, disk->most_ns / OVL_MILLISECOND);
+}
+
 /* Whoever makes sure of a file waits for the others that do: a database's commits, a log. */
 static bool waits_for_one_file(const struct advice *advice)
 {
@@ -240,4 +253,5 @@ void sequential_advise(struct advice *advice, const struct forecast *forecast)
         advice->replace_count = 0;
     give_reason(advice, too_short);
     add_cautions(advice);
+    add_swing(advice, &forecast->setting.disk);
 }
