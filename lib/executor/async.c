@@ -103,9 +103,9 @@ static void take_tasks(struct async_worker *self)
             future->outcome.worker = self->worker.number; /* for whoever cancels it */
             if (ovl__executor_may_take(executor)) /* whoever called this one may not get to it */
                 find_worker(async, false);
-            pthread_mutex_unlock(&executor->lock);
+            ovl__park_unlock(&executor->lock);
             ovl__worker_run(&self->worker, future);
-            pthread_mutex_lock(&executor->lock);
+            ovl__park_lock(&executor->lock);
             ovl__future_finish(future);
         } else if (!executor->closing || !ovl__list_empty(&executor->queue)) {
             self->at->load--;
@@ -122,14 +122,14 @@ static void worker_main(void *argument)
     struct async_worker *self = argument;
     struct async *async = self->at->async;
     struct ovl_executor *executor = async->executor;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     take_tasks(self);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     ovl__worker_release(&self->worker);
     free(self);
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     async->workers--;
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
 }
 
 /* The loops' workers take turns with the numbers, so that a worker's tells its loop. */
@@ -161,7 +161,7 @@ static void spawn_wanted(struct ovl__message *message)
     struct async_loop *at = ovl__of(message, struct async_loop, spawn);
     struct async *async = at->async;
     struct ovl_executor *executor = async->executor;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     at->spawning = false;
     int error = 0;
     while (at->wanted && !error) {
@@ -175,7 +175,7 @@ static void spawn_wanted(struct ovl__message *message)
         find_worker(async, false);
     if (!async->workers)
         ovl__executor_refuse_all(executor, error);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
 }
 
 static void async_queued(struct ovl_executor *executor, struct ovl_future *future)
@@ -235,9 +235,9 @@ static void *loop_main(void *argument)
                      });
     ovl__loop_run(at->loop);
     ovl__watch_end(&watch);
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     bool is_to_free = !--async->running && async->abandoned;
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     if (is_to_free)
         async_free(async);
     ovl__executor_drop(executor);
@@ -256,14 +256,14 @@ static int start_thread(struct async_loop *at)
 {
     struct async *async = at->async;
     ovl__executor_hold(async->executor);
-    pthread_mutex_lock(&async->executor->lock);
+    ovl__park_lock(&async->executor->lock);
     async->running++;
-    pthread_mutex_unlock(&async->executor->lock);
+    ovl__park_unlock(&async->executor->lock);
     int error = -ovl__sys.pthread_create(&at->thread, NULL, loop_main, at);
     if (error) {
-        pthread_mutex_lock(&async->executor->lock);
+        ovl__park_lock(&async->executor->lock);
         async->running--;
-        pthread_mutex_unlock(&async->executor->lock);
+        ovl__park_unlock(&async->executor->lock);
         ovl__executor_drop(async->executor);
     }
     return error;
@@ -319,13 +319,13 @@ static int async_open(struct ovl_executor *executor)
 static void async_close(struct ovl_executor *executor, bool abandon)
 {
     struct async *async = executor->own;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     stop_loops(async);
     bool join = !async->running || !abandon;
     async->abandoned = !join;
     for (unsigned i = 0; !join && i < async->count; i++)
         pthread_detach(async->loops[i].thread);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     if (!join)
         return;
     for (unsigned i = 0; i < async->count; i++)

@@ -20,13 +20,13 @@ struct ovl__decided *ovl__decisions_add(struct ovl__decisions *decisions)
 static void lock(struct ovl_executor *executor)
 {
     if (!ovl__executor_is_copy(executor))
-        pthread_mutex_lock(&executor->lock);
+        ovl__park_lock(&executor->lock);
 }
 
 static void unlock(struct ovl_executor *executor)
 {
     if (!ovl__executor_is_copy(executor))
-        pthread_mutex_unlock(&executor->lock);
+        ovl__park_unlock(&executor->lock);
 }
 
 size_t ovl_auto_decision_count(struct ovl_executor *executor)

@@ -244,13 +244,13 @@ void ovl_executor_set_workers(struct ovl_executor *executor, unsigned workers)
     const struct ovl__model_ops *ops = executor->ops;
     if (ovl__executor_is_copy(executor))
         return;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     atomic_store_explicit(&executor->limit, workers ? workers : UINT_MAX, memory_order_relaxed);
     if (ops->limited)
         ops->limited(executor);
     else if (ops->queued_many && ovl__executor_may_take(executor))
         ops->queued_many(executor);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
 }
 
 void ovl_executor_counts(struct ovl_executor *executor, struct ovl_counts *ret_counts)

@@ -273,9 +273,18 @@ bool ovl_future_done(const struct ovl_future *future)
     return ovl__state_now(&future->state) == OVL__DONE;
 }
 
+/* Whether a short look can see it end: somebody runs it now, and not by the caller's help. */
+static bool may_end_soon(const struct ovl_future *future)
+{
+    if (ovl__current && ovl__current->coroutine)
+        return false;
+    return future->is_apart ||
+           (!future->executor->ops->help && ovl__state_now(&future->state) == OVL__RUNNING);
+}
+
 static bool done_soon(struct ovl_future *future)
 {
-    if (!future->is_apart || (ovl__current && ovl__current->coroutine))
+    if (!may_end_soon(future))
         return false;
     for (int look = 0; look < OVL__LOOKS; look++) {
         if (ovl_future_done(future))
@@ -297,7 +306,7 @@ static int sleep_until_done(struct ovl_future *future, bool may_run, ovl_time de
         return 0;
     pthread_mutex_t *mutex = ovl__future_mutex(future);
     int error = 0;
-    pthread_mutex_lock(mutex);
+    ovl__park_lock(mutex);
     if (!future->is_apart && future->executor->ops->help)
         future->executor->ops->help(future->executor, future);
     while (!error && ovl__state_await(&future->state) &&
@@ -305,7 +314,7 @@ static int sleep_until_done(struct ovl_future *future, bool may_run, ovl_time de
         ovl__waits_for("task", -1);
         error = wait(&future->waiters, mutex, deadline);
     }
-    pthread_mutex_unlock(mutex);
+    ovl__park_unlock(mutex);
     return error;
 }
 

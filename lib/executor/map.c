@@ -52,7 +52,7 @@ static void note_end(void *context, struct ovl_future *future)
     (void)future;
     struct place *place = context;
     struct stream_run *run = place->run;
-    pthread_mutex_lock(&run->lock);
+    ovl__park_lock(&run->lock);
     ovl__list_append(&run->done, &place->done);
     atomic_store_explicit(&run->ends, atomic_load_explicit(&run->ends, memory_order_relaxed) + 1,
                           memory_order_relaxed);
@@ -60,7 +60,7 @@ static void note_end(void *context, struct ovl_future *future)
         run->starving = true;
     if (!run->dozing || run->starving)
         ovl__wake_all(&run->progress);
-    pthread_mutex_unlock(&run->lock);
+    ovl__park_unlock(&run->lock);
 }
 
 static void stop(struct stream_run *run, int error)
@@ -157,9 +157,9 @@ static void give(struct stream_run *run, struct place *place)
     struct ovl_outcome outcome = ovl_future_outcome(place->future);
     hand_over(run, place->index, &outcome, result);
     if (!run->stream->as_completed) { /* else it was taken out when it was found */
-        pthread_mutex_lock(&run->lock);
+        ovl__park_lock(&run->lock);
         ovl__list_remove(&place->done);
-        pthread_mutex_unlock(&run->lock);
+        ovl__park_unlock(&run->lock);
     }
     run->given++;
     ovl_future_free(place->future);
@@ -179,32 +179,32 @@ static void doze(struct stream_run *run)
     ovl_time end = ovl_after(run->stream->patience_ns);
     if (end > wait_end(run))
         end = wait_end(run);
-    pthread_mutex_lock(&run->lock);
+    ovl__park_lock(&run->lock);
     run->dozing = true; /* whatever ends from here on looks whether there is more */
     run->starving = false;
-    pthread_mutex_unlock(&run->lock);
+    ovl__park_unlock(&run->lock);
     struct ovl_counts counts;
     ovl_executor_counts(run->executor, &counts);
-    pthread_mutex_lock(&run->lock);
+    ovl__park_lock(&run->lock);
     if (!counts.queued)
         run->starving = true;
     while (!run->starving && !ovl__wait(&run->progress, &run->lock, end))
         ;
     run->dozing = false;
-    pthread_mutex_unlock(&run->lock);
+    ovl__park_unlock(&run->lock);
 }
 
 static void help(struct stream_run *run)
 {
     struct ovl_executor *executor = run->executor;
-    pthread_mutex_lock(&run->lock);
+    ovl__park_lock(&run->lock);
     bool waits = ovl__list_empty(&run->done);
-    pthread_mutex_unlock(&run->lock);
+    ovl__park_unlock(&run->lock);
     if (!waits)
         return;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     executor->ops->help(executor, NULL);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
 }
 
 /* A task that ended waits to be given. It may not be seen at once. */
@@ -243,12 +243,12 @@ static struct place *wait_done(struct stream_run *run)
         look_around(run);
     if (run->executor->ops->help)
         help(run);
-    pthread_mutex_lock(&run->lock);
+    ovl__park_lock(&run->lock);
     int error = 0;
     while (ovl__list_empty(&run->done) && !error)
         error = ovl__wait(&run->progress, &run->lock, wait_end(run));
     take_done(run);
-    pthread_mutex_unlock(&run->lock);
+    ovl__park_unlock(&run->lock);
     return next_gathered(run);
 }
 
@@ -301,9 +301,9 @@ static struct place *ready_now(struct stream_run *run)
         return ovl_future_done(oldest->future) ? oldest : NULL;
     }
     if (ovl__list_empty(&run->gathered) && some_ended(run)) {
-        pthread_mutex_lock(&run->lock);
+        ovl__park_lock(&run->lock);
         take_done(run);
-        pthread_mutex_unlock(&run->lock);
+        ovl__park_unlock(&run->lock);
     }
     return next_gathered(run);
 }

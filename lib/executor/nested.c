@@ -11,10 +11,10 @@ static void nested_queued(struct ovl_executor *executor, struct ovl_future *futu
     struct ovl__worker guest = {.executor = executor, .number = own->number};
     if (!ovl__future_try_take(future))
         return;
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     ovl__worker_run(outer ? outer->worker : &guest, future);
     ovl__worker_release(&guest);
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     ovl__future_finish(future);
 }
 

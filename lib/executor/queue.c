@@ -160,9 +160,9 @@ static void run_here(struct ovl_task *outer, struct ovl_future *future)
     if (!ovl__future_try_take(future))
         return;
     future->outcome.worker = outer->worker->number; /* for whoever cancels it */
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     ovl__worker_run(outer->worker, future);
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     ovl__future_finish(future);
 }
 
@@ -231,9 +231,9 @@ static int queue_submit(struct ovl_future *future, const struct ovl_submit_optio
     if (ovl__executor_is_copy(executor))
         return OVL_ECLOSED;
     stamp(future);
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     int error = submit(executor, future, options, quietly);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     return error;
 }
 
@@ -241,17 +241,17 @@ static void queue_announce(struct ovl_executor *executor)
 {
     if (ovl__executor_is_copy(executor))
         return;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     if (executor->ops->queued_many && executor->counts.queued)
         executor->ops->queued_many(executor);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
 }
 
 static void queue_run_inside(struct ovl_task *here, struct ovl_future *future)
 {
-    pthread_mutex_lock(&future->executor->lock);
+    ovl__park_lock(&future->executor->lock);
     run_here(here, future);
-    pthread_mutex_unlock(&future->executor->lock);
+    ovl__park_unlock(&future->executor->lock);
 }
 
 /* --- in a child of fork --- */
@@ -306,23 +306,23 @@ static void queue_cancel(struct ovl_future *future)
             end_in_copy(future, OVL_ECANCELED);
         return;
     }
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     enum ovl__future_state state = ovl__state_now(&future->state);
     if (state == OVL__QUEUED)
         ovl__future_refuse(future, OVL_ECANCELED);
     else if (state == OVL__RUNNING)
         cancel_running(future);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
 }
 
 static void queue_cancel_all(struct ovl_executor *executor)
 {
     if (ovl__executor_is_copy(executor))
         return;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     cancel_all_running(executor);
     ovl__executor_refuse_all(executor, OVL_ECANCELED);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
 }
 
 /* --- counting and closing --- */
@@ -333,11 +333,11 @@ static void queue_counts(struct ovl_executor *executor, struct ovl_counts *ret_c
         *ret_counts = executor->counts;
         return;
     }
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     *ret_counts = executor->counts;
     if (executor->ops->count)
         executor->ops->count(executor, ret_counts);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
 }
 
 static size_t queue_queued(struct ovl_executor *executor)
@@ -347,10 +347,10 @@ static size_t queue_queued(struct ovl_executor *executor)
 
 static void queue_begin_close(struct ovl_executor *executor)
 {
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     executor->closing = true;
     ovl__wake_all(&executor->room);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
 }
 
 static bool is_quiet(const struct ovl_executor *executor)
@@ -360,11 +360,11 @@ static bool is_quiet(const struct ovl_executor *executor)
 
 static bool queue_await_quiet(struct ovl_executor *executor, ovl_time deadline)
 {
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     while (!is_quiet(executor) && !ovl__wait(&executor->quiet, &executor->lock, deadline))
         ;
     bool quiet = is_quiet(executor);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     return quiet;
 }
 

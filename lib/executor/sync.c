@@ -35,9 +35,9 @@ static void sync_queued(struct ovl_executor *executor, struct ovl_future *future
     }
     bool busy_before = sync->busy;
     sync->busy = true;
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     ovl__worker_run(&sync->worker, future);
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     ovl__future_finish(future);
     sync->busy = busy_before;
     ovl__wake_one(&executor->work);

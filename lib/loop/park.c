@@ -29,6 +29,15 @@ struct waiter {
 
 static struct ovl__wait_case given_up;
 
+/* Whom this thread has woken, and will tell of it as soon as it holds no mutex any more. */
+struct untold {
+    unsigned held;              /* mutexes of ovl__park_lock */
+    struct ovl__message *first; /* of waiters: they stay until they are told */
+    struct ovl__message *last;
+};
+
+static _Thread_local struct untold untold;
+
 static bool claim(struct waiter *waiter, struct ovl__wait_case *by)
 {
     struct ovl__wait_case *nothing = NULL;
@@ -54,17 +63,59 @@ static void deliver(struct ovl__message *message)
         ovl__resume(coroutine);
 }
 
-static void wake(struct waiter *waiter)
+static void tell(struct waiter *waiter)
 {
     if (!waiter->coroutine) {
         atomic_store_explicit(&waiter->woken, 1, memory_order_release);
         /* The waiter may be gone by now; waking an address that nobody sleeps on does no harm. */
         syscall(SYS_futex, &waiter->woken, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-    } else if (waiter->coroutine->loop == ovl__loop_here()) {
-        deliver(&waiter->message);
     } else {
         ovl__loop_post(waiter->coroutine->loop, &waiter->message);
     }
+}
+
+static void tell_later(struct waiter *waiter)
+{
+    struct ovl__message *message = &waiter->message;
+    message->next = NULL;
+    if (untold.first)
+        untold.last->next = message;
+    else
+        untold.first = message;
+    untold.last = message;
+}
+
+static void tell_all(void)
+{
+    struct ovl__message *next;
+    for (struct ovl__message *message = untold.first; message; message = next) {
+        next = message->next;
+        tell(ovl__of(message, struct waiter, message));
+    }
+    untold.first = NULL;
+}
+
+static void wake(struct waiter *waiter)
+{
+    if (waiter->coroutine && waiter->coroutine->loop == ovl__loop_here())
+        deliver(&waiter->message);
+    else if (untold.held)
+        tell_later(waiter);
+    else
+        tell(waiter);
+}
+
+void ovl__park_lock(pthread_mutex_t *mutex)
+{
+    pthread_mutex_lock(mutex);
+    untold.held++;
+}
+
+void ovl__park_unlock(pthread_mutex_t *mutex)
+{
+    pthread_mutex_unlock(mutex);
+    if (!--untold.held)
+        tell_all();
 }
 
 bool ovl__wake_one(struct ovl__wait_list *list)
@@ -178,12 +229,16 @@ static int wait_on(struct ovl__wait_case *cases, size_t count, ovl_time deadline
         ovl__list_append(&cases[i].list->waiters, &cases[i].link);
     }
     unlock_all(cases, count);
+    unsigned held = untold.held;
+    untold.held = 0;
+    tell_all();
     if (self && self->waits)
         self->waits->tell(self->waits, true);
     int error = until_settled(&waiter, deadline, suspend);
     if (self && self->waits)
         self->waits->tell(self->waits, false);
     lock_all(cases, count);
+    untold.held = held;
     for (size_t i = 0; i < count; i++)
         ovl__list_remove(&cases[i].link);
     if (!error)

@@ -4,6 +4,9 @@
  * A wait list is a condition variable that does not care who waits: a thread sleeps, a coroutine
  * gives way to others. It is used together with one mutex, which is held only for moments and never
  * while a coroutine gives way.
+ *
+ * Whoever is woken needs that mutex next. Where its holder took it by ovl__park_lock, the system
+ * is asked to wake them only when the holder has let it go, so that they do not run into it.
  */
 #ifndef OVL_LOOP_PARK_H
 #define OVL_LOOP_PARK_H
@@ -51,6 +54,14 @@ struct ovl__wait_case {
  * the next one in that list.
  */
 int ovl__wait_any(struct ovl__wait_case *cases, size_t count, ovl_time deadline, size_t *ret_woken);
+
+/*
+ * As pthread_mutex_lock and _unlock. Those whom the thread wakes in between are told by the unlock
+ * of the last such mutex that it holds, or by the wait that it begins: who lets it go in another
+ * way keeps them waiting.
+ */
+void ovl__park_lock(pthread_mutex_t *mutex);
+void ovl__park_unlock(pthread_mutex_t *mutex);
 
 /* Wakes who has waited longest; false where nobody waits. The mutex is held. Any thread. */
 bool ovl__wake_one(struct ovl__wait_list *list);

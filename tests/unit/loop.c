@@ -3,10 +3,12 @@
 #include "loop/loop.h"
 #include "../support/cases.h"
 #include "coroutine/coroutine.h"
+#include "loop/park.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <overlap.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -410,6 +412,62 @@ static void coroutines_may_spawn_coroutines(void)
     run_and_expect(expected, 4);
 }
 
+/* --- who is woken by the holder of a mutex --- */
+
+static struct {
+    pthread_mutex_t outer, inner;
+    struct ovl__wait_list answers, calls;
+    bool listening; /* under `inner` */
+} line = {.outer = PTHREAD_MUTEX_INITIALIZER, .inner = PTHREAD_MUTEX_INITIALIZER};
+
+static void *answer(void *unused)
+{
+    ovl__park_lock(&line.inner);
+    line.listening = true;
+    ovl__wait(&line.calls, &line.inner, OVL_FOREVER);
+    line.listening = false;
+    ovl__park_unlock(&line.inner);
+    ovl__park_lock(&line.outer);
+    ovl__wake_one(&line.answers);
+    ovl__park_unlock(&line.outer);
+    return unused;
+}
+
+/* Wakes the thread with two mutexes held, and lets one of them go. */
+static pthread_t call(void)
+{
+    pthread_t thread;
+    ovl__wait_list_init(&line.answers);
+    ovl__wait_list_init(&line.calls);
+    assert_int_equal(pthread_create(&thread, NULL, answer, NULL), 0);
+    ovl__park_lock(&line.outer);
+    ovl__park_lock(&line.inner);
+    while (!line.listening) {
+        ovl__park_unlock(&line.inner);
+        sched_yield();
+        ovl__park_lock(&line.inner);
+    }
+    assert_true(ovl__wake_one(&line.calls));
+    assert_false(ovl__wake_one(&line.calls));
+    ovl__park_unlock(&line.inner);
+    return thread;
+}
+
+static void woken_are_told_by_the_last_unlock(void)
+{
+    pthread_t thread = call();
+    ovl__park_unlock(&line.outer);
+    pthread_join(thread, NULL);
+}
+
+static void woken_are_told_by_a_wait(void)
+{
+    pthread_t thread = call();
+    assert_int_equal(ovl__wait(&line.answers, &line.outer, ovl_after(20 * OVL_SECOND)), 0);
+    ovl__park_unlock(&line.outer);
+    pthread_join(thread, NULL);
+}
+
 int main(void)
 {
     const struct test_case cases[] = {
@@ -429,6 +487,8 @@ int main(void)
         TEST_CASE(messages_come_in_order_and_wake),
         TEST_CASE(errno_is_kept_apart),
         TEST_CASE(coroutines_may_spawn_coroutines),
+        TEST_CASE(woken_are_told_by_the_last_unlock),
+        TEST_CASE(woken_are_told_by_a_wait),
     };
     return run_cases("loop", cases, COUNT_OF(cases), NULL) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -81,9 +81,9 @@ static int auto_open(struct ovl_executor *executor)
     executor->own = own;
     ovl__executor_hold(executor);
     ovl__auto_begin(own);
-    pthread_mutex_lock(&executor->lock); /* the loop's thread looks at what there is */
+    ovl__park_lock(&executor->lock); /* the loop's thread looks at what there is */
     int error = ovl__auto_start_loop(own);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     if (error)
         ovl__auto_drop(own);
     return error;
@@ -127,16 +127,16 @@ static void end_in_place(struct ovl__auto *own, struct ovl_future *future)
 static bool auto_run_in_place(struct ovl_executor *executor, struct ovl_future *future)
 {
     struct ovl__auto *own = executor->own;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     bool begins = begin_in_place(own, future);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     if (!begins)
         return false;
     ovl__worker_run(&own->caller, future);
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     end_in_place(own, future);
     bool abandoned = own->abandoned;
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     if (abandoned) {
         ovl__worker_release(&own->caller);
         ovl__auto_drop(own);
@@ -182,9 +182,9 @@ static void wake_everyone(struct ovl__auto *own)
 /* Joins a thread that ends, or leaves one that may not alone. */
 static void end_thread(struct ovl__auto *own, pthread_t id, const bool *ended, bool abandon)
 {
-    pthread_mutex_lock(&own->executor->lock);
+    ovl__park_lock(&own->executor->lock);
     bool join = *ended || !abandon;
-    pthread_mutex_unlock(&own->executor->lock);
+    ovl__park_unlock(&own->executor->lock);
     if (join)
         pthread_join(id, NULL);
     else
@@ -194,14 +194,14 @@ static void end_thread(struct ovl__auto *own, pthread_t id, const bool *ended, b
 static void auto_close(struct ovl_executor *executor, bool abandon)
 {
     struct ovl__auto *own = executor->own;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     own->closing = true;
     own->abandoned = abandon;
     if (abandon && own->caller_busy) /* what its task leaves behind is its caller's to free */
         atomic_fetch_add_explicit(&own->references, 1, memory_order_relaxed);
     wake_everyone(own);
     bool has_monitor = own->has_monitor;
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     for (unsigned i = 0; i < own->loop_count; i++)
         end_thread(own, own->loops[i].thread, &own->loops[i].ended, abandon);
     for (struct ovl__auto_thread *thread = own->all_threads; thread; thread = thread->next)

@@ -172,9 +172,9 @@ static void look_around(struct ovl__auto *own, struct look *look)
     look_at_loops(own, look);
     look_at_caller(own, look, &last);
     if (look->idle) {
-        pthread_mutex_unlock(lock);
+        ovl__park_unlock(lock);
         look_at_threads(look);
-        pthread_mutex_lock(lock);
+        ovl__park_lock(lock);
     }
     if (own->closing)
         return;
@@ -189,7 +189,7 @@ static void *monitor_main(void *argument)
     struct ovl__auto *own = argument;
     struct ovl_executor *executor = own->executor;
     pthread_setname_np(pthread_self(), "ovl-auto");
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     struct look look = {.at = ovl_now(), .cpu = cpu_of(CLOCK_PROCESS_CPUTIME_ID)};
     ovl_time woken = look.at;
     ovl_time worked = look.at;
@@ -207,14 +207,14 @@ static void *monitor_main(void *argument)
             look_around(own, &look);
     }
     own->monitor_ended = true;
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     ovl__auto_drop(own);
     return NULL;
 }
 
 int ovl__auto_start_monitor(struct ovl__auto *own)
 {
-    pthread_mutex_lock(&own->executor->lock);
+    ovl__park_lock(&own->executor->lock);
     int error = 0;
     if (!own->closing) {
         atomic_fetch_add(&own->references, 1);
@@ -223,7 +223,7 @@ int ovl__auto_start_monitor(struct ovl__auto *own)
         if (error)
             atomic_fetch_sub(&own->references, 1);
     }
-    pthread_mutex_unlock(&own->executor->lock);
+    ovl__park_unlock(&own->executor->lock);
     return error;
 }
 

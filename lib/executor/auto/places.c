@@ -85,9 +85,9 @@ static void run(struct ovl__auto_worker *worker, struct ovl_future *future)
     place->active++;
     future->outcome.worker = worker->worker.number;
     ovl__auto_hand_out(own);
-    pthread_mutex_unlock(lock);
+    ovl__park_unlock(lock);
     ovl__worker_run(&worker->worker, future);
-    pthread_mutex_lock(lock);
+    ovl__park_lock(lock);
     place->active--;
     place->held_up = false;
     ovl__auto_judge(own, place, future);
@@ -99,7 +99,7 @@ void ovl__auto_work(struct ovl__auto_worker *worker)
     struct ovl__place *place = worker->place;
     struct ovl__auto *own = place->own;
     struct ovl_executor *executor = own->executor;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     arrive(place);
     for (;;) {
         struct ovl_future *future = take(place);
@@ -116,13 +116,13 @@ void ovl__auto_work(struct ovl__auto_worker *worker)
             break;
         }
     }
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     ovl__worker_release(&worker->worker);
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     place->workers--;
     ovl__auto_give_number(own, worker->worker.number);
     ovl__auto_hand_out(own);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
 }
 
 /* --- handing out --- */
@@ -283,7 +283,7 @@ static void spawn_wanted(struct ovl__message *message)
     struct ovl__auto_loop *loop = ovl__of(message, struct ovl__auto_loop, spawn);
     struct ovl__auto *own = loop->place.own;
     struct ovl_executor *executor = own->executor;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     loop->spawning = false;
     if (has_workers(own) && !ovl__executor_may_take(executor))
         want_no_more(loop);
@@ -291,7 +291,7 @@ static void spawn_wanted(struct ovl__message *message)
     if (error && !has_workers(own))
         ovl__executor_refuse_all(executor, error);
     post_wanted(loop);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
 }
 
 static void stop_loop(struct ovl__message *message)
@@ -314,9 +314,9 @@ static void *loop_main(void *argument)
     if (loop == own->loops)
         ovl__auto_start_monitor(own);
     ovl__loop_run(loop->loop);
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     loop->ended = true;
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     ovl__auto_drop(own);
     return NULL;
 }
@@ -356,9 +356,9 @@ static void *thread_main(void *argument)
     snprintf(name, sizeof name, "ovl-%u", thread->of.worker.number);
     pthread_setname_np(pthread_self(), name);
     ovl__auto_work(&thread->of);
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     thread->ended = true;
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     ovl__auto_drop(own);
     return NULL;
 }

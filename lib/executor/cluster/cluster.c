@@ -204,11 +204,11 @@ static void cluster_count(struct ovl_executor *executor, struct ovl_counts *coun
 static void cluster_close(struct ovl_executor *executor, bool abandon)
 {
     struct ovl__cluster *cluster = executor->own;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     cluster->closing = true;
     cluster->abandon = abandon;
     ovl__wake_all(&cluster->changed);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     pthread_join(cluster->courier, NULL);
     bool busy = cluster->left_busy;
     forget(cluster);
@@ -279,10 +279,10 @@ int ovl_cluster_listen(struct ovl_executor *executor, ovl_cluster_heard_fn *hear
     if (!executor || executor->ops != &ovl__model_cluster || !executor->own)
         return -EINVAL;
     struct ovl__cluster *cluster = executor->own;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     cluster->heard = heard;
     cluster->heard_context = context;
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     return 0;
 }
 

@@ -91,9 +91,9 @@ static void rest(struct ovl__cluster *cluster, ovl_time since)
             return;
         ovl__wait(&cluster->changed, &executor->lock, OVL_FOREVER);
     } else if (idle < AWAKE_NS) {
-        pthread_mutex_unlock(&executor->lock);
+        ovl__park_unlock(&executor->lock);
         sched_yield();
-        pthread_mutex_lock(&executor->lock);
+        ovl__park_lock(&executor->lock);
     } else {
         ovl_time length = idle / 8 < SLEEP_MOST ? idle / 8 : SLEEP_MOST;
         ovl__wait(&cluster->changed, &executor->lock, ovl_after(length));
@@ -103,11 +103,11 @@ static void rest(struct ovl__cluster *cluster, ovl_time since)
 static bool step(struct ovl__cluster *cluster)
 {
     bool any = ovl__courier_hand_out(cluster);
-    pthread_mutex_unlock(&cluster->executor->lock);
+    ovl__park_unlock(&cluster->executor->lock);
     any |= collect_sendings(cluster);
     while (ovl__courier_receive(cluster))
         any = true;
-    pthread_mutex_lock(&cluster->executor->lock);
+    ovl__park_lock(&cluster->executor->lock);
     return any;
 }
 
@@ -173,7 +173,7 @@ void *ovl__courier_main(void *argument)
     struct ovl_executor *executor = cluster->executor;
     pthread_setname_np(pthread_self(), "ovl-courier");
     open_ranks(cluster);
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     ovl_time since = ovl_now();
     while (!cluster->closing) {
         if (step(cluster))
@@ -187,7 +187,7 @@ void *ovl__courier_main(void *argument)
             ovl__courier_refuse(rank->tasks[rank->replied++ % OVL__AHEAD], OVL_ECANCELED);
     }
     cluster->abandoned = cluster->abandon;
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     close_ranks(cluster);
     return NULL;
 }

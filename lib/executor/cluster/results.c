@@ -68,9 +68,9 @@ static void trim_lane(struct ovl__cluster *cluster, struct ovl__rank *rank)
 {
     if (!rank->lane || !ovl__lane_size(rank->lane))
         return;
-    pthread_mutex_lock(&cluster->executor->lock);
+    ovl__park_lock(&cluster->executor->lock);
     bool busy = ovl__rank_has(rank) || ovl__executor_may_take(cluster->executor);
-    pthread_mutex_unlock(&cluster->executor->lock);
+    ovl__park_unlock(&cluster->executor->lock);
     atomic_store_explicit(&rank->lane->quiet, !busy, memory_order_relaxed);
     size_t kept = busy ? BUSY_BYTES : IDLE_BYTES;
     if (ovl__lane_size(rank->lane) > kept)
@@ -125,12 +125,12 @@ static void take_result(struct ovl__cluster *cluster, unsigned number, struct ov
         error = copy_result(future, data, part->size);
     if (stale)
         return;
-    pthread_mutex_lock(&cluster->executor->lock);
+    ovl__park_lock(&cluster->executor->lock);
     rank->cancels -= rank->to_cancel[rank->replied % OVL__AHEAD];
     rank->to_cancel[rank->replied % OVL__AHEAD] = false;
     ovl__rank_pass(rank, 1);
     end_task(future, part, error);
-    pthread_mutex_unlock(&cluster->executor->lock);
+    ovl__park_unlock(&cluster->executor->lock);
 }
 
 /* They are queued again, for whichever rank comes first. */
@@ -143,7 +143,7 @@ static void take_back(struct ovl__cluster *cluster, unsigned number, struct ovl_
     if (!returned || returned->end - rank->replied > ovl__rank_has(rank) ||
         returned->end - returned->first > returned->end - rank->replied)
         ovl__courier_give_up(cluster, "a message makes no sense");
-    pthread_mutex_lock(&cluster->executor->lock);
+    ovl__park_lock(&cluster->executor->lock);
     for (uint32_t i = returned->first; i != returned->end; i++) {
         struct ovl_future *future = rank->tasks[i % OVL__AHEAD];
         rank->tasks[i % OVL__AHEAD] = NULL;
@@ -157,7 +157,7 @@ static void take_back(struct ovl__cluster *cluster, unsigned number, struct ovl_
             ovl__future_refuse(future, cancelled);
     }
     ovl__rank_pass(rank, 0);
-    pthread_mutex_unlock(&cluster->executor->lock);
+    ovl__park_unlock(&cluster->executor->lock);
 }
 
 static void note_time(struct ovl__cluster *cluster, ovl_time took_ns, uint32_t count)

@@ -118,9 +118,9 @@ void ovl__processes_help(struct ovl_executor *executor, struct ovl_future *futur
     atomic_fetch_add_explicit(&lane->references, 1, memory_order_relaxed);
     processes->spinners++;
     ovl__listen(processes);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     spin(slot);
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     processes->spinners--;
     ovl__lane_drop(lane);
     bool found = ovl__any_reply(processes);
@@ -152,11 +152,11 @@ void ovl__lead_sleep(struct ovl__processes *processes)
     processes->leader_sleeps = true;
     set_listener(processes, OVL__LEADER);
     bool reply = ovl__any_reply(processes);
-    pthread_mutex_unlock(&processes->executor->lock);
+    ovl__park_unlock(&processes->executor->lock);
     if (!reply)
         syscall(SYS_futex, word, FUTEX_WAIT_BITSET, OVL__LEADER, timed ? &until : NULL, NULL,
                 FUTEX_BITSET_MATCH_ANY);
-    pthread_mutex_lock(&processes->executor->lock);
+    ovl__park_lock(&processes->executor->lock);
     processes->leader_sleeps = false;
     ovl__listen(processes);
 }

@@ -53,12 +53,12 @@ static void copy_items(struct ovl__processes *processes, struct ovl__process *pr
         process->held = true;
         ovl__process_list(processes, process);
         processes->pauses++;
-        pthread_mutex_unlock(&processes->executor->lock);
+        ovl__park_unlock(&processes->executor->lock);
     }
     for (size_t i = 0; i < count; i++)
         memcpy((char *)place + i * stride, from + i * request->item_size, request->item_size);
     if (takes_long) {
-        pthread_mutex_lock(&processes->executor->lock);
+        ovl__park_lock(&processes->executor->lock);
         process->held = false;
         ovl__process_list(processes, process);
     }

@@ -119,11 +119,11 @@ static void *supervisor_main(void *argument)
     pthread_setname_np(pthread_self(), "ovl-super");
     ovl__processor_be_brief();
     ovl__supervise(processes);
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     processes->ended = true;
     ovl__wake_all(&processes->changed);
     bool detached = processes->detached;
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     if (detached)
         processes_free(processes);
     ovl__executor_drop(executor);
@@ -147,11 +147,11 @@ static int start_supervisor(struct ovl__processes *processes)
 static int wait_until_opened(struct ovl__processes *processes)
 {
     pthread_mutex_t *lock = &processes->executor->lock;
-    pthread_mutex_lock(lock);
+    ovl__park_lock(lock);
     while (!processes->opened)
         ovl__wait(&processes->changed, lock, OVL_FOREVER);
     int error = processes->error;
-    pthread_mutex_unlock(lock);
+    ovl__park_unlock(lock);
     if (error)
         pthread_join(processes->thread, NULL);
     return error;
@@ -243,7 +243,7 @@ static void processes_cancel_all(struct ovl_executor *executor)
 static bool end_supervisor(struct ovl__processes *processes, bool abandon)
 {
     pthread_mutex_t *lock = &processes->executor->lock;
-    pthread_mutex_lock(lock);
+    ovl__park_lock(lock);
     processes->closing = true;
     processes->abandon = abandon;
     processes->close_by = ovl_after(CLOSE_NS);
@@ -255,7 +255,7 @@ static bool end_supervisor(struct ovl__processes *processes, bool abandon)
     processes->detached = !ended;
     if (!ended)
         pthread_detach(processes->thread);
-    pthread_mutex_unlock(lock);
+    ovl__park_unlock(lock);
     return ended;
 }
 
@@ -276,14 +276,14 @@ static void *processes_room_for_item(struct ovl_executor *executor, size_t size,
     void *memory = NULL;
     if (!processes->store || ovl__executor_is_copy(executor))
         return NULL;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     bool taken = !ovl__lane_take_result(processes->store, size, &block, &memory);
     if (taken &&
         !ovl__lane_lend_result(processes->store, block.index, OVL__RESULT_BLOCKS, ret_loan)) {
         ovl__lane_give_result(processes->store, block.index);
         taken = false;
     }
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     return taken ? memory : NULL;
 }
 

@@ -164,11 +164,11 @@ int ovl__processes_map(struct ovl_executor *executor, const struct ovl__map *map
     struct ovl__spread spread = {.map = map, .left = map->count};
     ovl__list_init(&spread.back);
     ovl__wait_list_init(&spread.turn);
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     int error = executor->closing ? OVL_ECLOSED : 0;
     if (!error && map->count)
         run(processes, &spread);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     if (error)
         return error;
     return spread.failed ? OVL_ETASKS : 0;

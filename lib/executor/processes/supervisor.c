@@ -19,12 +19,12 @@
 
 static void lock(struct ovl__processes *processes)
 {
-    pthread_mutex_lock(&processes->executor->lock);
+    ovl__park_lock(&processes->executor->lock);
 }
 
 static void unlock(struct ovl__processes *processes)
 {
-    pthread_mutex_unlock(&processes->executor->lock);
+    ovl__park_unlock(&processes->executor->lock);
 }
 
 static struct ovl__place *place_of(const struct ovl__processes *processes,

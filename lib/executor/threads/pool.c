@@ -77,11 +77,11 @@ static bool is_quiet(struct ovl__pool *pool)
 void ovl__pool_count_refused(struct ovl__pool *pool, OVL__ATOMIC(size_t) * counter, size_t count)
 {
     struct ovl_executor *executor = pool->executor;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     ovl__add(counter, count, release);
     ovl__wake_one(&executor->room);
     ovl__wake_all(&executor->quiet);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
 }
 
 /* --- the state of a task --- */
@@ -97,9 +97,9 @@ static void complete(struct ovl_future *future, bool drop)
         ovl__future_free_new(future);
         return;
     case OVL__WAKE_WAITERS:
-        pthread_mutex_lock(ovl__future_mutex(future));
+        ovl__park_lock(ovl__future_mutex(future));
         ovl__wake_all(&future->waiters);
-        pthread_mutex_unlock(ovl__future_mutex(future));
+        ovl__park_unlock(ovl__future_mutex(future));
         if (drop)
             ovl__future_drop(future);
     }
@@ -137,9 +137,9 @@ static void refuse(struct ovl__pool *pool, struct ovl_future *future, int error)
 static void make_room_known(struct ovl__pool *pool)
 {
     struct ovl_executor *executor = pool->executor;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     ovl__wake_one(&executor->room);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
 }
 
 static int reason_not_to_begin(const struct ovl_future *future)
@@ -274,13 +274,13 @@ static int sleep_until_room(struct ovl__pool *pool, ovl_time deadline)
 {
     struct ovl_executor *executor = pool->executor;
     int error = 0;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     ovl__add(&pool->room_waiters, 1u, seq_cst);
     ovl__fence_heavy();
     if (!executor->closing && is_full_now(pool))
         error = ovl__wait(&executor->room, &executor->lock, deadline);
     ovl__sub(&pool->room_waiters, 1u, seq_cst);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     return error;
 }
 
@@ -440,10 +440,10 @@ static void pool_begin_close(struct ovl_executor *executor)
     ovl__lock(&pool->injector.lock);
     ovl__store(&pool->closing, true, seq_cst);
     ovl__unlock(&pool->injector.lock);
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     executor->closing = true;
     ovl__wake_all(&executor->room);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     ovl__fence_heavy();
 }
 
@@ -452,10 +452,10 @@ static bool pool_await_quiet(struct ovl_executor *executor, ovl_time deadline)
     struct ovl__pool *pool = pool_of(executor);
     if (ovl__pool_is_copy(pool))
         return true;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     while (!is_quiet(pool) && !ovl__wait(&executor->quiet, &executor->lock, deadline))
         ;
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     return is_quiet(pool);
 }
 

@@ -140,9 +140,9 @@ static void note_ended(struct ovl__range *range, size_t count)
 {
     if (!count || ovl__sub(&range->left, count, acq_rel) != count)
         return;
-    pthread_mutex_lock(&range->lock);
+    ovl__park_lock(&range->lock);
     ovl__wake_all(&range->ended);
-    pthread_mutex_unlock(&range->lock);
+    ovl__park_unlock(&range->lock);
 }
 
 static void put_outcome(struct ovl__range *range, size_t index, struct ovl_outcome outcome)
@@ -441,10 +441,10 @@ static void await_end(struct ovl__range *range)
 {
     for (int look = 0; look < LOOKS && ovl__load(&range->left, acquire); look++)
         ovl__pause();
-    pthread_mutex_lock(&range->lock);
+    ovl__park_lock(&range->lock);
     while (ovl__load(&range->left, acquire))
         ovl__wait(&range->ended, &range->lock, OVL_FOREVER);
-    pthread_mutex_unlock(&range->lock);
+    ovl__park_unlock(&range->lock);
 }
 
 /* A caller that is a task of the executor works on the map itself, so that none deadlocks. */

@@ -16,9 +16,9 @@ static void *thread_main(void *argument)
     pthread_setname_np(pthread_self(), name);
     ovl__pool_work(self);
     ovl__worker_release(&self->worker);
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     self->ended = true;
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     ovl__executor_drop(executor);
     return NULL;
 }
@@ -135,20 +135,20 @@ static int threads_open(struct ovl_executor *executor)
     if (error)
         return error;
     executor->own = pool;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     ovl__pool_limit(pool);
     error = start_wanted(executor);
     executor->workers = error ? pool->started : pool->count;
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     return pool->started ? 0 : error;
 }
 
 /* Whether the thread is to be joined; otherwise it ends by itself. */
 static bool claim_end(struct ovl_executor *executor, struct ovl__thread *thread, bool abandon)
 {
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     bool join = thread->ended || !abandon;
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
     return join;
 }
 

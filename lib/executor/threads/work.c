@@ -144,9 +144,9 @@ static void rest(int looks)
 static void tell_closer(struct ovl__pool *pool)
 {
     struct ovl_executor *executor = pool->executor;
-    pthread_mutex_lock(&executor->lock);
+    ovl__park_lock(&executor->lock);
     ovl__wake_all(&executor->quiet);
-    pthread_mutex_unlock(&executor->lock);
+    ovl__park_unlock(&executor->lock);
 }
 
 /* Sleeps where there is nothing to do; false: the pool ends. */
