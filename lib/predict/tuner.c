@@ -15,7 +15,7 @@
 /* Shorter tasks are counted: whoever loses its processor loses it for longer than they take. */
 #define DEFAULT_SHORT_NS (2 * OVL_MILLISECOND)
 
-/* What twice as many workers must bring, and what a small step must. */
+/* What twice as many workers must bring, four times as many twice, and what a small step must. */
 #define DOUBLING_PAYS 0.25
 #define STEP_PAYS     0.05
 
@@ -68,6 +68,7 @@ struct ovl_tuner {
     enum phase phase;
     struct ovl__bundle bundle; /* short tasks that have ended, and were not looked at yet */
     bool computing;            /* the number is that of the processors */
+    bool found;                /* a number was: how many more pay is known by now */
     bool doubted;              /* a doubling brought little, and is measured once more */
     ovl_time since;            /* tasks that began earlier began under another number */
     ovl_time from;             /* tasks that ended earlier do not count either */
@@ -210,6 +211,7 @@ static void settle(struct ovl_tuner *tuner)
 {
     tuner->patience = PATIENCE;
     tuner->down_next = true;
+    tuner->found = true;
     watch(tuner);
 }
 
@@ -228,11 +230,16 @@ static bool give_processors(struct ovl_tuner *tuner)
     return true;
 }
 
-/* Twice as many; more, up to what keeps the processors busy, where the tasks hardly compute. */
+/*
+ * Twice as many; more, up to what keeps the processors busy, where the tasks hardly compute. Once a
+ * number was found, the others are not: what they wait for has given all it can.
+ */
 static double next_aim(const struct ovl_tuner *tuner, double share, bool first)
 {
     double twice = 2.0 * tuner->workers;
     double busy = share > 0 ? round(tuner->options.cores / share) : 0;
+    if (share < COMPUTES_SOME && tuner->found)
+        return twice;
     if (share < COMPUTES_SOME)
         return fmax(twice, fmin(busy, BELIEVED * tuner->workers));
     return first ? fmax(twice, busy) : twice;
@@ -292,8 +299,8 @@ static bool decide_doubling(struct ovl_tuner *tuner)
         return true;
     }
     double gain;
-    double doublings = (double)tuner->workers / tuner->base_workers - 1;
-    switch (does_pay(tuner, DOUBLING_PAYS * fmin(doublings, 1), &gain)) {
+    double doublings = log2((double)tuner->workers / tuner->base_workers);
+    switch (does_pay(tuner, pow(1 + DOUBLING_PAYS, doublings) - 1, &gain)) {
     case PAYS:
         tuner->doubted = false;
         double_again(tuner, gain);

@@ -18,6 +18,7 @@ struct resource {
     ovl_time service_ns;  /* in one of the servers */
     unsigned servers;     /* 0: no server is asked */
     bool computes;        /* service is CPU time */
+    ovl_time cpu_ns;      /* beside it */
     unsigned refuses_at;  /* with more than this running, the next one is refused; 0: never */
     unsigned collapse_at; /* with more than this running, service grows with them; 0: never */
 };
@@ -93,7 +94,8 @@ static struct ovl_completion end_task(struct world *world)
     struct ovl_completion completion = {
         .end = world->now,
         .duration_ns = world->now - world->tasks[first].begin,
-        .cpu_ns = world->resource.computes ? world->resource.service_ns : 0,
+        .cpu_ns =
+            world->resource.cpu_ns + (world->resource.computes ? world->resource.service_ns : 0),
         .running = world->running,
         .bytes = world->sized ? (uint64_t)world->tasks[first].service : 0,
         .refused = world->tasks[first].refused,
@@ -236,6 +238,22 @@ static void finds_the_number(void)
          .most = 512,
          .best = 256,
          .allowed = 1.17},
+        {.what = "hardly computing, and waiting for a server of 11",
+         .resource = {.service_ns = 250 * MS, .servers = 11, .cpu_ns = 2 * MS},
+         .options = {.most = 1024, .cores = 2},
+         .count = 600,
+         .least = 10,
+         .most = 64,
+         .best = 11,
+         .allowed = 1.10},
+        {.what = "hardly computing, and waiting for a server of 20",
+         .resource = {.service_ns = 250 * MS, .servers = 20, .cpu_ns = 2 * MS},
+         .options = {.most = 1024, .cores = 2},
+         .count = 2000,
+         .least = 18,
+         .most = 40,
+         .best = 20,
+         .allowed = 1.05},
     };
     const double noises[] = {0, 0.1, 0.3, 0.6};
     for (size_t i = 0; i < COUNT_OF(rows); i++)
@@ -303,6 +321,16 @@ static unsigned tell_tasks(struct ovl_tuner *tuner, ovl_time *now, unsigned coun
     return ovl_tuner_workers(tuner);
 }
 
+static void expect_between(const struct ovl_tuner *tuner, unsigned least, unsigned most,
+                           const char *when)
+{
+    unsigned workers = ovl_tuner_workers(tuner);
+    if (workers < least || workers > most) {
+        print_events(tuner);
+        fail_msg("%s: %u workers", when, workers);
+    }
+}
+
 /* What begins together at a doubling holds itself up, once: 16 do less than 8, and then twice as
  * much. */
 static void a_doubling_is_measured_twice(void)
@@ -320,6 +348,28 @@ static void a_doubling_is_measured_twice(void)
     ovl_tuner_close(tuner);
 }
 
+/* Four times as many must bring what two doublings must: 1.4 times as much is where eleven are. */
+static void a_large_step_must_bring_more(void)
+{
+    struct ovl_tuner *tuner = tuner_new(&(struct ovl_tuner_options){.start = 8, .cores = 2});
+    ovl_time now = OVL_SECOND;
+    struct ovl_completion task = {.duration_ns = 100 * MS, .cpu_ns = MS / 2, .running = 8};
+    for (int i = 0; i < 8; i++) {
+        task.end = now += MS;
+        ovl_tuner_add(tuner, &task);
+    }
+    assert_int_equal(ovl_tuner_workers(tuner), 32);
+    task.duration_ns = 286 * MS;
+    task.running = 32;
+    now += OVL_SECOND;
+    for (int i = 0; i < 300 && ovl_tuner_workers(tuner) == 32; i++) {
+        task.end = now += 10 * MS;
+        ovl_tuner_add(tuner, &task);
+    }
+    expect_between(tuner, 11, 13, "four times as many bring 40%");
+    ovl_tuner_close(tuner);
+}
+
 /* Where twice as many do less than before, once is enough. */
 static void a_doubling_that_loses_is_given_up_at_once(void)
 {
@@ -329,16 +379,6 @@ static void a_doubling_that_loses_is_given_up_at_once(void)
     now += 300 * MS;
     assert_int_equal(tell_tasks(tuner, &now, 16, 16, 300 * MS), 8);
     ovl_tuner_close(tuner);
-}
-
-static void expect_between(const struct ovl_tuner *tuner, unsigned least, unsigned most,
-                           const char *when)
-{
-    unsigned workers = ovl_tuner_workers(tuner);
-    if (workers < least || workers > most) {
-        print_events(tuner);
-        fail_msg("%s: %u workers", when, workers);
-    }
 }
 
 static void finds_again_when_the_server_changes(void)
@@ -602,6 +642,7 @@ int main(int argc, char **argv)
         TEST_CASE(large_and_small_files),
         TEST_CASE(events_are_kept_the_latest),
         TEST_CASE(a_doubling_is_measured_twice),
+        TEST_CASE(a_large_step_must_bring_more),
         TEST_CASE(a_doubling_that_loses_is_given_up_at_once),
         TEST_CASE(a_raise_is_measured_anew),
         TEST_CASE(queueing_is_no_wait),
