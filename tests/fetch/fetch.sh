@@ -49,6 +49,16 @@ says err 'no such model'
 expect 2 fetch --model cluster "$site/good/a"
 says err 'no such model; there are auto'
 
+# What other programs call it; and their -c, behind which a URL would be taken for the file of cookies.
+expect 2 fetch --no-clobber "$site/good/a"
+says err '^overlap fetch: there is no --no-clobber here: --skip-existing '
+expect 2 fetch -j 5 "$site/good/a"
+says err '^overlap fetch: there is no -j here: -w N '
+expect 2 fetch --max-connection-per-server=2 "$site/good/a"
+says err '^overlap fetch: there is no --max-connection-per-server here: --parallel-max-host N '
+expect 2 fetch -c "$site/good/a"
+says err '^overlap fetch: -c http:.*leave out -c'
+
 # A list through a pipe; comments; names, checksums and mirrors behind tabs.
 sum=$("$VERIFY" -s /good/sum | sha256sum | cut -d' ' -f1)
 {

@@ -1,5 +1,6 @@
 #include "fetch/command_line.h"
 
+#include "fetch/foreign.h"
 #include "options.h"
 #include "report/console.h"
 #include "report/progress.h"
@@ -49,6 +50,19 @@ static int take_header(void *target, const char *text)
         return -1;
     }
     return words_take(target, text);
+}
+
+/* wget's -c resumes, and has no value: then it took the URL behind it. */
+static int take_cookie_jar(void *target, const char *text)
+{
+    if (strstr(text, "://")) {
+        console_error("-c %s: this is the file that cookies are kept in; leave out -c where a file "
+                      "is to be resumed, which is done anyway",
+                      text);
+        return -1;
+    }
+    *(const char **)target = text;
+    return 0;
 }
 
 static int take_proto(void *target, const char *text)
@@ -342,8 +356,9 @@ static const struct option options[] = {
      .help = "cookies NAME=VALUE, or a file of them"},
     {.name = "cookie-jar",
      .letter = 'c',
-     .kind = OPTION_TEXT,
+     .kind = OPTION_TAKEN,
      .value = "FILE",
+     .take = take_cookie_jar,
      .target = &given.cookie_jar,
      .help = "keep cookies, and write them there at the end"},
     {.name = "netrc",
@@ -595,6 +610,7 @@ int command_line_read(int argc, char **argv, struct settings *settings)
         .about = about,
         .options = options,
         .option_count = sizeof options / sizeof *options,
+        .foreign = fetch_foreign_options,
         .operand = words_take,
         .operand_target = &given.urls,
     };
