@@ -52,6 +52,27 @@ asyncio.run(main())
 END
 advise -- "$python" blocked.py
 holds '.recommendation.model == "async" and (.recommendation.reason | contains("line 9 of blocked.py"))'
+# All of them would wait there at once, and as many do as there are threads.
+holds '.recommendation.reason | capture("With (?<n>[0-9]+) of its tasks there .* about (?<after>[0-9.]+) s instead of (?<before>[0-9.]+) s")
+    | (.n | tonumber) > 4 and (.after | tonumber) < (.before | tonumber) - 0.5'
+
+# One task that holds up the loop itself, in each of its turns.
+cat >alone.py <<'END'
+import asyncio
+import time
+from patience import patient
+
+EACH = patient(0.03)
+
+async def main():
+    for n in range(30):
+        time.sleep(EACH)
+        await asyncio.sleep(0.001)
+
+asyncio.run(main())
+END
+advise -- "$python" alone.py
+holds '.recommendation.reason | contains("line 9 of alone.py") and contains("One task alone")'
 
 # One that many short pieces of computing hold up, in a loop of the function itself.
 cat >pieces.py <<'END'

@@ -17,7 +17,7 @@
 #define ADVICE_REPLACE     8
 #define ADVICE_PREDICTIONS 24
 #define ADVICE_NOTES       8
-#define ADVICE_TEXT        400
+#define ADVICE_TEXT        600
 
 /* A line of the user's own, and one kind of time spent there. */
 struct advice_where {

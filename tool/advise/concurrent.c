@@ -3,6 +3,7 @@
 #include "advise/rules.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* In one thread, what it did and waited is the time that it had; of the rest, other programs had
  * the processors. */
@@ -10,6 +11,38 @@ static ovl_time time_it_had(const struct advice *advice)
 {
     ovl_time did_ns = spent_all(&advice->spent) + advice->idle_ns;
     return did_ns < advice->wall_ns ? did_ns : advice->wall_ns;
+}
+
+/* As many as the pool that asyncio makes by itself has threads; of processes, one a core. */
+static unsigned unblocked_at_once(const struct advice *advice)
+{
+    const struct present *present = &advice->present;
+    unsigned threads = advice->cores + 4 < 32 ? advice->cores + 4 : 32;
+    unsigned most = present->blocking_kind < 0 ? advice->cores : threads;
+    return present->blocking_tasks < most ? (unsigned)present->blocking_tasks : most;
+}
+
+/* What the loop is held up for then goes on beside the rest, and of many tasks' at the same time.
+ */
+static void say_what_unblocking_gains(struct advice *advice)
+{
+    const struct present *present = &advice->present;
+    size_t used = strlen(advice->reason);
+    char *text = advice->reason + used;
+    size_t size = sizeof advice->reason - used;
+    unsigned at_once = unblocked_at_once(advice);
+    double blocked_ns = (double)present->blocking_ns;
+    double before_ns = (double)time_it_had(advice);
+    double after_ns = before_ns - blocked_ns + blocked_ns / (at_once ? at_once : 1);
+    if (present->blocking_tasks == 1)
+        snprintf(text, size,
+                 " One task alone does that: others go on meanwhile then, and it is no quicker "
+                 "itself, unless its turns become tasks of their own (asyncio.gather).");
+    else if (at_once > 1)
+        snprintf(text, size,
+                 " With %u of its tasks there at the same time, the program takes about %.2f s "
+                 "instead of %.2f s.",
+                 at_once, after_ns / OVL_SECOND, before_ns / OVL_SECOND);
 }
 
 void concurrent_advise_loop(struct advice *advice)
@@ -27,6 +60,7 @@ void concurrent_advise_loop(struct advice *advice)
                  advice_kind_name(present->blocking_kind),
                  present->blocking_kind < 0 ? "Give it to loop.run_in_executor with a process pool."
                                             : "Await its asyncio form, or asyncio.to_thread.");
+        say_what_unblocking_gains(advice);
         return;
     }
     snprintf(

@@ -21,6 +21,22 @@ static bool is_in_loop(const struct tree *tree, uint32_t number)
     return false;
 }
 
+/* How many tasks of the loop a node was called in: what asyncio itself calls of the user's,
+ * outermost.
+ */
+static uint64_t tasks_in(const struct tree *tree, uint32_t number)
+{
+    uint64_t count = 0;
+    for (uint32_t n = number; n; n = tree->nodes[n].parent) {
+        const struct place *place = &tree->places[tree->nodes[n].place];
+        if (is_of(place, "/asyncio/base_events.py"))
+            break;
+        if (tree->nodes[n].kind == NODE_CALL && place->own)
+            count = tree->nodes[n].count;
+    }
+    return count;
+}
+
 /* Takes from `own` what the user's functions did that are called from here, or from a loop here. */
 static void take_called(const struct tree *tree, uint32_t number, struct spent *own)
 {
@@ -44,11 +60,13 @@ static struct spent own_part(const struct tree *tree, uint32_t number)
     return own;
 }
 
-static void note_blocking(struct present *present, uint32_t place, int kind, ovl_time time_ns)
+static void note_blocking(struct present *present, const struct tree *tree, uint32_t number,
+                          int kind, ovl_time time_ns)
 {
     if (time_ns <= present->blocking_ns)
         return;
-    present->blocking = place;
+    present->blocking = tree->nodes[number].place;
+    present->blocking_tasks = tasks_in(tree, number);
     present->blocking_kind = kind;
     present->blocking_ns = time_ns;
 }
@@ -80,8 +98,8 @@ static void find_blocking(const struct tree *tree, struct present *present)
             continue;
         struct spent own = own_part(tree, n);
         for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
-            note_blocking(present, node->place, kind, own.wait_ns[kind]);
-        note_blocking(present, node->place, -1, own.cpu_ns);
+            note_blocking(present, tree, n, kind, own.wait_ns[kind]);
+        note_blocking(present, tree, n, -1, own.cpu_ns);
     }
     if (present->blocking)
         present->blocking = line_of(tree, present->blocking, present->blocking_kind);

@@ -12,7 +12,8 @@ struct present {
     uint32_t
         blocking; /* of an event loop: the place of the line that holds it up most; 0: none does */
     ovl_time blocking_ns;
-    int blocking_kind; /* an enum record_kind, or -1: it computes */
+    int blocking_kind;       /* an enum record_kind, or -1: it computes */
+    uint64_t blocking_tasks; /* how many tasks of the loop came there: at most, where it is not 1 */
 };
 
 void present_find(const struct observation *observed, struct present *ret);
