@@ -151,17 +151,16 @@ static void add_url(char *line, size_t width, const char *url)
     size_t used = strlen(line);
     size_t room = width > used ? width - used : 0;
     size_t length = strlen(url);
-    bool whole = length <= room;
-    if (!whole && room <= strlen(CUT_MARK))
-        return;
-    if (!whole)
-        url += length - room;
+    if (length > room) {
+        if (room <= strlen(CUT_MARK))
+            return;
+        used += (size_t)sprintf(line + used, CUT_MARK);
+        url += length - (room - strlen(CUT_MARK));
+    }
     char *at = line + used;
     for (; *url; url++)
         *at++ = *url < ' ' || *url > '~' ? '?' : *url;
     *at = '\0';
-    if (!whole)
-        memcpy(line + used, CUT_MARK, strlen(CUT_MARK));
 }
 
 #define SLOW_MOST 4
