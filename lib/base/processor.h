@@ -3,6 +3,7 @@
 #define OVL_BASE_PROCESSOR_H
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 /* How many there are; 1 where the system does not say. */
@@ -30,6 +31,21 @@ void ovl__processor_let_go(const struct ovl__processor_place *place);
  * soon when it is woken while all of them compute. Kernels that do not know of it do as they did.
  */
 void ovl__processor_be_brief(void);
+
+/* Notes where the calling thread runs. */
+static inline void ovl__processor_note(atomic_int *place)
+{
+    int here = sched_getcpu();
+    if (atomic_load_explicit(place, memory_order_relaxed) != here)
+        atomic_store_explicit(place, here, memory_order_relaxed);
+}
+
+/* Whether the calling thread runs where that was noted: to look again and again for what another
+ * one does there keeps that one from it. */
+static inline bool ovl__processor_is_here(const atomic_int *place)
+{
+    return atomic_load_explicit(place, memory_order_relaxed) == sched_getcpu();
+}
 
 /* Between two looks at memory that another processor is about to change. */
 static inline void ovl__processor_pause(void)

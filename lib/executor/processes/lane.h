@@ -95,6 +95,7 @@ struct ovl__lane_head {
     _Alignas(64) atomic_uint posted; /* requests so far */
     atomic_uint ending;              /* close the sessions and end, once all is served */
     _Alignas(64) atomic_uint sleeps; /* the worker sleeps on it while it is 1 */
+    atomic_int processor;            /* where the worker runs */
     atomic_uint oversize;          /* the worker is past its memory limit, and is to be replaced */
     _Atomic(size_t) footprint;     /* bytes the process had at first, where its memory is limited */
     _Alignas(64) atomic_uint next; /* the request that the worker serves, or will */

@@ -5,6 +5,7 @@
 #include "executor/processes/processes.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 
@@ -67,7 +68,7 @@ bool ovl__tell_reply(struct ovl__shared *shared, int bell_fd, bool may_wait)
         return true;
     switch ((enum ovl__listener)atomic_exchange(&shared->listener, OVL__NOBODY)) {
     case OVL__LEADER:
-        syscall(SYS_futex, &shared->listener, FUTEX_WAKE, 1, NULL, NULL, 0);
+        syscall(SYS_futex, &shared->listener, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
         return true;
     case OVL__SUPERVISOR:
     case OVL__STAND_IN:
@@ -91,6 +92,21 @@ static void spin(const struct ovl__slot *slot)
             ovl__processor_pause();
         }
     } while (ovl_now() < until);
+}
+
+/*
+ * The worker needs the processor: sleeps as long as it would have looked, on the leader's word. Who
+ * else writes there meanwhile does not know of it, which then costs that time.
+ */
+static void nap(struct ovl__processes *processes)
+{
+    static const struct timespec length = {.tv_nsec = SPIN_NS};
+    set_listener(processes, OVL__LEADER);
+    bool reply = ovl__any_reply(processes);
+    ovl__park_unlock(&processes->executor->lock);
+    if (!reply)
+        syscall(SYS_futex, &processes->shared->listener, FUTEX_WAIT, OVL__LEADER, &length, NULL, 0);
+    ovl__park_lock(&processes->executor->lock);
 }
 
 static struct ovl__process *process_of(struct ovl__processes *processes,
@@ -117,10 +133,14 @@ void ovl__processes_help(struct ovl_executor *executor, struct ovl_future *futur
     struct ovl__lane *lane = process->lane;
     atomic_fetch_add_explicit(&lane->references, 1, memory_order_relaxed);
     processes->spinners++;
-    ovl__listen(processes);
-    ovl__park_unlock(&executor->lock);
-    spin(slot);
-    ovl__park_lock(&executor->lock);
+    if (!processes->leader && ovl__processor_is_here(&lane->head->processor)) {
+        nap(processes);
+    } else {
+        ovl__listen(processes);
+        ovl__park_unlock(&executor->lock);
+        spin(slot);
+        ovl__park_lock(&executor->lock);
+    }
     processes->spinners--;
     ovl__lane_drop(lane);
     bool found = ovl__any_reply(processes);
@@ -139,7 +159,7 @@ void ovl__wake_leader(struct ovl__processes *processes)
         return;
     processes->leader_sleeps = false;
     set_listener(processes, OVL__NOBODY);
-    syscall(SYS_futex, &processes->shared->listener, FUTEX_WAKE, 1, NULL, NULL, 0);
+    syscall(SYS_futex, &processes->shared->listener, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 void ovl__lead_sleep(struct ovl__processes *processes)

@@ -1,5 +1,6 @@
 /* Posting: a task, or a chunk of a map, comes into a worker's lane. */
 #include "base/atomic.h"
+#include "base/processor.h"
 #include "base/system.h"
 #include "executor/processes/processes.h"
 
@@ -156,6 +157,7 @@ static void post(struct ovl__processes *processes, struct ovl__process *process,
         ovl__processes_set_due(processes, process, ovl_after(OVL__MEMORY_TICK_NS));
     ovl__process_list(processes, process);
     atomic_store_explicit(&process->lane->head->posted, process->posted, memory_order_release);
+    ovl__processor_note(&processes->shared->processor);
     ovl__wake_worker(process->lane->head);
 }
 

@@ -44,6 +44,7 @@ enum ovl__listener {
 /* Shared memory of the parent, the helper and the workers. */
 struct ovl__shared {
     _Alignas(64) atomic_uint listener; /* enum ovl__listener */
+    atomic_int processor;              /* where the parent's thread runs that posted last */
     atomic_uint over;                  /* the helper is to end */
     struct ovl__place places[];
 };

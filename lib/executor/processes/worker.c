@@ -357,6 +357,7 @@ static void serve(struct server *server)
     struct ovl__slot *slot = ovl__lane_slot(server->lane, server->next);
     bool ring = slot->request.ring;
     slot->reply.took_ns = 0;
+    ovl__processor_note(&head->processor);
     if (ovl__slot_begin(slot)) {
         if (slot->request.chunk)
             serve_chunk(server, slot);
@@ -382,33 +383,50 @@ static bool is_ending(const struct server *server)
     return atomic_load_explicit(&server->lane->head->ending, memory_order_acquire);
 }
 
-/* Falling asleep and being woken takes longer than a short task does. */
-static bool spin(const struct server *server)
+/* Whether there is something to do. */
+static bool is_wanted(const struct server *server)
 {
-    ovl_time until = ovl_after(SPIN_NS);
+    return has_work(server) || is_ending(server);
+}
+
+/* Falling asleep and being woken takes longer than a short task does. */
+static void spin(const struct server *server, ovl_time until)
+{
     do {
         for (int i = 0; i < LOOKS; i++) {
-            if (has_work(server) || is_ending(server))
-                return true;
+            if (is_wanted(server))
+                return;
             ovl__processor_pause();
         }
     } while (ovl_now() < until);
-    return false;
 }
 
 /* Who posts looks for a sleeper afterwards, who sleeps looks for requests afterwards. */
-static void await(struct server *server)
+static void sleep_until(const struct server *server, ovl_time until)
 {
     atomic_uint *sleeps = &server->lane->head->sleeps;
-    if (spin(server))
+    struct timespec end = {until / OVL_SECOND, until % OVL_SECOND};
+    atomic_store_explicit(sleeps, 1, memory_order_relaxed);
+    ovl__fence();
+    if (!is_wanted(server))
+        syscall(SYS_futex, sleeps, FUTEX_WAIT_BITSET, 1, until == OVL_FOREVER ? NULL : &end, NULL,
+                FUTEX_BITSET_MATCH_ANY);
+    atomic_store_explicit(sleeps, 0, memory_order_relaxed);
+}
+
+/* Where who hands out has this processor, looking for more would keep it from doing so. */
+static void await(struct server *server)
+{
+    ovl_time until = ovl_after(SPIN_NS);
+    if (ovl__processor_is_here(&server->processes->shared->processor))
+        sleep_until(server, until);
+    else
+        spin(server, until);
+    if (is_wanted(server))
         return;
     if (server->untold)
         tell_reply(server, false);
-    atomic_store_explicit(sleeps, 1, memory_order_relaxed);
-    ovl__fence();
-    if (!has_work(server) && !is_ending(server))
-        syscall(SYS_futex, sleeps, FUTEX_WAIT, 1, NULL, NULL, 0);
-    atomic_store_explicit(sleeps, 0, memory_order_relaxed);
+    sleep_until(server, OVL_FOREVER);
 }
 
 _Noreturn void ovl__process_main(struct ovl__processes *processes, struct ovl__process *self,
