@@ -171,6 +171,30 @@ advise -- "$python" wrapped.py
 holds '.unit.function == "download" and .unit.count == 30'
 says err 'download(n)'
 
+# Items without an end are not collected first, as gather would.
+cat >endless.py <<'END'
+import itertools
+import time
+from patience import patient
+
+EACH = patient(0.02)
+
+def poll(n):
+    time.sleep(EACH)
+    return n
+
+def main():
+    for n in itertools.count():
+        if poll(n) == 29:
+            break
+
+main()
+END
+advise -- "$python" endless.py
+holds '.unit.function == "poll" and .unit.count == 30'
+says err 'so many at a time of itertools.count(), which has no end'
+says err 'for n in items'
+
 # Turns without a number that only compute are not counted, and no number is said.
 cat >rows_read.py <<'END'
 import csv

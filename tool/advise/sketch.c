@@ -10,7 +10,8 @@ struct names {
     char function[TEXT_BYTES];
     char item[TEXT_BYTES];
     char items[TEXT_BYTES];
-    bool body; /* the function is yet to be made, of a loop's body */
+    char endless[TEXT_BYTES]; /* where the items come from, if those have no end; or "" */
+    bool body;                /* the function is yet to be made, of a loop's body */
 };
 
 /* --- names out of the loop's own line: "for url in urls:", "[f(x) for x in xs]" --- */
@@ -41,6 +42,18 @@ static void copy(char *to, const char *from, size_t length)
     to[length] = '\0';
 }
 
+/* Whoever collects all first, as a pool's map and gather do, would never begin. */
+static bool is_endless(const char *items)
+{
+    static const char *const makers[] = {"count(", "cycle(", "repeat("};
+    if (strncmp(items, "itertools.", 10) == 0)
+        items += 10;
+    for (size_t n = 0; n < sizeof makers / sizeof *makers; n++)
+        if (strncmp(items, makers[n], strlen(makers[n])) == 0)
+            return n < 2 || !strchr(items, ','); /* repeat's second: how often */
+    return false;
+}
+
 static bool read_loop(const char *line, struct names *names)
 {
     const char *at = strstr(line, "for ");
@@ -62,6 +75,10 @@ static void find_names(const struct advice *advice, struct names *names)
              names->body ? "task" : tree->places[advice->unit.function].function);
     if (source_line(call->file, call->line, line, sizeof line))
         read_loop(line, names);
+    if (is_endless(names->items)) {
+        strcpy(names->endless, names->items);
+        strcpy(names->items, "items");
+    }
     if (strcmp(names->item, "_") == 0)
         strcpy(names->item, "n");
 }
@@ -154,6 +171,9 @@ void sketch_write(FILE *out, const struct advice *advice, const char *indent)
     }
     struct names names;
     find_names(advice, &names);
+    if (names.endless[0])
+        fprintf(out, "%s# items: so many at a time of %s, which has no end\n", indent,
+                names.endless);
     switch (advice->model) {
     case OVL_THREADS:
         if (advice->unit.server) {
