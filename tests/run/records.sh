@@ -19,6 +19,7 @@ counts 3 1 0 0
 expect 1 run --json --journal j ./job ::: a bad c c d
 counts 4 1 0 4
 says out '"item":"bad".*"attempts":0,"journal":true'
+says err '1 failed in a call before; --retry-failed runs it again'
 [ "$(sort ran | tr '\n' ' ')" = 'a bad c c d ' ] || fail "ran: $(cat ran)"
 # Equal items are separate tasks: a third c is new.
 expect 0 run --json --journal j ./job ::: c c c

@@ -270,6 +270,10 @@ static void tell_end(struct run *run)
                       (unsigned long long)tally->not_started);
     else if (!tally_ended(tally) && !run->refused)
         console_error("nothing to do: there are no items");
+    if (tally->failed_before)
+        console_error("%llu failed in a call before; --retry-failed runs %s again",
+                      (unsigned long long)tally->failed_before,
+                      tally->failed_before == 1 ? "it" : "them");
 }
 
 static int exit_code(const struct run *run)

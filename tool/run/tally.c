@@ -11,6 +11,7 @@ void tally_add(struct tally *tally, const struct job *job)
     tally->cut_off += job->state == JOB_CUT_OFF;
     if (job->remembered) {
         tally->remembered++;
+        tally->failed_before += job->state != JOB_DONE;
         return;
     }
     tally->cpu_ns += job->cpu_ns;

@@ -10,9 +10,10 @@ struct tally {
     uint64_t failed; /* those that were cut off among them */
     uint64_t cut_off;
     uint64_t not_started;
-    bool uncounted;      /* there is more input: how much was not looked for to its end */
-    uint64_t remembered; /* of done and failed: from the journal */
-    ovl_time cpu_ns;     /* of all jobs that ran */
+    bool uncounted;         /* there is more input: how much was not looked for to its end */
+    uint64_t remembered;    /* of done and failed: from the journal */
+    uint64_t failed_before; /* of these: failed */
+    ovl_time cpu_ns;        /* of all jobs that ran */
     ovl_time wall_ns;
     struct median median; /* of jobs that ran and were done */
 };
