@@ -49,6 +49,14 @@ says err 'no such model'
 expect 2 fetch --model cluster "$site/good/a"
 says err 'no such model; there are auto'
 
+# A limit of the rate does not put off the end of the time.
+for limit in --limit-rate --limit-rate-total; do
+    expect 1 fetch "$site/good/limited?size=600000" -d limited "$limit" 20k --max-time 2 --retry 0
+    says err 'Timeout was reached'
+done
+expect 0 fetch "$site/good/limited?size=600000" -d limited
+holds '/good/limited?size=600000' limited/limited
+
 # What other programs call it; and their -c, behind which a URL would be taken for the file of cookies.
 expect 2 fetch --no-clobber "$site/good/a"
 says err '^overlap fetch: there is no --no-clobber here: --skip-existing '

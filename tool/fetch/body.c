@@ -30,13 +30,15 @@
 void body_init(struct body *body, const struct settings *settings, const struct order *order,
                struct board *board)
 {
-    *body = (struct body){.settings = settings,
-                          .order = order,
-                          .board = board,
-                          .slot = &board->slots[order->slot],
-                          .fd = -1,
-                          .rate = {.bytes = settings->rate_each},
-                          .least_noted = NOTED_BYTES};
+    *body =
+        (struct body){.settings = settings,
+                      .order = order,
+                      .board = board,
+                      .slot = &board->slots[order->slot],
+                      .fd = -1,
+                      .rate = {.bytes = settings->rate_each},
+                      .deadline = settings->total_ns ? ovl_after(settings->total_ns) : OVL_FOREVER,
+                      .least_noted = NOTED_BYTES};
 }
 
 static bool fail(struct body *body, enum fault fault, int number)
@@ -218,6 +220,13 @@ static bool write_body(struct body *body, const char *data, size_t size)
     return true;
 }
 
+static bool wait_for_rates(struct body *body, size_t size)
+{
+    const atomic_bool *stop = &body->board->interrupted;
+    return rate_take(&body->rate, size, body->deadline, stop) &&
+           rate_take(&body->board->rate, size, body->deadline, stop);
+}
+
 bool body_take(struct body *body, const char *data, size_t size)
 {
     if (body->discard) {
@@ -227,8 +236,8 @@ bool body_take(struct body *body, const char *data, size_t size)
     uint64_t before = body->offset + body->received + body->held_size;
     if (size > body->settings->size_most - before)
         return fail(body, FAULT_TOO_LARGE, 0);
-    rate_take(&body->rate, size, &body->board->interrupted);
-    rate_take(&body->board->rate, size, &body->board->interrupted);
+    if (!wait_for_rates(body, size))
+        return fail(body, FAULT_CURL, CURLE_OPERATION_TIMEDOUT);
     if (!write_body(body, data, size))
         return false;
     if (body->hasher)

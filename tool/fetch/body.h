@@ -24,6 +24,7 @@ struct body {
     size_t held_size;
     uint64_t least_noted; /* bytes from which on a note is worth its while */
     struct rate rate;
+    ovl_time deadline; /* of its waits for a rate: libcurl looks at the time after many of them */
     struct hasher *hasher;
     enum fault fault; /* what is wrong; FAULT_NONE: nothing as yet */
     int number;

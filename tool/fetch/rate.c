@@ -20,13 +20,18 @@ static ovl_time reserve(struct rate *rate, size_t bytes)
     return due;
 }
 
-void rate_take(struct rate *rate, size_t bytes, const atomic_bool *stop)
+static ovl_time earlier(ovl_time left, ovl_time right)
+{
+    return left < right ? left : right;
+}
+
+bool rate_take(struct rate *rate, size_t bytes, ovl_time deadline, const atomic_bool *stop)
 {
     if (!rate->bytes)
-        return;
+        return true;
     ovl_time due = reserve(rate, bytes);
-    while (ovl_now() < due && !atomic_load(stop)) {
-        ovl_time look = ovl_after(LOOK_NS);
-        ovl_sleep(due < look ? due : look);
-    }
+    ovl_time end = earlier(due, deadline);
+    while (ovl_now() < end && !atomic_load(stop))
+        ovl_sleep(earlier(end, ovl_after(LOOK_NS)));
+    return due <= deadline || ovl_now() < deadline;
 }

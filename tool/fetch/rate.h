@@ -20,8 +20,8 @@ struct rate {
 
 /*
  * Takes so many bytes, and waits until they are due, or until `stop` is true, which is looked at
- * every now and then.
+ * every now and then. False where `deadline` came before they were due.
  */
-void rate_take(struct rate *rate, size_t bytes, const atomic_bool *stop);
+bool rate_take(struct rate *rate, size_t bytes, ovl_time deadline, const atomic_bool *stop);
 
 #endif

@@ -398,7 +398,8 @@ static void fill_texts(const struct session *session, const struct body_headers 
         session->context->settings->server_names ? header(session, "Content-Disposition") : NULL;
     char *name = disposition ? disposition_name(disposition) : NULL;
     text_at proposed = block_add_text(block, name);
-    text_at text = reply->fault == FAULT_CURL ? block_add_text(block, session->message) : 0;
+    bool told = reply->fault == FAULT_CURL && session->body.fault == FAULT_NONE;
+    text_at text = told ? block_add_text(block, session->message) : 0;
     free(name);
     /* The block may have moved. */
     reply = (struct reply *)(void *)block->data;
