@@ -189,8 +189,6 @@ static const unsigned char opcodes[] = {
 bool ovl__ring_do(enum ovl__ring_call call, int fd, const struct iovec *parts, int count,
                   off_t offset, ssize_t *ret_result)
 {
-    if (!ovl__here->outside)
-        return false;
     struct ovl__ring *ring = find_ring(ovl__here);
     if (!ring || ring->requests == REQUESTS)
         return false;
