@@ -13,10 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Rounded up to where malloc would have aligned what follows. */
 /* From so many bytes on an item is where the model wants it. */
 #define APART_BYTES ((size_t)256 << 10)
 
+/* Rounded up to where malloc would have aligned what follows. */
 #define ALIGNED(size) (((size) + 15) / 16 * 16)
 
 /* --- making and freeing --- */

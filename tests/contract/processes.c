@@ -388,6 +388,40 @@ static void all_workers_die_at_once(void)
     close_all(executor);
 }
 
+static bool ends_soon(const struct ovl_future *future)
+{
+    ovl_time deadline = ovl_after(PATIENCE_NS);
+    while (!ovl_future_done(future) && ovl_now() < deadline)
+        ovl_sleep(ovl_after(OVL_MILLISECOND));
+    return ovl_future_done(future);
+}
+
+/*
+ * Whoever found the ends of short tasks again and again, without being told, looks no more; and
+ * just after the next one has ended its worker begins a task that lasts.
+ */
+static void an_end_is_told_though_a_long_task_follows(void)
+{
+    struct holder holder = holder_new();
+    struct ovl_executor *executor = open_workers(1);
+    for (int round = 0; round < SCALE(50, 10); round++) {
+        for (int i = 0; i < 100; i++)
+            expect_bytes(submit(executor, square, &(int){3}, sizeof(int)), &(int){9}, sizeof(int));
+        struct ovl_future *last = submit(executor, square, &(int){4}, sizeof(int));
+        ovl_time until = ovl_after(round * OVL_MICROSECOND);
+        while (ovl_now() < until)
+            ;
+        holder_begin(&holder, executor);
+        assert_true(ends_soon(last));
+        expect_bytes(last, &(int){16}, sizeof(int));
+        holder_release(&holder);
+        expect_error(holder.future, 0);
+    }
+    wire_close(&holder.item.begun);
+    wire_close(&holder.item.release);
+    close_all(executor);
+}
+
 int processes_cases(const char *only)
 {
     const struct test_case cases[] = {
@@ -406,6 +440,7 @@ int processes_cases(const char *only)
         TEST_CASE(tasks_may_have_children),
         TEST_CASE(other_children_are_left_alone),
         TEST_CASE(all_workers_die_at_once),
+        TEST_CASE(an_end_is_told_though_a_long_task_follows),
     };
     return the_model == OVL_PROCESSES ? run_cases("processes", cases, COUNT_OF(cases), only) : 0;
 }
