@@ -247,6 +247,14 @@ static char *items_of(struct server *server, struct ovl__slot *slot)
     return ovl__lane_map(server->lane, &server->lane->items[block->index], block);
 }
 
+/* Before the end of what has taken the memory is seen: nothing more is handed to the worker then.
+ */
+static void check_size(struct server *server)
+{
+    if (server->memory_limit && ovl__process_size(getpid()) > server->memory_limit)
+        atomic_store(&server->lane->head->oversize, 1);
+}
+
 static void serve_one(struct server *server, struct ovl__slot *slot)
 {
     struct running running;
@@ -275,6 +283,7 @@ static void serve_one(struct server *server, struct ovl__slot *slot)
     slot->reply.took_ns = (uint64_t)(ovl_now() - start);
     if (server->worker.executor->metered)
         server->lane->head->meters[server->next % OVL__SLOTS] = running.more.meter;
+    check_size(server);
     atomic_store_explicit(&slot->ended, 1, memory_order_release);
 }
 
@@ -331,16 +340,12 @@ static void serve_chunk(struct server *server, struct ovl__slot *slot)
         if (memory)
             serve_part(&running, slot, memory, &layout, i);
         i++;
-        if (ovl__limit(atomic_load_explicit(&slot->progress, memory_order_relaxed)) <= i)
+        if (ovl__limit(atomic_load_explicit(&slot->progress, memory_order_relaxed)) <= i) {
             slot->reply.took_ns = (uint64_t)(ovl_now() - start);
+            check_size(server);
+        }
         atomic_store_explicit(&slot->ended, i, memory_order_release);
     } while (ovl__slot_begin(slot));
-}
-
-static void check_size(struct server *server)
-{
-    if (server->memory_limit && ovl__process_size(getpid()) > server->memory_limit)
-        atomic_store(&server->lane->head->oversize, 1);
 }
 
 /* The parent sees an end for want of a bell, and then the reply. */
@@ -363,7 +368,6 @@ static void serve(struct server *server)
             serve_chunk(server, slot);
         else
             serve_one(server, slot);
-        check_size(server);
     }
     server->next++;
     atomic_store_explicit(&head->next, server->next, memory_order_relaxed);
