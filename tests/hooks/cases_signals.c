@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -117,6 +118,31 @@ static void interrupt_reads(struct record *record, int flags)
         close(fds[0]);
         close(fds[1]);
     }
+}
+
+/* What is read from a stream ends as at an error; and the stream can be read on. */
+static void handlers_end_a_line(struct record *record)
+{
+    int fds[2];
+    char line[16] = "";
+    NEED(record, pipe2(fds, O_CLOEXEC) == 0);
+    FILE *stream = fdopen(fds[0], "r");
+    NEED(record, stream != NULL);
+    install(record, 0);
+    struct signaller signaller = {.thread = pthread_self(), .fd = -1};
+    struct later later;
+    later_begin(&later, record, send_signal, &signaller);
+    char *got = fgets(line, sizeof line, stream);
+    signaller_end(&signaller, &later);
+    record_call(record, "fgets", got ? 0 : -1);
+    FACT(record, ferror(stream) != 0);
+    restore(record);
+    clearerr(stream);
+    NEED(record, write(fds[1], "after it\n", 9) == 9);
+    FACT(record, fgets(line, sizeof line, stream) == line);
+    record_bytes(record, "line", line, sizeof line);
+    fclose(stream);
+    close(fds[1]);
 }
 
 static void handlers_interrupt(struct record *record)
@@ -397,6 +423,7 @@ static void signals_are_waited_for(struct record *record)
 const struct hook_case CASES_SIGNALS[] = {
 #ifndef __SANITIZE_THREAD__ /* which holds signals back until a call of its own */
     CASE(handlers_interrupt),
+    CASE(handlers_end_a_line),
     CASE(handlers_with_restart_do_not),
     CASE(some_calls_are_always_interrupted),
     CASE(waits_for_children_are_interrupted),
