@@ -20,8 +20,8 @@ enum ovl__ring_call { OVL__RING_READ, OVL__RING_WRITE, OVL__RING_SYNC, OVL__RING
  * whatever is cancelled: the parts are the kernel's until then.
  *
  * true: *ret_result is the size (0 of a sync), or -errno. false: nothing was done, since there is
- * no ring (an older kernel, forbidden, OVL_IO_URING=0 in the environment, no memory), or it is
- * full.
+ * no ring (an older kernel, forbidden, OVL_IO_URING=0 in the environment, no memory), it is full,
+ * or it is a sync and no other coroutine of the loop waits for anything outside of it.
  */
 bool ovl__ring_do(enum ovl__ring_call call, int fd, const struct iovec *parts, int count,
                   off_t offset, ssize_t *ret_result);
