@@ -172,6 +172,18 @@ static void what_a_disk_swings_is_said(void)
     assert_true(fabs(swings.speedup - steady.speedup) < 1e-9);
 }
 
+/* A program of which nothing is known but that it computes, on two processors. */
+static void what_only_computes_gains_by_processors(void)
+{
+    struct forecast_setting setting = {.wall_ns = OVL_SECOND, .cores = 2};
+    struct forecast forecast;
+    struct ovl_prediction threads;
+    assert_int_equal(forecast_init_computing(&forecast, OVL_SECOND, &setting), 0);
+    assert_int_equal(forecast_predict(&forecast, OVL_THREADS, 2, &threads), 0);
+    forecast_release(&forecast);
+    assert_true(threads.speedup > 1 && threads.speedup <= 2);
+}
+
 static const struct test_case cases[] = {
     TEST_CASE(asyncio_where_it_loads_quickly),
     TEST_CASE(threads_are_mentioned_where_it_loads_long),
@@ -179,6 +191,7 @@ static const struct test_case cases[] = {
     TEST_CASE(short_syncs_gain_little_by_threads),
     TEST_CASE(syncs_of_a_slow_disk_overlap),
     TEST_CASE(what_a_disk_swings_is_said),
+    TEST_CASE(what_only_computes_gains_by_processors),
 };
 
 int main(void)

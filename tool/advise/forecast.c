@@ -109,6 +109,8 @@ static size_t make_parts(const struct instance *instance, double scale,
     count = add_part(parts, count, scale * stretch * (double)(spent->free_ns - spent->child_ns),
                      OVL_COMPUTING, 0);
     count = add_part(parts, count, held_ns / 2, OVL_COMPUTING, gil);
+    if (!count)
+        return 0;
     parts[count] = (struct ovl_part){.kind = OVL_COMPUTING, .resource = gil};
     return count + 1;
 }
@@ -124,7 +126,7 @@ static double scale_of(const struct node *node)
     return mean > 0 ? real / mean : 1;
 }
 
-/* Of threads alone: the last but one of a task's parts. */
+/* Of threads alone: the last of a task's parts. */
 static void set_gil_again(const struct forecast *forecast, enum ovl_model model)
 {
     bool has = forecast->setting.python && model == OVL_THREADS;
@@ -215,13 +217,14 @@ int forecast_init_computing(struct forecast *forecast, ovl_time cpu_ns,
 {
     *forecast = (struct forecast){.setting = *setting, .groups = 1};
     forecast->tasks = calloc(1, sizeof *forecast->tasks);
-    forecast->parts = calloc(1, sizeof *forecast->parts);
+    forecast->parts = calloc(2, sizeof *forecast->parts);
     if (!forecast->tasks || !forecast->parts) {
         forecast_release(forecast);
         return -ENOMEM;
     }
     forecast->parts[0] = (struct ovl_part){.length_ns = cpu_ns / MANY_PARTS, .kind = OVL_COMPUTING};
-    forecast->tasks[0] = (struct ovl_part_list){.parts = forecast->parts, .count = 1};
+    forecast->parts[1] = (struct ovl_part){.kind = OVL_COMPUTING}; /* see set_gil_again */
+    forecast->tasks[0] = (struct ovl_part_list){.parts = forecast->parts, .count = 2};
     forecast->count = 1;
     ovl_costs_get(&forecast->costs);
     forecast->costs.cores = setting->cores;
