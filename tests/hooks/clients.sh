@@ -5,7 +5,8 @@
 set -eu
 command -v redis-server >/dev/null || { echo 'redis-server is not installed'; exit 77; }
 scratch=$(mktemp -d)
-trap 'kill "$server" 2>/dev/null; wait; rm -rf "$scratch"' EXIT
+server=
+trap '[ -z "$server" ] || kill "$server"; wait; rm -rf "$scratch"' EXIT
 trap 'exit 1' INT TERM
 redis-server --port 0 --unixsocket "$scratch/socket" --save '' --dir "$scratch" >"$scratch/log" 2>&1 &
 server=$!
