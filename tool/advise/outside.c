@@ -290,8 +290,7 @@ static void look_at_python(struct observation *observed, struct process *process
                            const struct since *since)
 {
     struct tree_level levels[RECORD_LEVELS];
-    size_t count =
-        state->address ? process_stack(process, &observed->tree, state->address, levels) : 0;
+    size_t count = state->address ? process_stack(process, &observed->tree, state, levels) : 0;
     if (count && observed->tree.places[levels[0].place].flags & PYTHON_CODE_SUSPENDS)
         count = 0;
     observed->samples++;

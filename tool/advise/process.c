@@ -376,15 +376,23 @@ static uint64_t word(struct process *process, uint64_t address)
     return read_other(process, address, &value, sizeof value) ? value : 0;
 }
 
-static int id_of(struct process *process, uint64_t state)
+/* Before a thread begins, its state is known by who made it. */
+static uint64_t owner_of(struct process *process, uint64_t state)
 {
     const struct python_layout *layout = process->reader->layout;
     if (layout->thread_native >= 0)
-        return (int)word(process, state + (unsigned)layout->thread_native);
-    uint64_t ident = word(process, state + (unsigned)layout->thread_ident);
+        return (uint32_t)word(process, state + (unsigned)layout->thread_native);
+    return word(process, state + (unsigned)layout->thread_ident);
+}
+
+static int id_of(struct process *process, uint64_t owner)
+{
+    if (process->reader->layout->thread_native >= 0)
+        return (int)owner;
     uint32_t count = process->record ? atomic_load(&process->record->thread_count) : 0;
     for (uint32_t n = 0; n < count && n < RECORD_THREADS; n++)
-        if (process->record->threads[n].ident == ident)
+        if (process->record->threads[n].ident == owner &&
+            atomic_load(&process->record->threads[n].state) == RECORD_THREAD_RUNS)
             return (int)process->record->threads[n].id;
     /* Without a record: the first to be made is the main thread, and the last of the list. */
     return 0;
@@ -400,8 +408,9 @@ size_t process_states(struct process *process, struct process_state *ret_states,
     for (int n = 0; interpreter && n < 16; n++) {
         uint64_t state = word(process, interpreter + (unsigned)layout->interpreter_threads);
         while (state && count < most) {
-            ret_states[count++] =
-                (struct process_state){.address = state, .id = id_of(process, state)};
+            uint64_t owner = owner_of(process, state);
+            ret_states[count++] = (struct process_state){
+                .address = state, .owner = owner, .id = id_of(process, owner)};
             state = word(process, state + (unsigned)layout->thread_next);
         }
         interpreter = word(process, interpreter + (unsigned)layout->interpreter_next);
@@ -434,14 +443,15 @@ static long own_interruptions(void)
     return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
 }
 
-size_t process_stack(struct process *process, struct tree *tree, uint64_t state,
+size_t process_stack(struct process *process, struct tree *tree, const struct process_state *state,
                      struct tree_level *ret_levels)
 {
     struct python_frame frames[PYTHON_FRAMES_MAX];
     long before = own_interruptions();
-    size_t count = python_frames(process->reader, state, frames);
-    /* The program went on meanwhile: outer and inner frames are of different calls. */
-    if (own_interruptions() != before)
+    size_t count = python_frames(process->reader, state->address, frames);
+    /* The program went on meanwhile: outer and inner frames are of different calls; or the thread
+     * that was to be looked at had only made this one's state. */
+    if (own_interruptions() != before || owner_of(process, state->address) != state->owner)
         return 0;
     for (size_t n = 0; n < count; n++) {
         const struct python_frame *frame = &frames[count - 1 - n];

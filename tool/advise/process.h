@@ -145,6 +145,7 @@ struct code *process_code(struct process *process);
 /* One of CPython's threads, as it is now. */
 struct process_state {
     uint64_t address;
+    uint64_t owner; /* CPython's own number of the thread */
     int id;
 };
 
@@ -154,8 +155,9 @@ size_t process_states(struct process *process, struct process_state *ret_states,
 /* Which thread state holds the GIL; 0: none, or not known. */
 uint64_t process_gil_holder(struct process *process);
 
-/* The stack of a thread state, outermost first. Returns how many levels. */
-size_t process_stack(struct process *process, struct tree *tree, uint64_t state,
+/* The stack of one of them, outermost first. Returns how many levels; 0 where it could not be read
+ * in one go, or is another thread's by now. */
+size_t process_stack(struct process *process, struct tree *tree, const struct process_state *state,
                      struct tree_level *ret_levels);
 
 #endif

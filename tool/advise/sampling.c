@@ -15,13 +15,14 @@
 
 /* A wait that goes on is seen once: should the program be killed in it, its stack is known. */
 static void look_at_wait(struct observation *observed, struct process *process,
-                         struct watched_thread *thread, uint64_t state, ovl_time since_ns,
-                         ovl_time now_ns)
+                         struct watched_thread *thread, const struct process_state *state,
+                         ovl_time since_ns, ovl_time now_ns)
 {
     if (now_ns - since_ns < OPEN_WAIT_NS || thread->open_wait_ns == since_ns)
         return;
-    thread->open_wait_ns = since_ns;
     thread->open_level_count = process_stack(process, &observed->tree, state, thread->open_levels);
+    if (thread->open_level_count)
+        thread->open_wait_ns = since_ns;
 }
 
 static void sample_thread(struct observation *observed, struct process *process,
@@ -36,7 +37,7 @@ static void sample_thread(struct observation *observed, struct process *process,
     ovl_time since_ns =
         own ? (ovl_time)atomic_load_explicit(&own->wait_ns, memory_order_relaxed) : 0;
     if (since_ns && now_ns - since_ns > RECORD_SHORT_NS) {
-        look_at_wait(observed, process, thread, state->address, since_ns, now_ns);
+        look_at_wait(observed, process, thread, state, since_ns, now_ns);
         return;
     }
     ovl_time total_ns = process_thread_cpu(process, thread);
@@ -48,7 +49,7 @@ static void sample_thread(struct observation *observed, struct process *process,
     if (since_ns && !process_thread_runs(process, thread))
         return;
     struct tree_level levels[RECORD_LEVELS];
-    size_t count = process_stack(process, &observed->tree, state->address, levels);
+    size_t count = process_stack(process, &observed->tree, state, levels);
     /* Waits that have ended since the ring was emptied come first: then this is no news. */
     if (process->record &&
         atomic_load(&process->record->head) != atomic_load(&process->record->tail))
