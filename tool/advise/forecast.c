@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The parts of a task: compute, wait for each kind, and for syncs, compute in these and without the
- * GIL, get the GIL again, compute. */
+/* The parts of a task: get the GIL again, compute, wait for each kind, and for syncs, compute in
+ * these and without the GIL, compute. */
 #define PARTS (RECORD_KIND_COUNT + 7)
+
+/* The first of them: after each of its waits, and in threads alone. set_gil_again says how long. */
+#define GIL_AGAIN 0
 
 /* What is more than this was no processor lost. */
 #define STRETCH_MOST 4.0
@@ -94,7 +97,8 @@ static size_t make_parts(const struct instance *instance, double scale,
     double held_ns =
         scale * stretch * (double)(spent->cpu_ns - spent->free_ns - spent->sync_cpu_ns);
     unsigned gil = setting->python ? RESOURCE_GIL : 0;
-    size_t count = add_part(parts, 0, held_ns / 2, OVL_COMPUTING, gil);
+    parts[GIL_AGAIN] = (struct ovl_part){.kind = OVL_COMPUTING, .resource = gil};
+    size_t count = add_part(parts, GIL_AGAIN + 1, held_ns / 2, OVL_COMPUTING, gil);
     for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
         if (kind != RECORD_GIL && kind != RECORD_LOCK)
             count = add_part(
@@ -109,10 +113,7 @@ static size_t make_parts(const struct instance *instance, double scale,
     count = add_part(parts, count, scale * stretch * (double)(spent->free_ns - spent->child_ns),
                      OVL_COMPUTING, 0);
     count = add_part(parts, count, held_ns / 2, OVL_COMPUTING, gil);
-    if (!count)
-        return 0;
-    parts[count] = (struct ovl_part){.kind = OVL_COMPUTING, .resource = gil};
-    return count + 1;
+    return count > GIL_AGAIN + 1 ? count : 0;
 }
 
 /* Of the single ones that are known, each may stand for several that were too short to be seen. */
@@ -126,13 +127,12 @@ static double scale_of(const struct node *node)
     return mean > 0 ? real / mean : 1;
 }
 
-/* Of threads alone: the last of a task's parts. */
 static void set_gil_again(const struct forecast *forecast, enum ovl_model model)
 {
     bool has = forecast->setting.python && model == OVL_THREADS;
     ovl_time again_ns = has ? (ovl_time)(forecast->waits_each * (double)GIL_AGAIN_NS) : 0;
     for (size_t n = 0; n < forecast->count; n++)
-        forecast->parts[n * PARTS + forecast->tasks[n].count - 1].length_ns = again_ns;
+        forecast->parts[n * PARTS + GIL_AGAIN].length_ns = again_ns;
 }
 
 static int make_tasks(struct forecast *forecast, const struct node *node)
@@ -222,8 +222,8 @@ int forecast_init_computing(struct forecast *forecast, ovl_time cpu_ns,
         forecast_release(forecast);
         return -ENOMEM;
     }
-    forecast->parts[0] = (struct ovl_part){.length_ns = cpu_ns / MANY_PARTS, .kind = OVL_COMPUTING};
-    forecast->parts[1] = (struct ovl_part){.kind = OVL_COMPUTING}; /* see set_gil_again */
+    forecast->parts[GIL_AGAIN] = (struct ovl_part){.kind = OVL_COMPUTING};
+    forecast->parts[1] = (struct ovl_part){.length_ns = cpu_ns / MANY_PARTS, .kind = OVL_COMPUTING};
     forecast->tasks[0] = (struct ovl_part_list){.parts = forecast->parts, .count = 2};
     forecast->count = 1;
     ovl_costs_get(&forecast->costs);
