@@ -21,11 +21,9 @@ struct program {
     struct forecast forecast;
 };
 
-/* `load_ns`: what opening asyncio takes. */
-static struct program *make(ovl_time load_ns)
+/* Each of its calls does that. `load_ns`: what opening asyncio takes. */
+static struct program *make_of(struct spent once, enum ovl_bound bound, ovl_time load_ns)
 {
-    struct spent once = {.cpu_ns = OVL_MILLISECOND, .waits = 1};
-    once.wait_ns[RECORD_NETWORK] = 50 * OVL_MILLISECOND;
     struct program *program = calloc(1, sizeof *program);
     assert_non_null(program);
     program->places[1] = (struct place){.file = "/home/u/p.py", .function = "page", .own = true};
@@ -35,11 +33,11 @@ static struct program *make(ovl_time load_ns)
     *node = (struct node){.kind = NODE_CALL,
                           .place = 1,
                           .count = CALLS,
-                          .wall_ns = CALLS * 51 * OVL_MILLISECOND,
+                          .wall_ns = CALLS * spent_all(&once),
                           .instances = program->instances,
                           .instance_count = CALLS};
     for (size_t n = 0; n < CALLS; n++) {
-        program->instances[n] = (struct instance){.wall_ns = 51 * OVL_MILLISECOND, .spent = once};
+        program->instances[n] = (struct instance){.wall_ns = spent_all(&once), .spent = once};
         spent_add(&node->spent, &once);
     }
     program->line = (struct line_cost){.place = 1, .spent = node->spent, .library = 2};
@@ -53,7 +51,7 @@ static struct program *make(ovl_time load_ns)
     advice->tree = &program->tree;
     advice->python = true;
     advice->cores = 2;
-    advice->bound = OVL_IO_BOUND;
+    advice->bound = bound;
     advice->spent = node->spent;
     advice->unit = (struct unit){
         .node = 1, .function = 1, .call = 1, .count = CALLS, .groups = 1, .spent = node->spent};
@@ -64,6 +62,13 @@ static struct program *make(ovl_time load_ns)
     assert_int_equal(forecast_init(&program->forecast, &program->tree, &advice->unit, &setting), 0);
     sequential_advise(advice, &program->forecast);
     return program;
+}
+
+static struct program *make(ovl_time load_ns)
+{
+    struct spent once = {.cpu_ns = OVL_MILLISECOND, .waits = 1};
+    once.wait_ns[RECORD_NETWORK] = 50 * OVL_MILLISECOND;
+    return make_of(once, OVL_IO_BOUND, load_ns);
 }
 
 static void end(struct program *program)
@@ -105,6 +110,20 @@ static void threads_where_loading_takes_what_it_saves(void)
     assert_true(program->advice.best.speedup > 2);
     assert_int_equal(program->advice.replace_count, 0);
     assert_non_null(strstr(program->advice.reason, "have to be loaded first"));
+    end(program);
+}
+
+/* What the system computes while it makes sure of files: that needs no GIL. */
+static void threads_for_what_syncs_compute(void)
+{
+    struct spent once = {.cpu_ns = 10 * OVL_MILLISECOND, .sync_ns = 2 * OVL_MILLISECOND};
+    once.wait_ns[RECORD_DISK] = once.sync_ns;
+    struct program *program = make_of(once, OVL_CPU_BOUND, 50 * OVL_MILLISECOND);
+    assert_int_equal(program->advice.best.model, OVL_PROCESSES);
+    end(program);
+    once.sync_cpu_ns = 9 * OVL_MILLISECOND;
+    program = make_of(once, OVL_CPU_BOUND, 50 * OVL_MILLISECOND);
+    assert_int_equal(program->advice.best.model, OVL_THREADS);
     end(program);
 }
 
@@ -188,6 +207,7 @@ static const struct test_case cases[] = {
     TEST_CASE(asyncio_where_it_loads_quickly),
     TEST_CASE(threads_are_mentioned_where_it_loads_long),
     TEST_CASE(threads_where_loading_takes_what_it_saves),
+    TEST_CASE(threads_for_what_syncs_compute),
     TEST_CASE(short_syncs_gain_little_by_threads),
     TEST_CASE(syncs_of_a_slow_disk_overlap),
     TEST_CASE(what_a_disk_swings_is_said),

@@ -63,9 +63,12 @@ void sequential_libraries(struct advice *advice, struct forecast_setting *settin
 
 /* --- the recommendation --- */
 
+/* What the system computes in a sync is free of the GIL, too: it is not among free_ns, since the
+ * disk takes it one after the other. */
 static bool computes_freely(const struct spent *spent)
 {
-    return (double)spent->free_ns >= FREE_SHARE * (double)spent->cpu_ns;
+    ovl_time free_ns = spent->free_ns + spent->sync_cpu_ns;
+    return (double)free_ns >= FREE_SHARE * (double)spent->cpu_ns;
 }
 
 /* Which model the rules take, and how many of it at most. */
