@@ -103,7 +103,7 @@ static int start_server(struct io *io)
     size_t connections = io->downloads * CHILD_SITES + 16;
     if (connections > settings.connections)
         settings.connections =
-            connections > OVL_COROUTINES_MAX ? OVL_COROUTINES_MAX : (unsigned)connections;
+            connections > SERVER_CONNECTIONS_MAX ? SERVER_CONNECTIONS_MAX : (unsigned)connections;
     /* A model may take long about the others' tasks while a connection asks for nothing. */
     settings.idle_ns = 600 * OVL_SECOND;
     return child_start(&settings, &io->child);

@@ -71,7 +71,7 @@ static int parse(int argc, char **argv, struct origin_options *ret)
          .kind = OPTION_NUMBER,
          .value = "N",
          .least = 1,
-         .most = OVL_COROUTINES_MAX,
+         .most = SERVER_CONNECTIONS_MAX,
          .target = &ret->workers,
          .help = "connections served at once; more wait (10000)"},
         {.name = "idle-timeout",

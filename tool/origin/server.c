@@ -138,23 +138,50 @@ static bool accept_all(struct server *server, int listener)
     }
 }
 
-static void accept_until(struct server *server, const int *listeners, size_t count, int stop_fd)
+/* What connections come in by, and what ends that. */
+struct doors {
+    struct server *server;
+    const int *listeners;
+    size_t count;
+    int stop_fd;
+};
+
+/* A task beside those that serve, in the same loop: nobody has to be woken to serve a connection.
+ */
+static int accept_until(struct ovl_task *task, struct ovl_bytes item)
 {
-    struct pollfd fds[1 + LISTENERS_MAX] = {{.fd = stop_fd, .events = POLLIN}};
-    for (size_t n = 0; n < count; n++)
-        fds[1 + n] = (struct pollfd){.fd = listeners[n], .events = POLLIN};
+    const struct doors *doors = *(const struct doors *const *)item.data;
+    (void)task;
+    struct pollfd fds[1 + LISTENERS_MAX] = {{.fd = doors->stop_fd, .events = POLLIN}};
+    for (size_t n = 0; n < doors->count; n++)
+        fds[1 + n] = (struct pollfd){.fd = doors->listeners[n], .events = POLLIN};
 
     bool paused = false;
     while (fds[0].revents == 0) {
-        int ready = poll(fds, paused ? 1 : 1 + count, paused ? PAUSE_MS : -1);
+        int ready = poll(fds, paused ? 1 : 1 + doors->count, paused ? PAUSE_MS : -1);
         if (ready < 0 && errno != EINTR)
-            return;
+            return -errno;
         bool was_paused = paused;
         paused = false;
-        for (size_t n = 1; n <= count; n++)
+        for (size_t n = 1; n <= doors->count; n++)
             if (ready >= 0 && (was_paused || fds[n].revents))
-                paused |= !accept_all(server, fds[n].fd);
+                paused |= !accept_all(doors->server, fds[n].fd);
     }
+    return 0;
+}
+
+static int accept_in_loop(struct server *server, const int *listeners, size_t count, int stop_fd)
+{
+    const struct doors doors = {server, listeners, count, stop_fd};
+    const struct doors *item = &doors;
+    struct ovl_future *future;
+    int error = ovl_submit(server->executor, accept_until,
+                           (struct ovl_bytes){.data = &item, .size = sizeof item}, &future);
+    if (error)
+        return error;
+    error = ovl_future_wait(future, OVL_FOREVER);
+    ovl_future_free(future);
+    return error;
 }
 
 /* Shuts every connection down, as `how` has it. True when all have ended in time. */
@@ -202,9 +229,10 @@ int server_run(const struct server_settings *settings, const int *listeners, siz
     static struct server server;
     server_init(&server, settings);
 
-    /* The queue has room for all that is ever accepted: submitting never waits. */
+    /* A worker for each connection, and one that accepts them. The queue has room for all that is
+       ever accepted: submitting never waits. */
     struct ovl_options options = {
-        .workers = settings->connections,
+        .workers = settings->connections + 1,
         .queue_limit = (size_t)settings->connections + 1,
     };
     int error = ovl_executor_open(OVL_ASYNC, &options, &server.executor);
@@ -212,7 +240,7 @@ int server_run(const struct server_settings *settings, const int *listeners, siz
         return error;
     error = settings->ready ? settings->ready(settings->ready_context) : 0;
     if (!error)
-        accept_until(&server, listeners, count, stop_fd);
+        error = accept_in_loop(&server, listeners, count, stop_fd);
     if (drain(&server))
         ovl_executor_close(server.executor, ovl_after(CUT_NS));
     if (error)

@@ -1,13 +1,17 @@
 /*
- * The server: accepts connections in the calling thread, and serves each as one task of an executor
- * of the async model. What serves a connection is plain blocking code.
+ * The server: accepts connections in one task of an executor of the async model, and serves each in
+ * another. Both are plain blocking code.
  */
 #ifndef TOOL_ORIGIN_SERVER_H
 #define TOOL_ORIGIN_SERVER_H
 
+#include <overlap/executor.h>
 #include <overlap/time.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* As many coroutines as an executor has, less the one that accepts. */
+#define SERVER_CONNECTIONS_MAX (OVL_COROUTINES_MAX - 1)
 
 struct server_settings {
     ovl_time latency_ns;  /* before each answer */
@@ -35,7 +39,8 @@ struct server_counts {
  * served: within half a second, whatever the readers do. Where some did not end by then the
  * executor is left behind with them: the process should end.
  *
- * Errors: those of ovl_executor_open, and what `ready` returned; *ret_counts is untouched then.
+ * Errors: those of ovl_executor_open and of poll, and what `ready` returned; *ret_counts is
+ * untouched then.
  */
 int server_run(const struct server_settings *settings, const int *listeners, size_t count,
                int stop_fd, struct server_counts *ret_counts);
