@@ -103,6 +103,12 @@ for n in 1 2 3 4 5; do
 done
 stop_origin TERM || fail 'origin did not end well'
 
+# A connection that is only kept alive gives its place to one that waits.
+start_origin --size 7 -w 1 --idle-timeout 1h
+fetch --parallel --parallel-immediate -o kept "${url}kept" -o waits "${url}waits" -o last "${url}last" ||
+    fail 'connections wait for one that is idle'
+stop_origin TERM || fail 'origin did not end well'
+
 # Out of descriptors: connections wait until others have ended, and none is lost.
 cat >few <<'EOF'
 #!/bin/sh

@@ -25,6 +25,7 @@
 struct connection {
     int fd;
     const struct server_settings *settings;
+    _Atomic bool *idle;
     size_t used; /* bytes of `data` that were received and not yet consumed */
     char data[REQUEST_HEAD_MAX];
 };
@@ -111,6 +112,7 @@ static ssize_t read_request(struct connection *connection, struct request *ret_r
             return -408;
         if (received <= 0)
             return 0;
+        *connection->idle = false;
         if (!begun)
             head_deadline = ovl_after(connection->settings->head_ns);
         connection->used += (size_t)received;
@@ -274,7 +276,8 @@ static bool serve_one(struct connection *connection, _Atomic uint64_t *requests)
     return send_answer(connection, &answer) && !answer.last;
 }
 
-int connection_serve(int fd, const struct server_settings *settings, _Atomic uint64_t *requests)
+int connection_serve(int fd, const struct server_settings *settings, _Atomic uint64_t *requests,
+                     _Atomic bool *idle)
 {
     struct connection *connection = malloc(sizeof *connection);
     if (!connection)
@@ -282,8 +285,9 @@ int connection_serve(int fd, const struct server_settings *settings, _Atomic uin
     connection->fd = fd;
     connection->settings = settings;
     connection->used = 0;
+    connection->idle = idle;
     while (serve_one(connection, requests))
-        continue;
+        *idle = connection->used == 0;
     free(connection);
     return 0;
 }

@@ -73,7 +73,8 @@ static int parse(int argc, char **argv, struct origin_options *ret)
          .least = 1,
          .most = SERVER_CONNECTIONS_MAX,
          .target = &ret->workers,
-         .help = "connections served at once; more wait (10000)"},
+         .help = "connections served at once; more wait, and those that\n"
+                 "are only kept alive make room for them (10000)"},
         {.name = "idle-timeout",
          .kind = OPTION_DURATION,
          .value = "D",

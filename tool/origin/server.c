@@ -39,6 +39,7 @@ struct server;
 struct guest {
     struct server *server;
     int fd;
+    _Atomic bool idle; /* it is kept alive, and asks for nothing */
     struct guest *next;
     struct guest **link; /* what points at it */
 };
@@ -87,7 +88,8 @@ static int serve_guest(struct ovl_task *task, struct ovl_bytes item)
 {
     struct guest *guest = *(struct guest *const *)item.data;
     (void)task;
-    int error = connection_serve(guest->fd, guest->server->settings, &guest->server->requests);
+    int error = connection_serve(guest->fd, guest->server->settings, &guest->server->requests,
+                                 &guest->idle);
     leave(guest);
     return error;
 }
@@ -121,6 +123,16 @@ static bool is_full(struct server *server)
     return full;
 }
 
+/* Ends connections that are only kept alive: others wait for their places. */
+static void send_idle_away(struct server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    for (struct guest *guest = server->guests; guest; guest = guest->next)
+        if (guest->idle)
+            shutdown(guest->fd, SHUT_RD);
+    pthread_mutex_unlock(&server->lock);
+}
+
 /* Accepts all that wait. False where more wait than can be had now. */
 static bool accept_all(struct server *server, int listener)
 {
@@ -146,8 +158,15 @@ struct doors {
     int stop_fd;
 };
 
-/* A task beside those that serve, in the same loop: nobody has to be woken to serve a connection.
- */
+static bool somebody_waits(const struct doors *doors)
+{
+    struct pollfd fds[LISTENERS_MAX];
+    for (size_t n = 0; n < doors->count; n++)
+        fds[n] = (struct pollfd){.fd = doors->listeners[n], .events = POLLIN};
+    return poll(fds, doors->count, 0) > 0;
+}
+
+/* A task beside those that serve, in the same loop: to serve a connection wakes nobody. */
 static int accept_until(struct ovl_task *task, struct ovl_bytes item)
 {
     const struct doors *doors = *(const struct doors *const *)item.data;
@@ -166,6 +185,8 @@ static int accept_until(struct ovl_task *task, struct ovl_bytes item)
         for (size_t n = 1; n <= doors->count; n++)
             if (ready >= 0 && (was_paused || fds[n].revents))
                 paused |= !accept_all(doors->server, fds[n].fd);
+        if (paused && somebody_waits(doors))
+            send_idle_away(doors->server);
     }
     return 0;
 }
