@@ -1,5 +1,6 @@
 /*
- * faulty [-s SEED] [-l LOG]: a web server on loopback that does what servers should not do.
+ * faulty [-s SEED] [-l LOG] [-n COUNT]: a web server on loopback that does what servers should not
+ * do.
  *
  * It prints its port and serves until it is ended. What it does follows from the seed, the path and
  * how often that path was asked for:
@@ -9,6 +10,7 @@
  *     /mixed/...       up to three answers have faults of any kind
  *     /never/...       all answers have faults
  *
+ * It takes at most COUNT connections at once, and keeps each until its client ends it.
  * Right answers have an ETag and a Last-Modified, take Range with If-Range, and If-None-Match.
  * A page's bytes follow from its path and version (content.c). /count tells how many answers had
  * a fault; /version/N makes N the version of all pages. /long-header has one header of 150 kB.
@@ -21,6 +23,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -106,6 +109,7 @@ static uint64_t seed;
 static FILE *log_file;
 static atomic_uint injected;
 static atomic_uint requests;
+static sem_t places;            /* for further ones */
 static atomic_uint connections; /* that stand now */
 static atomic_uint version_now;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -529,6 +533,7 @@ static void *serve(void *argument)
     free(buffer);
     connections--;
     close(fd);
+    sem_post(&places);
     return NULL;
 }
 
@@ -559,14 +564,18 @@ static bool is_from_here(int fd)
 
 int main(int argc, char **argv)
 {
-    for (int option; (option = getopt(argc, argv, "s:l:")) != -1;) {
+    unsigned most = 100000;
+    for (int option; (option = getopt(argc, argv, "s:l:n:")) != -1;) {
         if (option == 's')
             seed = strtoull(optarg, NULL, 10);
         else if (option == 'l')
             log_file = fopen(optarg, "w");
+        else if (option == 'n')
+            most = (unsigned)strtoul(optarg, NULL, 10);
     }
     if (log_file)
         setvbuf(log_file, NULL, _IOLBF, 0);
+    sem_init(&places, 0, most);
     int listener = listen_all();
     pthread_attr_t small;
     pthread_attr_init(&small);
@@ -574,11 +583,12 @@ int main(int argc, char **argv)
     pthread_attr_setstacksize(&small, (size_t)128 << 10);
     for (;;) {
         pthread_t thread;
+        sem_wait(&places);
         int fd = accept(listener, NULL, NULL);
-        if (fd < 0)
-            continue;
-        if (!is_from_here(fd)) {
-            close(fd);
+        if (fd < 0 || !is_from_here(fd)) {
+            if (fd >= 0)
+                close(fd);
+            sem_post(&places);
             continue;
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
@@ -586,6 +596,7 @@ int main(int argc, char **argv)
         if (pthread_create(&thread, &small, serve, (void *)(intptr_t)fd) != 0) {
             connections--;
             close(fd);
+            sem_post(&places);
         }
     }
 }

@@ -257,4 +257,13 @@ says err '--report nowhere/page.html'
 echo file >in-the-way
 expect 3 fetch "$site/good/a" -d in-the-way/sub
 says err 'in-the-way'
+
+# A server of few connections, which keeps each until its client ends it: at the end nobody keeps one that others wait for.
+end_faulty
+start_faulty -s 1 -n 3
+seq -f "$site/good/few%.0f" 30 >few
+for model in async threads processes; do
+    expect 0 fetch -i few -d "few-$model" --model "$model" -w 8 --retry 0 --json
+    equals 'done' 30
+done
 finish

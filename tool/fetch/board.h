@@ -23,6 +23,8 @@ struct slot {
 
 struct board {
     atomic_bool interrupted; /* all are to end */
+    atomic_bool last;        /* after the orders that were given, none is in sight */
+    atomic_int unclaimed;    /* orders that were given, and that no worker is sure to begin */
     struct rate rate;        /* of all together */
     size_t count;
     struct slot slots[];

@@ -131,6 +131,7 @@ static bool give(struct run *run, struct item *item, ovl_time now)
         item->first = now;
     item->state = ITEM_RUNNING;
     run->running++;
+    atomic_fetch_add_explicit(&run->board->unclaimed, 1, memory_order_relaxed);
     return true;
 }
 
@@ -164,6 +165,8 @@ int feed_next(void *context, struct ovl_bytes *ret_item)
             return wait_until(run, OVL_FOREVER);
         ovl_time wake;
         struct item *item = schedule_next(run->schedule, now, &wake);
+        bool last = !more && run->list_ended && schedule_count(run->schedule) == 0;
+        atomic_store_explicit(&run->board->last, last, memory_order_relaxed);
         if (!item) {
             bool ended =
                 !more && run->list_ended && run->running == 0 && schedule_count(run->schedule) == 0;

@@ -34,7 +34,8 @@ struct client {
 struct session {
     struct transfer_context *context;
     struct client alone;
-    CURLM *solo;            /* of `alone` */
+    CURLM *solo;  /* of `alone`, whose connections it keeps; NULL: it was not needed yet */
+    bool claimed; /* an order that was given is this one's next, as far as can be known */
     struct client together; /* for the carrier: a handle that goes both ways loses connections */
     struct ride ride;       /* of `together` */
     char message[CURL_ERROR_SIZE];
@@ -142,13 +143,11 @@ static int look_interrupted(void *context, curl_off_t total, curl_off_t now, cur
     return interrupted(context);
 }
 
-/* What performs the client's transfers, and keeps their connections. */
+/* In what performs the transfers of all, where that is the client's. */
 static bool give_seat(struct session *session, const struct client *client, CURL *handle)
 {
-    if (client == &session->together)
-        return carrier_seat(session->context->carrier, handle, &session->ride) == 0;
-    session->solo = solo_new();
-    return session->solo;
+    return client != &session->together ||
+           carrier_seat(session->context->carrier, handle, &session->ride) == 0;
 }
 
 static bool make_handle(struct session *session, struct client *client)
@@ -474,14 +473,50 @@ static CURLcode perform(struct session *session)
         return CURLE_ABORTED_BY_CALLBACK;
     if (session->client == &session->together)
         return carrier_perform(session->context->carrier, &session->ride, session->order->patient);
-    return solo_perform(session->solo, session->handle);
+    if (!session->solo)
+        session->solo = solo_new();
+    return session->solo ? solo_perform(session->solo, session->handle) : CURLE_OUT_OF_MEMORY;
+}
+
+static void begin_claimed(struct session *session)
+{
+    if (!session->claimed)
+        atomic_fetch_sub_explicit(&session->context->board->unclaimed, 1, memory_order_relaxed);
+    session->claimed = false;
+}
+
+/* Takes one of the orders that wait for a worker, and leaves the rest to others. */
+static bool claim(struct board *board)
+{
+    int unclaimed = atomic_load_explicit(&board->unclaimed, memory_order_relaxed);
+    while (unclaimed > 0)
+        if (atomic_compare_exchange_weak_explicit(&board->unclaimed, &unclaimed, unclaimed - 1,
+                                                  memory_order_relaxed, memory_order_relaxed))
+            return true;
+    return false;
+}
+
+/*
+ * A worker that will have nothing to do keeps no connection: a server that takes so many and no
+ * more would let others wait for it.
+ */
+static void part_with_connections(struct session *session)
+{
+    struct board *board = session->context->board;
+    session->claimed = claim(board);
+    if (session->claimed || !atomic_load_explicit(&board->last, memory_order_relaxed))
+        return;
+    curl_multi_cleanup(session->solo);
+    session->solo = NULL;
 }
 
 int transfer(struct ovl_task *task, struct ovl_bytes item)
 {
     struct session *session = ovl_task_session(task);
+    begin_claimed(session);
     begin(session, task, item.data);
     CURLcode code = perform(session);
+    part_with_connections(session);
     int error = answer(session, code);
     atomic_store_explicit(&session->body.slot->item, 0, memory_order_relaxed);
     return error;
