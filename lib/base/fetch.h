@@ -14,6 +14,7 @@
  */
 static inline void ovl__fetch(const void *from, size_t size)
 {
+#pragma GCC unroll 16
     for (size_t at = 0; at < size; at += OVL__LINE_BYTES)
         __builtin_prefetch((const void *)((uintptr_t)from + at), 1);
     __asm__ volatile("");

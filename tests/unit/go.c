@@ -137,6 +137,50 @@ static void timers_start_coroutines(void)
     assert_true(ran_at > 0); /* the loop waited for what was to come */
 }
 
+enum { TOGETHER = 200 };
+
+static struct {
+    const void *frames[TOGETHER];
+    int count;
+} seen;
+
+static int note_frame(void *argument)
+{
+    (void)argument;
+    seen.frames[seen.count++] = __builtin_frame_address(0);
+    return 0;
+}
+
+static int count_stacks(void)
+{
+    int stacks = 0;
+    for (int i = 0; i < seen.count; i++) {
+        int first = 0;
+        while (seen.frames[first] != seen.frames[i])
+            first++;
+        stacks += first == i;
+    }
+    return stacks;
+}
+
+static int start_together(void *argument)
+{
+    (void)argument;
+    ovl_time at = ovl_now();
+    for (int i = 0; i < TOGETHER; i++)
+        assert_int_equal(ovl_go_at(at, note_frame, NULL, NULL), 0);
+    while (seen.count < TOGETHER)
+        ovl_yield();
+    return 0;
+}
+
+/* The first have run, and left their stacks to others, before the last are made. */
+static void those_due_at_once_run_a_few_at_a_time(void)
+{
+    in_loop(start_together);
+    assert_in_range(count_stacks(), 1, TOGETHER / 4);
+}
+
 enum { SLEEPERS = SCALE(100000, 2000) };
 
 static int count_sleeper(void *argument)
@@ -177,6 +221,7 @@ int main(int argc, char *argv[])
         TEST_CASE(cancelling_ends_its_waits),
         TEST_CASE(a_cancelled_join_calls_off_what_it_awaits),
         TEST_CASE(timers_start_coroutines),
+        TEST_CASE(those_due_at_once_run_a_few_at_a_time),
         TEST_CASE(a_crowd_sleeps_at_once),
     };
     return run_cases("go", cases, COUNT_OF(cases), argc > 1 ? argv[1] : NULL) ? EXIT_FAILURE

@@ -2,6 +2,7 @@
  */
 #include "loop/loop.h"
 #include "../support/cases.h"
+#include "base/system.h"
 #include "coroutine/coroutine.h"
 #include "loop/park.h"
 #include <errno.h>
@@ -110,6 +111,29 @@ static void suspensions_end_at_their_deadlines(void)
         spawn(sleep_as_told, &numbers[i]);
     static const int expected[] = {0, 1, 2, 3, 4, 5};
     run_and_expect(expected, 6);
+}
+
+static ovl_time longest_wait;
+static int (*real_wait)(int, struct epoll_event *, int, ovl_time);
+
+static int note_wait(int epoll_fd, struct epoll_event *happened, int count, ovl_time wait_ns)
+{
+    if (wait_ns != OVL_FOREVER && wait_ns > longest_wait)
+        longest_wait = wait_ns;
+    return real_wait(epoll_fd, happened, count, wait_ns);
+}
+
+/* The kernel may let a wait end late by a thousandth of its length: that is before the deadline. */
+static void long_waits_end_in_time(void)
+{
+    int number = 30;
+    real_wait = ovl__sys.epoll_wait_ns;
+    ovl__sys.epoll_wait_ns = note_wait;
+    set_up();
+    spawn(sleep_as_told, &number);
+    run_and_expect(&number, 1);
+    assert_true(longest_wait > 0);
+    assert_true(longest_wait + longest_wait / 1000 <= number * 10 * OVL_MILLISECOND);
 }
 
 static struct ovl__coroutine *sleeper;
@@ -475,6 +499,7 @@ int main(void)
         TEST_CASE(loop_without_coroutines_ends),
         TEST_CASE(coroutine_knows_its_loop),
         TEST_CASE(suspensions_end_at_their_deadlines),
+        TEST_CASE(long_waits_end_in_time),
         TEST_CASE(resumed_coroutine_goes_on),
         TEST_CASE(descriptor_wakes_who_waits),
         TEST_CASE(descriptor_that_is_ready_wakes_at_once),
