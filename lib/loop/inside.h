@@ -81,6 +81,13 @@ static inline uint64_t ovl__loop_next_turn(struct ovl__loop *loop)
     return turn;
 }
 
+/*
+ * Gives way until something calls ovl__resume or ovl__interrupt on `self`, which runs, or until
+ * `deadline`: 0 or OVL_ETIMEDOUT. Before it and after, the caller looks for itself whether it is to
+ * wait, and whether a scope was cancelled.
+ */
+int ovl__await_resume(struct ovl__coroutine *self, const char *kind, int fd, ovl_time deadline);
+
 /* Runs those that are ready, as many as may run before the next look at epoll. */
 void ovl__run_ready(struct ovl__loop *loop);
 

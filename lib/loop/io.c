@@ -89,7 +89,8 @@ static bool is_blocked(ssize_t count)
     return count < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-static ssize_t try_read(struct ovl_io *stream, void *data, size_t size)
+static inline __attribute__((always_inline)) ssize_t try_read(struct ovl_io *stream, void *data,
+                                                              size_t size)
 {
     if (!stream->is_socket)
         return ovl__sys.read(stream->fd, data, size);
@@ -253,9 +254,8 @@ static __attribute__((noinline)) int yield_held(struct ovl_io *stream)
  * Before each call: fails in a cancelled scope, and lets others run now and then, so that who never
  * has to wait leaves room for them too. Where it fails, the stream may be gone.
  */
-static inline int check_in(struct ovl_io *stream)
+static inline int check_in(struct ovl_io *stream, struct ovl__coroutine *self)
 {
-    struct ovl__coroutine *self = ovl__self();
     if (!self)
         return 0;
     struct ovl__loop *loop = self->loop;
@@ -300,9 +300,10 @@ FOR_EACH_SIDE int wait_first(struct ovl_io *stream, enum side side, struct buffe
     return stream->may[side] && !found ? 0 : wait_for(stream, side, buffer, deadline);
 }
 
-ssize_t ovl_io_read(struct ovl_io *stream, void *data, size_t size, ovl_time deadline)
+static __attribute__((noinline)) ssize_t read_on(struct ovl_io *stream, void *data, size_t size,
+                                                 ovl_time deadline)
 {
-    int error = check_in(stream);
+    int error = 0;
     for (bool found = false; !error; found = errno == EAGAIN) {
         error = wait_first(stream, READ, (struct buffer){data, size}, found, deadline);
         if (error)
@@ -314,6 +315,46 @@ ssize_t ovl_io_read(struct ovl_io *stream, void *data, size_t size, ovl_time dea
     return error == HAS_READ ? stream->count : error;
 }
 
+/* Whether there is nothing but to wait, and the loop will read for who does. */
+static inline bool is_to_be_told(const struct ovl_io *stream, const struct ovl__coroutine *self)
+{
+    return self && stream->loop == self->loop && !stream->may[READ] && !stream->waiter[READ] &&
+           !stream->is_closed;
+}
+
+/* The wait that most reads come to, in few steps. HAS_READ; 0: try; an error. */
+static inline int let_loop_read(struct ovl_io *stream, struct ovl__coroutine *self,
+                                struct buffer buffer, ovl_time deadline)
+{
+    stream->users++;
+    stream->waiter[READ] = self;
+    stream->has_read = false;
+    stream->buffer = buffer.data;
+    stream->room = buffer.size;
+    int error = ovl__await_resume(self, "read", stream->fd, deadline);
+    stream->waiter[READ] = NULL;
+    stream->buffer = NULL;
+    if (stream->is_closed) {
+        drop(stream);
+        return -EBADF;
+    }
+    stream->users--;
+    if (stream->has_read)
+        return HAS_READ;
+    return ovl__scope_reason(self->scope) ? OVL_ECANCELED : error;
+}
+
+ssize_t ovl_io_read(struct ovl_io *stream, void *data, size_t size, ovl_time deadline)
+{
+    struct ovl__coroutine *self = ovl__self();
+    int error = check_in(stream, self);
+    if (!error && is_to_be_told(stream, self))
+        error = let_loop_read(stream, self, (struct buffer){data, size}, deadline);
+    if (error)
+        return error == HAS_READ ? stream->count : error;
+    return read_on(stream, data, size, deadline);
+}
+
 int ovl_io_read_all(struct ovl_io *stream, void *data, size_t size, ovl_time deadline)
 {
     ssize_t count = 1;
@@ -322,22 +363,32 @@ int ovl_io_read_all(struct ovl_io *stream, void *data, size_t size, ovl_time dea
     return count > 0 ? 0 : count ? (int)count : OVL_EENDED;
 }
 
-int ovl_io_write(struct ovl_io *stream, const void *data, size_t size, ovl_time deadline)
+/* Goes on where a call came to `count`; 0: none was made. */
+static __attribute__((noinline)) int write_on(struct ovl_io *stream, const void *data, size_t size,
+                                              ssize_t count, ovl_time deadline)
 {
-    int error = check_in(stream);
-    bool found = false;
-    while (size && !error) {
-        error = wait_first(stream, WRITE, (struct buffer){0}, found, deadline);
-        if (error)
-            break;
-        ssize_t count = try_write(stream, data, size);
-        found = count < 0 && errno == EAGAIN;
+    for (;;) {
         if (count < 0 && !is_blocked(count))
             return -errno;
+        bool found = count < 0 && errno == EAGAIN;
         data = (const char *)data + (count < 0 ? 0 : count);
         size -= count < 0 ? 0 : (size_t)count;
+        if (!size)
+            return 0;
+        int error = wait_first(stream, WRITE, (struct buffer){0}, found, deadline);
+        if (error)
+            return error;
+        count = try_write(stream, data, size);
     }
-    return error;
+}
+
+int ovl_io_write(struct ovl_io *stream, const void *data, size_t size, ovl_time deadline)
+{
+    int error = check_in(stream, ovl__self());
+    if (error || !size)
+        return error;
+    ssize_t count = stream->may[WRITE] ? try_write(stream, data, size) : 0;
+    return count == (ssize_t)size ? 0 : write_on(stream, data, size, count, deadline);
 }
 
 int ovl_io_shut(struct ovl_io *stream)

@@ -214,6 +214,16 @@ int ovl__suspend(ovl_time deadline)
     return self->interruptible && ovl__interrupted(self->interruptible) ? -EINTR : error;
 }
 
+int ovl__await_resume(struct ovl__coroutine *self, const char *kind, int fd, ovl_time deadline)
+{
+    self->waiting.kind = kind;
+    self->waiting.fd = fd;
+    self->is_interruptible = true;
+    int error = suspend(self, deadline);
+    self->is_interruptible = false;
+    return error;
+}
+
 void ovl__interrupt(struct ovl__coroutine *coroutine)
 {
     if (coroutine->is_interruptible)
