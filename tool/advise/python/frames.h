@@ -40,7 +40,8 @@ struct python_frame {
 struct python_code_loop {
     uint32_t start; /* in bytes of code */
     uint32_t end;
-    int32_t variable; /* the local that each turn sets first; -1: another kind of name */
+    int32_t variable;  /* the local that each turn sets first; -1: another kind of name */
+    uint64_t names[2]; /* then those, if they are a module's; 0: not so many, or neither */
 };
 
 /* What is known of a code object. */

@@ -8,18 +8,19 @@
     .interpreter_gil = -1, .gil_holder = 8, .gil_locked = 16, .thread_next = 8,                    \
     .thread_ident = 176, .thread_native = -1, .thread_frame = 24, .cframe_frame = -1,              \
     .frame_code = 32, .frame_previous = 24, .frame_owner = -1, .frame_names = 56,                  \
-    .code_file = 104, .code_name = 112, .code_first_line = 40, .code_flags = 36,                   \
+    .code_file = 104, .code_name = 112, .code_names = 64, .code_first_line = 40, .code_flags = 36, \
     .code_stack_size = 32, .code_lines = 120, .code_bytes = -1, .code_string = 48,                 \
     .code_local_count = 28, .code_cells = 88, .code_free = 80, .text_ascii = 48,                   \
     .text_compact = 72, .dict_version = 24, .for_iter = 93, .extended_arg = 144,                   \
-    .store_fast = 125, .jump_back = 113, .jump_back_special = 113, .jump_absolute = true
+    .store_fast = 125, .store_name = 90, .jump_back = 113, .jump_back_special = 113,               \
+    .jump_absolute = true
 
 /* What 3.11, 3.12 and 3.13 share. */
 #define NEW_FRAMES                                                                                 \
     .major = 3, .thread_next = 8, .gil_holder = 8, .gil_locked = 16, .frame_instruction = 56,      \
-    .frame_locals = 72, .code_file = 112, .code_name = 120, .code_flags = 48, .code_lines = 136,   \
-    .code_string = -1, .code_cells = -1, .code_free = -1, .instruction_unit = 1,                   \
-    .lines = PYTHON_LINES_LOCATIONS
+    .frame_locals = 72, .code_file = 112, .code_name = 120, .code_names = 32, .code_flags = 48,    \
+    .code_lines = 136, .code_string = -1, .code_cells = -1, .code_free = -1,                       \
+    .instruction_unit = 1, .unpack_cache = 1, .lines = PYTHON_LINES_LOCATIONS
 
 static const struct python_layout layouts[] = {
     {OLD_FRAMES, .minor = 8, .runtime_gil = 1152, .frame_instruction = 104, .frame_locals = 360,
@@ -53,6 +54,7 @@ static const struct python_layout layouts[] = {
      .for_iter = 93,
      .extended_arg = 144,
      .store_fast = 125,
+     .store_name = 90,
      .jump_back = 140,
      .jump_back_special = 38},
     {NEW_FRAMES,
@@ -83,6 +85,7 @@ static const struct python_layout layouts[] = {
      .for_iter_cache = 1,
      .extended_arg = 144,
      .store_fast = 125,
+     .store_name = 90,
      .jump_back = 140,
      .jump_back_special = 140},
     {NEW_FRAMES,
@@ -114,6 +117,7 @@ static const struct python_layout layouts[] = {
      .jump_cache = 1,
      .extended_arg = 71,
      .store_fast = 110,
+     .store_name = 114,
      .jump_back = 77,
      .jump_back_special = 77},
 };

@@ -47,6 +47,7 @@ struct python_layout {
     /* code objects */
     int code_file;
     int code_name;
+    int code_names; /* the tuple of the names that it uses */
     int code_first_line;
     int code_flags;
     int code_stack_size;
@@ -72,6 +73,8 @@ struct python_layout {
     uint8_t jump_back_special; /* what it may have become */
     uint8_t extended_arg;
     uint8_t store_fast;
+    uint8_t store_name;
+    uint8_t unpack_cache;     /* words after an instruction that unpacks a sequence */
     uint8_t instruction_unit; /* bytes that one step of an instruction's number means: 1 or 2 */
     bool jump_absolute;
     enum python_lines lines;

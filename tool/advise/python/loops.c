@@ -1,11 +1,13 @@
 #include "advise/python/loops.h"
 
+#include "advise/python/names.h"
+
 #include <string.h>
 
 #define CODE_READ  8192
 #define STACK_READ 8
 
-/* What counts down to 0 is given as counting up to this. */
+/* What counts down to 0 is given as counting up to this, and what counts from anywhere, from it. */
 #define COUNTS_FROM 0x40000000u
 
 /* --- where the loops are --- */
@@ -66,7 +68,7 @@ static bool loop_at(const struct python_layout *layout, const uint8_t *bytes, si
     return false;
 }
 
-static int32_t variable_at(const struct python_layout *layout, const uint8_t *bytes, size_t at)
+static int32_t local_at(const struct python_layout *layout, const uint8_t *bytes, size_t at)
 {
     /* A store that became one instruction with what follows it (3.11: 62, 63; 3.12: 56, 57; 3.13:
      * by halves). */
@@ -80,6 +82,32 @@ static int32_t variable_at(const struct python_layout *layout, const uint8_t *by
     if (layout->minor >= 13 && (code == 111 || code == 112))
         return value >> 4;
     return -1;
+}
+
+/* The names of a module's that stores from `at` on are to. */
+static void find_names(struct python_reader *reader, const struct python_code *code,
+                       const uint8_t *bytes, size_t size, size_t at, struct python_code_loop *loop)
+{
+    for (size_t n = 0; n < 2 && at + 2 <= size && bytes[at] == reader->layout->store_name; n++) {
+        loop->names[n] = python_name(reader, code->address, bytes[at + 1]);
+        at += 2;
+    }
+}
+
+/* What a turn sets first; that may be several things that are unpacked. */
+static void find_variable(struct python_reader *reader, const struct python_code *code,
+                          const uint8_t *bytes, size_t size, size_t first,
+                          struct python_code_loop *loop)
+{
+    const size_t unpacked = first + 2 + 2 * (size_t)reader->layout->unpack_cache;
+    loop->variable = -1;
+    for (size_t at = first; at + 2 <= size && at <= unpacked; at += unpacked - first) {
+        loop->variable = local_at(reader->layout, bytes, at);
+        if (loop->variable < 0)
+            find_names(reader, code, bytes, size, at, loop);
+        if (loop->variable >= 0 || loop->names[0])
+            return;
+    }
 }
 
 static bool read_bytes(struct python_reader *reader, const struct python_code *code, uint8_t *bytes,
@@ -117,92 +145,129 @@ void python_loops_find(struct python_reader *reader, struct python_code *code)
         if (!is_for_iter(layout, bytes[at]) || !loop_at(layout, bytes, size, at, &end))
             continue;
         size_t first = at + 2 + 2 * (size_t)layout->for_iter_cache;
-        code->loops[code->loop_count++] = (struct python_code_loop){
-            .start = (uint32_t)at,
-            .end = (uint32_t)end,
-            .variable = first + 2 <= size ? variable_at(layout, bytes, first) : -1,
-        };
+        struct python_code_loop *loop = &code->loops[code->loop_count++];
+        *loop = (struct python_code_loop){.start = (uint32_t)at, .end = (uint32_t)end};
+        find_variable(reader, code, bytes, size, first, loop);
     }
 }
 
 /* --- which turn it is --- */
 
-enum iterator {
-    ITERATOR_NONE,
-    ITERATOR_UP,    /* counts up, in the third word */
-    ITERATOR_RANGE, /* 3.12 on: what is left, in the fifth */
-    ITERATOR_LEFT,  /* what is left, in the seventh */
-    ITERATOR_ZIP,   /* a tuple of iterators, in the fourth word */
-    ITERATOR_MAP,   /* in the third */
-    ITERATOR_OTHER, /* one that does not tell */
+/* How an iterator tells where it is. */
+enum position {
+    POSITION_NONE,     /* it is no iterator */
+    POSITION_UP,       /* it counts its items, from 1 */
+    POSITION_FROM,     /* it counts, from anywhere */
+    POSITION_LEFT,     /* it counts what is left */
+    POSITION_OF,       /* it has the one that tells; */
+    POSITION_OF_FIRST, /* a tuple of such */
+    POSITION_UNTOLD,
 };
 
-static enum iterator kind_of(struct python_reader *reader, uint64_t type)
+/* By the names of their types, and in which word of them that is. */
+static const struct iterator {
+    const char *name;
+    enum position position;
+    uint8_t word;
+} iterators[] = {
+    {"list_iterator", POSITION_UP, 2},
+    {"tuple_iterator", POSITION_UP, 2},
+    {"str_iterator", POSITION_UP, 2},
+    {"str_ascii_iterator", POSITION_UP, 2},
+    {"bytes_iterator", POSITION_UP, 2},
+    {"bytearray_iterator", POSITION_UP, 2},
+    {"iterator", POSITION_UP, 2},
+    {"list_reverseiterator", POSITION_LEFT, 2},
+    {"reversed", POSITION_LEFT, 2},
+    {"dict_keyiterator", POSITION_LEFT, 6},
+    {"dict_valueiterator", POSITION_LEFT, 6},
+    {"dict_itemiterator", POSITION_LEFT, 6},
+    {"set_iterator", POSITION_LEFT, 5},
+    {"itertools.count", POSITION_FROM, 2},
+    {"enumerate", POSITION_OF, 3}, /* its own number begins with what it is told to */
+    {"zip", POSITION_OF_FIRST, 3},
+    {"map", POSITION_OF_FIRST, 2},
+};
+
+#define ITERATOR_WORDS 7
+#define OWN_NUMBER     2 /* the word of enumerate's own */
+#define NESTED_MOST    3 /* iterators in each other */
+
+/* What counts further, or not by ones, does so by objects, and has this number throughout. */
+#define COUNTED_MOST ((uint64_t)INT64_MAX)
+
+/* Of a type: where its name is, and the function that gives an iterator's next item. */
+#define TYPE_NAME 24
+#define TYPE_NEXT 224
+
+static struct iterator iterator_of(struct python_reader *reader, uint64_t type)
 {
-    static const struct {
-        const char *name;
-        enum iterator kind;
-    } kinds[] = {
-        {"list_iterator", ITERATOR_UP},
-        {"tuple_iterator", ITERATOR_UP},
-        {"str_iterator", ITERATOR_UP},
-        {"str_ascii_iterator", ITERATOR_UP},
-        {"bytes_iterator", ITERATOR_UP},
-        {"enumerate", ITERATOR_UP},
-        {"dict_keyiterator", ITERATOR_LEFT},
-        {"dict_valueiterator", ITERATOR_LEFT},
-        {"dict_itemiterator", ITERATOR_LEFT},
-        {"set_iterator", ITERATOR_LEFT},
-        {"zip", ITERATOR_ZIP},
-        {"map", ITERATOR_MAP},
-        {"generator", ITERATOR_OTHER},
-    };
     uint64_t address = 0;
+    uint64_t next = 0;
     char name[32] = "";
-    if (!reader->checked(reader->context, type + 24, &address, sizeof address) ||
+    if (!reader->checked(reader->context, type + TYPE_NAME, &address, sizeof address) ||
         !reader->checked(reader->context, address, name, sizeof name - 1))
-        return ITERATOR_NONE;
+        return (struct iterator){.position = POSITION_NONE};
     if (strcmp(name, "range_iterator") == 0)
-        return reader->layout->minor >= 12 ? ITERATOR_RANGE : ITERATOR_UP;
-    for (size_t n = 0; n < sizeof kinds / sizeof *kinds; n++)
-        if (strcmp(name, kinds[n].name) == 0)
-            return kinds[n].kind;
-    return ITERATOR_NONE;
+        return reader->layout->minor >= 12 ? (struct iterator){.position = POSITION_LEFT, .word = 4}
+                                           : (struct iterator){.position = POSITION_UP, .word = 2};
+    for (size_t n = 0; n < sizeof iterators / sizeof *iterators; n++)
+        if (strcmp(name, iterators[n].name) == 0)
+            return iterators[n];
+    bool is_one = reader->checked(reader->context, type + TYPE_NEXT, &next, sizeof next) && next;
+    return (struct iterator){.position = is_one ? POSITION_UNTOLD : POSITION_NONE};
 }
 
-/* The iterator's position: it is another one in each turn. */
-static enum iterator position_of(struct python_reader *reader, uint64_t object,
-                                 uint64_t *ret_position, int depth)
+static enum position count_from(uint64_t number, uint64_t *ret_number)
 {
-    uint64_t words[7];
+    *ret_number = number;
+    return number < COUNTED_MOST ? POSITION_FROM : POSITION_UNTOLD;
+}
+
+static enum position position_of(struct python_reader *reader, uint64_t object,
+                                 uint64_t *ret_number, int depth);
+
+static enum position position_within(struct python_reader *reader, uint64_t inner,
+                                     uint64_t *ret_number, int depth)
+{
+    enum position position =
+        depth < NESTED_MOST ? position_of(reader, inner, ret_number, depth + 1) : POSITION_NONE;
+    return position == POSITION_NONE ? POSITION_UNTOLD : position;
+}
+
+/* The number of an object's turn, which is another one in each. */
+static enum position position_of(struct python_reader *reader, uint64_t object,
+                                 uint64_t *ret_number, int depth)
+{
+    uint64_t words[ITERATOR_WORDS];
     if (object < 4096 || (object & 7) ||
         !reader->checked(reader->context, object, words, sizeof words) || words[1] < 4096 ||
         (words[1] & 7))
-        return ITERATOR_NONE;
-    enum iterator kind = kind_of(reader, words[1]);
-    switch (kind) {
-    case ITERATOR_UP:
-        *ret_position = words[2];
+        return POSITION_NONE;
+    struct iterator iterator = iterator_of(reader, words[1]);
+    uint64_t inner = words[iterator.word];
+    switch (iterator.position) {
+    case POSITION_FROM:
+        return count_from(words[iterator.word], ret_number);
+    case POSITION_UP:
+        *ret_number = words[iterator.word];
         break;
-    case ITERATOR_RANGE:
-        *ret_position = 0 - words[4];
+    case POSITION_LEFT:
+        *ret_number = 0 - words[iterator.word];
         break;
-    case ITERATOR_LEFT:
-        *ret_position = 0 - words[6];
+    case POSITION_OF_FIRST:
+        return reader->checked(reader->context, inner + 24, &inner, sizeof inner)
+                   ? position_within(reader, inner, ret_number, depth)
+                   : POSITION_UNTOLD;
+    case POSITION_OF:
+        iterator.position = position_within(reader, inner, ret_number, depth);
+        return iterator.position == POSITION_UNTOLD ? count_from(words[OWN_NUMBER], ret_number)
+                                                    : iterator.position;
+    case POSITION_NONE:
+    case POSITION_UNTOLD:
         break;
-    case ITERATOR_ZIP:
-    case ITERATOR_MAP: {
-        uint64_t tuple = words[kind == ITERATOR_ZIP ? 3 : 2];
-        uint64_t inner = 0;
-        if (depth > 2 || !reader->checked(reader->context, tuple + 24, &inner, sizeof inner))
-            return ITERATOR_NONE;
-        return position_of(reader, inner, ret_position, depth + 1);
     }
-    case ITERATOR_NONE:
-    case ITERATOR_OTHER:
-        break;
-    }
-    return kind;
+    return iterator.position;
 }
 
 static uint32_t turn_of(uint64_t frame, uint64_t iterator, uint64_t position)
@@ -213,13 +278,38 @@ static uint32_t turn_of(uint64_t frame, uint64_t iterator, uint64_t position)
     return turn ? turn : 1;
 }
 
-/* A loop whose iterator does not tell: its variable does, if it is a local one. */
+static bool read_local(struct python_reader *reader, uint64_t frame, int32_t variable,
+                       uint64_t *ret_value)
+{
+    uint64_t locals = frame + (unsigned)reader->layout->frame_locals;
+    return reader->checked(reader->context, locals + 8 * (uint64_t)variable, ret_value,
+                           sizeof *ret_value);
+}
+
+static bool read_names(struct python_reader *reader, uint64_t frame, const uint64_t *names,
+                       uint64_t *ret_value)
+{
+    uint64_t dict = 0;
+    uint64_t second = 0;
+    if (!names[0] ||
+        !reader->checked(reader->context, frame + (unsigned)reader->layout->frame_names, &dict,
+                         sizeof dict))
+        return false;
+    if (names[1])
+        python_name_value(reader, dict, names[1], &second);
+    bool found = python_name_value(reader, dict, names[0], ret_value);
+    *ret_value ^= second << 20;
+    return found;
+}
+
+/* A loop whose iterator does not tell: its variable does, if it is a local one or a module's. */
 static void read_by_variable(struct python_reader *reader, uint64_t frame,
                              const struct python_code_loop *known, struct python_loop *loop)
 {
     uint64_t value = 0;
-    uint64_t at = frame + (unsigned)reader->layout->frame_locals + 8 * (uint64_t)known->variable;
-    if (known->variable < 0 || !reader->checked(reader->context, at, &value, sizeof value))
+    bool found = known->variable >= 0 ? read_local(reader, frame, known->variable, &value)
+                                      : read_names(reader, frame, known->names, &value);
+    if (!found)
         return;
     loop->instruction = known->start;
     loop->turn = turn_of(frame, known->start, value);
@@ -244,19 +334,19 @@ void python_loops_read(struct python_reader *reader, uint64_t address,
             return;
         read = true;
         struct python_loop *loop = &frame->loops[found];
-        uint64_t position = 0;
-        enum iterator kind = ITERATOR_NONE;
+        uint64_t number = 0;
+        enum position position = POSITION_NONE;
         size_t begin = slot;
-        while (slot < slots && kind == ITERATOR_NONE)
-            kind = position_of(reader, stack[slot++], &position, 0);
-        if (kind == ITERATOR_NONE)
+        while (slot < slots && position == POSITION_NONE)
+            position = position_of(reader, stack[slot++], &number, 0);
+        if (position == POSITION_NONE)
             slot = begin;
-        if (kind == ITERATOR_NONE || kind == ITERATOR_OTHER) {
+        if (position == POSITION_NONE || position == POSITION_UNTOLD) {
             read_by_variable(reader, address, known, loop);
         } else {
             loop->instruction = known->start;
-            loop->turn = turn_of(address, stack[slot - 1], position);
-            loop->index = (uint32_t)position + (kind == ITERATOR_UP ? 0 : COUNTS_FROM);
+            loop->turn = turn_of(address, stack[slot - 1], number);
+            loop->index = (uint32_t)number + (position == POSITION_UP ? 0 : COUNTS_FROM);
         }
         if (loop->turn)
             found++;
