@@ -22,6 +22,7 @@ struct record *agent_record;
 static __thread struct record_thread *this_thread __attribute__((tls_model("initial-exec")));
 static __thread bool inside __attribute__((tls_model("initial-exec")));
 static __thread long switches __attribute__((tls_model("initial-exec")));
+static __thread uint64_t switches_ns __attribute__((tls_model("initial-exec")));
 
 static pthread_key_t thread_end;
 static bool thread_end_set;
@@ -166,12 +167,27 @@ struct agent_wait agent_wait_kind(enum record_kind kind, const void *caller)
     return begin(kind, -1, caller);
 }
 
+/* How often this thread has given its processor away by itself, to wait. */
+static long own_switches(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+}
+
+static void note_switches(uint64_t now_ns)
+{
+    switches = own_switches();
+    switches_ns = now_ns;
+}
+
 void agent_wait_measure_cpu(struct agent_wait *wait)
 {
     if (!wait->counts)
         return;
     wait->busy_known = true;
     wait->cpu_ns = agent_thread_cpu();
+    if (wait->start_ns - switches_ns >= RECORD_SHORT_NS)
+        note_switches(wait->start_ns);
 }
 
 void agent_wait_asked(struct agent_wait *wait, int64_t seconds, int64_t nanoseconds)
@@ -212,13 +228,6 @@ static uint64_t shortest(const struct agent_wait *wait)
     return wait->flags & RECORD_SYNC ? RECORD_SYNC_NS : RECORD_SHORT_NS;
 }
 
-/* How often this thread has given its processor away by itself, to wait. */
-static long own_switches(void)
-{
-    struct rusage usage;
-    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
-}
-
 /* Whether this kernel counts that: some that only look like Linux do not. */
 static bool switches_are_counted(void)
 {
@@ -236,17 +245,17 @@ static bool switches_are_counted(void)
 /*
  * A call that took long and never slept has waited for nothing: it computed, or another program had
  * the processor. On a machine that is busy, reading what is in memory would pass for a slow disk.
- * Compared with the last long wait, so that short calls cost nothing: what slept in one of those
- * meanwhile may let a call pass that did not.
+ * Compared with the last long wait, or with some call shortly before, so that short calls cost
+ * nothing: what slept in one of those meanwhile may let a call pass that did not.
  */
-static bool has_slept(void)
+static bool has_slept(uint64_t end_ns)
 {
     long before = switches;
-    switches = own_switches();
+    note_switches(end_ns);
     if (switches != before)
         return true;
     bool counted = switches_are_counted();
-    switches = own_switches(); /* to find that out is a sleep itself */
+    note_switches(end_ns); /* to find that out is a sleep itself */
     return !counted;
 }
 
@@ -255,7 +264,7 @@ static void write_long_wait(struct agent_wait *wait, struct record_thread *threa
     struct record_level levels[RECORD_LEVELS];
     uint64_t length_ns = end_ns - wait->start_ns;
     uint64_t asked_ns = wait->asked_ns < length_ns ? wait->asked_ns : length_ns;
-    if (!has_slept() && !asked_ns && !wait->late)
+    if (!has_slept(end_ns) && !asked_ns && !wait->late)
         return;
     uint64_t cpu_ns = agent_thread_cpu();
     uint64_t busy_ns = wait->busy_known ? cpu_ns - wait->cpu_ns : 0;
@@ -265,10 +274,10 @@ static void write_long_wait(struct agent_wait *wait, struct record_thread *threa
             wait->start_ns += busy_ns;
         else
             wait->start_ns = end_ns;
-        if (end_ns - wait->start_ns < shortest(wait) / 2)
-            return;
     }
     agent_leave_out_ready(wait, end_ns, cpu_ns);
+    if (wait->busy_known && end_ns - wait->start_ns < shortest(wait) / 2)
+        return;
     if (end_ns - wait->start_ns < asked_ns)
         wait->start_ns = end_ns - asked_ns;
     if (wait->late)
@@ -448,6 +457,7 @@ static void in_child(void)
     agent_record = NULL;
     this_thread = NULL;
     switches = 0;
+    switches_ns = 0;
     agent_ready_reset();
     agent_stack_reset();
     open_record();
