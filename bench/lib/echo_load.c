@@ -3,7 +3,8 @@
  * The servers are bound to one processor, the load to another. All run at once and are loaded in
  * turn, a slice of time each, so that what the machine does meanwhile falls on all of them alike.
  * Prints of each its name, and the medians of its slices: nanoseconds, and nanoseconds of its CPU,
- * a message.
+ * a message; then how much of each the first one took, as the medians of what its slices are to
+ * those that came right before or after.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -157,19 +158,44 @@ static int compare(const void *one, const void *other)
     return (a > b) - (a < b);
 }
 
-static double median(double *values, size_t count)
+static double median(const double *values, size_t count)
 {
-    qsort(values, count, sizeof *values, compare);
-    return values[count / 2];
+    double *sorted = calloc(count, sizeof *sorted);
+    if (!sorted)
+        exit(3);
+    memcpy(sorted, values, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, compare);
+    double result = sorted[count / 2];
+    free(sorted);
+    return result;
 }
 
-static void close_server(struct server *self, size_t slices)
+static double median_ratio(const double *values, const double *others, size_t count)
+{
+    double *ratios = calloc(count, sizeof *ratios);
+    if (!ratios)
+        exit(3);
+    for (size_t i = 0; i < count; i++)
+        ratios[i] = values[i] / others[i];
+    double result = median(ratios, count);
+    free(ratios);
+    return result;
+}
+
+static void tell(const struct server *self, const struct server *first, size_t slices)
+{
+    const char *slash = strrchr(self->path, '/');
+    double wall_ratio = median_ratio(first->wall, self->wall, slices);
+    double cpu_ratio = median_ratio(first->cpu, self->cpu, slices);
+    printf("%s %.1f %.1f", slash ? slash + 1 : self->path, median(self->wall, slices),
+           median(self->cpu, slices));
+    printf(" %.4f %.4f\n", wall_ratio, cpu_ratio);
+}
+
+static void end(const struct server *self)
 {
     kill(self->pid, SIGTERM);
     waitpid(self->pid, NULL, 0);
-    const char *slash = strrchr(self->path, '/');
-    printf("%s %.1f %.1f\n", slash ? slash + 1 : self->path, median(self->wall, slices),
-           median(self->cpu, slices));
 }
 
 int main(int argc, char *argv[])
@@ -192,6 +218,8 @@ int main(int argc, char *argv[])
         for (int i = 0; i < count; i++) /* there and back, so that nobody always follows the same */
             load(&servers[slice % 2 ? count - 1 - i : i], slice);
     for (int i = 0; i < count; i++)
-        close_server(&servers[i], slices);
+        tell(&servers[i], &servers[0], slices);
+    for (int i = 0; i < count; i++)
+        end(&servers[i]);
     return 0;
 }
