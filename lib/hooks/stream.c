@@ -230,8 +230,11 @@ OVL__HOOK ssize_t getdelim(char **restrict line, size_t *restrict room, int deli
 }
 OVL__HOOK_ALIAS(getdelim, __getdelim)
 
-#undef getline
-OVL__HOOK ssize_t getline(char **restrict line, size_t *restrict room, FILE *restrict stream)
+/* libc's header has it in line, which Clang takes for its definition: this one has another name in
+ * C. */
+OVL__HOOK ssize_t ovl__getline(char **restrict line, size_t *restrict room,
+                               FILE *restrict stream) __asm__("getline");
+ssize_t ovl__getline(char **restrict line, size_t *restrict room, FILE *restrict stream)
 {
     return getdelim(line, room, '\n', stream);
 }
