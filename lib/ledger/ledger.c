@@ -1,10 +1,10 @@
+#include "base/atomic.h"
 #include "base/memory.h"
 #include "base/system.h"
 #include "ledger/meter.h"
 
 #include <errno.h>
 #include <overlap/error.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
@@ -39,7 +39,7 @@ struct entry {
 
 struct ovl_ledger {
     atomic_uint references; /* the opener's, and those of who adds to it */
-    pthread_mutex_t lock;
+    struct ovl__lock lock;
     size_t limit;
     struct ovl__buffer entries; /* of struct entry */
     struct ovl_ledger_sum sum;
@@ -77,7 +77,6 @@ int ovl_ledger_open(size_t limit, struct ovl_ledger **ret_ledger)
     if (!ledger)
         return -ENOMEM;
     atomic_init(&ledger->references, 1);
-    pthread_mutex_init(&ledger->lock, NULL);
     ledger->limit = limit ? limit : DEFAULT_LIMIT;
     ledger->random = 0x9e3779b97f4a7c15;
     *ret_ledger = ledger;
@@ -106,7 +105,6 @@ void ovl__ledger_drop(struct ovl_ledger *ledger)
         return;
     for (size_t i = 0; i < count(ledger); i++)
         free(entry_at(ledger, i)->details);
-    pthread_mutex_destroy(&ledger->lock);
     ovl__buffer_release(&ledger->entries);
     free(ledger);
 }
@@ -289,24 +287,24 @@ static void sum_up(struct ovl_ledger_sum *sum, const struct ovl__meter *meter, b
 void ovl__ledger_add(struct ovl_ledger *ledger, const struct ovl__meter *meter)
 {
     bool computed = only_computed(meter);
-    pthread_mutex_lock(&ledger->lock);
+    ovl__lock(&ledger->lock);
     sum_up(&ledger->sum, meter, computed);
     keep(ledger, meter, computed);
-    pthread_mutex_unlock(&ledger->lock);
+    ovl__unlock(&ledger->lock);
 }
 
 void ovl_ledger_sum(struct ovl_ledger *ledger, struct ovl_ledger_sum *ret_sum)
 {
-    pthread_mutex_lock(&ledger->lock);
+    ovl__lock(&ledger->lock);
     *ret_sum = ledger->sum;
-    pthread_mutex_unlock(&ledger->lock);
+    ovl__unlock(&ledger->lock);
 }
 
 size_t ovl_ledger_count(struct ovl_ledger *ledger)
 {
-    pthread_mutex_lock(&ledger->lock);
+    ovl__lock(&ledger->lock);
     size_t n = count(ledger);
-    pthread_mutex_unlock(&ledger->lock);
+    ovl__unlock(&ledger->lock);
     return n;
 }
 
@@ -335,11 +333,11 @@ static struct ovl_record read_entry(const struct entry *entry)
 
 int ovl_ledger_read(struct ovl_ledger *ledger, size_t n, struct ovl_record *ret_record)
 {
-    pthread_mutex_lock(&ledger->lock);
+    ovl__lock(&ledger->lock);
     int error = n < count(ledger) ? 0 : -ERANGE;
     if (!error)
         *ret_record = read_entry(entry_at(ledger, n));
-    pthread_mutex_unlock(&ledger->lock);
+    ovl__unlock(&ledger->lock);
     return error;
 }
 
@@ -358,7 +356,7 @@ static struct ovl__trail read_trail(const struct entry *entry)
 int ovl_ledger_segments(struct ovl_ledger *ledger, size_t n, struct ovl_segment *ret_segments,
                         size_t room)
 {
-    pthread_mutex_lock(&ledger->lock);
+    ovl__lock(&ledger->lock);
     int result = -ERANGE;
     if (n < count(ledger)) {
         struct ovl__trail trail = read_trail(entry_at(ledger, n));
@@ -366,6 +364,6 @@ int ovl_ledger_segments(struct ovl_ledger *ledger, size_t n, struct ovl_segment 
             ret_segments[i] = ovl__trail_read(&trail, i);
         result = (int)trail.count;
     }
-    pthread_mutex_unlock(&ledger->lock);
+    ovl__unlock(&ledger->lock);
     return result;
 }
