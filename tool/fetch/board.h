@@ -23,7 +23,7 @@ struct slot {
 
 struct board {
     atomic_bool interrupted; /* all are to end */
-    atomic_bool last;        /* after the orders that were given, none is in sight */
+    atomic_bool last;        /* fewer orders are to be given than there may be transfers at once */
     atomic_int unclaimed;    /* orders that were given, and that no worker is sure to begin */
     struct rate rate;        /* of all together */
     size_t count;

@@ -165,7 +165,7 @@ int feed_next(void *context, struct ovl_bytes *ret_item)
             return wait_until(run, OVL_FOREVER);
         ovl_time wake;
         struct item *item = schedule_next(run->schedule, now, &wake);
-        bool last = !more && run->list_ended && schedule_count(run->schedule) == 0;
+        bool last = !more && run->list_ended && schedule_count(run->schedule) < run->limit;
         atomic_store_explicit(&run->board->last, last, memory_order_relaxed);
         if (!item) {
             bool ended =

@@ -498,12 +498,13 @@ static bool claim(struct board *board)
 
 /*
  * A worker that will have nothing to do keeps no connection: a server that takes so many and no
- * more would let others wait for it.
+ * more would let others wait for it. Among processes nobody can be sure of an order: it may lie
+ * with another worker already.
  */
 static void part_with_connections(struct session *session)
 {
     struct board *board = session->context->board;
-    session->claimed = claim(board);
+    session->claimed = session->context->model != OVL_PROCESSES && claim(board);
     if (session->claimed || !atomic_load_explicit(&board->last, memory_order_relaxed))
         return;
     curl_multi_cleanup(session->solo);
