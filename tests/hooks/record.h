@@ -84,6 +84,8 @@ struct hook_case {
  */
 extern const struct hook_case cases_files_plain[];
 extern const struct hook_case cases_files_fortified[];
+extern const struct hook_case cases_futexes_plain[];
+extern const struct hook_case cases_futexes_fortified[];
 extern const struct hook_case cases_io_plain[];
 extern const struct hook_case cases_io_fortified[];
 extern const struct hook_case cases_locks_plain[];
