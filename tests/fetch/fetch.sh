@@ -190,6 +190,10 @@ for fault in reset-body truncate 503 garbage close length-long chunks range chan
 done
 expect 1 fetch "$site/endless/99/x" --max-filesize 100k
 says err 'max-filesize'
+expect 1 fetch "$site/garbage/99/x" --retry 1 --retry-delay 0.01 --json
+says err 'Weird server reply.*; is it a web server'
+equals attempts 2
+equals error_kind '"transfer"'
 expect 1 fetch "$site/endless-headers/99/x"
 says err 'max-header-bytes'
 expect 1 fetch "$site/long-header" "$site/good/x" --discard --json

@@ -24,6 +24,8 @@ static const char *curl_remedy(CURLcode code)
         return "; check --cert and --key";
     case CURLE_UNSUPPORTED_PROTOCOL:
         return "; only http and https are fetched";
+    case CURLE_WEIRD_SERVER_REPLY:
+        return "; is it a web server that answers at this port?";
     case CURLE_TOO_MANY_REDIRECTS:
         return "; allow more with --max-redirs";
     case CURLE_LOGIN_DENIED:

@@ -74,8 +74,7 @@ static bool is_passing_code(const struct settings *settings, const struct reply 
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
-    case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_UNSUPPORTED_PROTOCOL: /* an answer that is none of HTTP */
+    case CURLE_WEIRD_SERVER_REPLY: /* an answer that is none of HTTP */
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_HTTP2:

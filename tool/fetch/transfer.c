@@ -276,6 +276,17 @@ static bool is_long_header(const struct session *session)
     return memory != MAP_FAILED && munmap(memory, SPARE_BYTES) == 0;
 }
 
+/*
+ * To libcurl an answer without a status is one of HTTP/0.9, and that a protocol which is not
+ * supported, as is one that a redirect leads to: of a redirect there is a status.
+ */
+static bool is_no_answer_of_http(const struct session *session, CURLcode code)
+{
+    long status = 0;
+    curl_easy_getinfo(session->handle, CURLINFO_RESPONSE_CODE, &status);
+    return code == CURLE_UNSUPPORTED_PROTOCOL && status == 0;
+}
+
 static void judge(const struct session *session, CURLcode code, struct reply *reply)
 {
     const struct body *body = &session->body;
@@ -290,6 +301,9 @@ static void judge(const struct session *session, CURLcode code, struct reply *re
         reply->fault = FAULT_TOO_LARGE;
     } else if (code == CURLE_OUT_OF_MEMORY) {
         reply->fault = is_long_header(session) ? FAULT_HEADERS : FAULT_MEMORY;
+    } else if (is_no_answer_of_http(session, code)) {
+        reply->fault = FAULT_CURL;
+        reply->number = CURLE_WEIRD_SERVER_REPLY;
     } else if (code != CURLE_OK) {
         reply->fault = FAULT_CURL;
         reply->number = (int)code;
