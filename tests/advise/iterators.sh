@@ -45,4 +45,34 @@ for iterable in 'itertools.count(0, 5)' 'itertools.cycle(range(30))' 'some()' 'c
     iterates "$iterable"
 done
 iterates 'csv.reader("the same,%d\n" % n for n in range(24))' 'name, number'
+
+# A loop in C, which calls a function for each item that map has.
+cat >maps.py <<'END'
+import time
+
+def task(item):
+    time.sleep(0.01)
+    return item
+
+print(sum(map(task, range(24))))
+END
+advise -- "$python" maps.py
+holds '.unit.function == "task" and .unit.count == 24 and .unit.line == 7'
+says err 'for item in range(24)'
+
+# One that is over is no loop of what comes after it.
+cat >after.py <<'END'
+import time
+
+def task():
+    time.sleep(0.01)
+
+print(max("12", key=int), list(map(int, "123")))
+turns = 0
+while turns < 24:
+    task()
+    turns += 1
+END
+advise -- "$python" after.py
+holds '.unit.function == "task" and .unit.count == 24'
 finish

@@ -14,7 +14,8 @@ struct names {
     bool body;                /* the function is yet to be made, of a loop's body */
 };
 
-/* --- names out of the loop's own line: "for url in urls:", "[f(x) for x in xs]" --- */
+/* --- names out of the loop's own line: "for url in urls:", "[f(x) for x in xs]", "map(f, xs)" ---
+ */
 
 /* The end of an expression: a colon or a closing bracket that is none of its own, or a condition.
  */
@@ -54,15 +55,25 @@ static bool is_endless(const char *items)
     return false;
 }
 
-static bool read_loop(const char *line, struct names *names)
+static void read_map(const char *line, struct names *names)
+{
+    const char *at = strstr(line, "map(");
+    const char *items = at ? strstr(at, ", ") : NULL;
+    if (items)
+        copy(names->items, items + 2, expression_length(items + 2));
+}
+
+static void read_loop(const char *line, struct names *names)
 {
     const char *at = strstr(line, "for ");
     const char *in = at ? strstr(at, " in ") : NULL;
-    if (!in || (at > line && (isalnum((unsigned char)at[-1]) || at[-1] == '_')))
-        return false;
+    bool is_word = in && (at == line || !(isalnum((unsigned char)at[-1]) || at[-1] == '_'));
+    if (!is_word) {
+        read_map(line, names);
+        return;
+    }
     copy(names->item, at + 4, (size_t)(in - at - 4));
     copy(names->items, in + 4, expression_length(in + 4));
-    return names->items[0] && names->item[0];
 }
 
 static void find_names(const struct advice *advice, struct names *names)

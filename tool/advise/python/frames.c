@@ -17,6 +17,8 @@ struct raw_frame {
     uint64_t code;
     uint64_t previous;
     uint32_t instruction;
+    bool from_c;  /* it was called from C: not known before 3.11; */
+    bool calls_c; /* and has called C itself, from which the next one within was called */
 };
 
 static uint64_t word_at(const void *bytes, int offset)
@@ -112,6 +114,8 @@ static bool read_raw(struct python_reader *reader, uint64_t address, struct raw_
     ret->address = address;
     ret->code = word_at(head, layout->frame_code);
     ret->previous = word_at(head, layout->frame_previous);
+    ret->from_c = layout->minor < 11 || (layout->frame_entry >= 0 && head[layout->frame_entry]);
+    ret->calls_c = false;
     if (layout->frame_owner >= 0 && layout->minor >= 12 && head[layout->frame_owner] == OWNER_C)
         ret->code = 0;
     if (layout->code_bytes < 0) {
@@ -181,12 +185,15 @@ static uint64_t state_of(struct python_reader *reader, const struct raw_frame *r
 static size_t read_chain(struct python_reader *reader, uint64_t thread, struct raw_frame *chain)
 {
     size_t count = 0;
+    bool c_within = false;
     uint64_t address = innermost_frame(reader, thread);
     for (int steps = 0; address && steps < 4096; steps++) {
         struct raw_frame raw;
         if (!read_raw(reader, address, &raw))
             break;
         address = raw.previous == address ? 0 : raw.previous;
+        raw.calls_c = c_within;
+        c_within = raw.from_c || !raw.code;
         if (!raw.code)
             continue;
         if (count == PYTHON_FRAMES_MAX) {
@@ -216,8 +223,8 @@ size_t python_frames(struct python_reader *reader, uint64_t thread, struct pytho
             .first_line = code->first_line,
             .call = fold(mix(state, chain[n].address)),
         };
-        if (code->loop_count)
-            python_loops_read(reader, chain[n].address, code, frame);
+        if (code->loop_count || chain[n].calls_c)
+            python_loops_read(reader, chain[n].address, code, chain[n].calls_c, frame);
         state = state_of(reader, &chain[n], code, frame);
         first = n;
     }

@@ -7,13 +7,13 @@
     .major = 3, .runtime_interpreters = 32, .interpreter_next = 0, .interpreter_threads = 8,       \
     .interpreter_gil = -1, .gil_holder = 8, .gil_locked = 16, .thread_next = 8,                    \
     .thread_ident = 176, .thread_native = -1, .thread_frame = 24, .cframe_frame = -1,              \
-    .frame_code = 32, .frame_previous = 24, .frame_owner = -1, .frame_names = 56,                  \
-    .code_file = 104, .code_name = 112, .code_names = 64, .code_first_line = 40, .code_flags = 36, \
-    .code_stack_size = 32, .code_lines = 120, .code_bytes = -1, .code_string = 48,                 \
-    .code_local_count = 28, .code_cells = 88, .code_free = 80, .text_ascii = 48,                   \
-    .text_compact = 72, .dict_version = 24, .for_iter = 93, .extended_arg = 144,                   \
-    .store_fast = 125, .store_name = 90, .jump_back = 113, .jump_back_special = 113,               \
-    .jump_absolute = true
+    .frame_code = 32, .frame_previous = 24, .frame_owner = -1, .frame_entry = -1,                  \
+    .frame_names = 56, .code_file = 104, .code_name = 112, .code_names = 64,                       \
+    .code_first_line = 40, .code_flags = 36, .code_stack_size = 32, .code_lines = 120,             \
+    .code_bytes = -1, .code_string = 48, .code_local_count = 28, .code_cells = 88,                 \
+    .code_free = 80, .text_ascii = 48, .text_compact = 72, .dict_version = 24, .for_iter = 93,     \
+    .extended_arg = 144, .store_fast = 125, .store_name = 90, .jump_back = 113,                    \
+    .jump_back_special = 113, .jump_absolute = true
 
 /* What 3.11, 3.12 and 3.13 share. */
 #define NEW_FRAMES                                                                                 \
@@ -43,6 +43,7 @@ static const struct python_layout layouts[] = {
      .frame_code = 32,
      .frame_previous = 48,
      .frame_owner = 69,
+     .frame_entry = 68,
      .frame_names = 24,
      .code_first_line = 72,
      .code_stack_size = 68,
@@ -71,6 +72,7 @@ static const struct python_layout layouts[] = {
      .frame_code = 0,
      .frame_previous = 8,
      .frame_owner = 70,
+     .frame_entry = -1,
      .frame_names = 40,
      .code_first_line = 68,
      .code_stack_size = 64,
@@ -102,6 +104,7 @@ static const struct python_layout layouts[] = {
      .frame_code = 0,
      .frame_previous = 8,
      .frame_owner = 70,
+     .frame_entry = -1,
      .frame_names = 40,
      .code_first_line = 68,
      .code_stack_size = 64,

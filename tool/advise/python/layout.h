@@ -42,6 +42,7 @@ struct python_layout {
     int frame_instruction; /* a pointer into the code's bytes, or an int where code_bytes is -1 */
     int frame_locals;
     int frame_owner;
+    int frame_entry; /* 3.11: whether it was called from C */
     int frame_names; /* the dict that holds the names of a module */
 
     /* code objects */

@@ -187,6 +187,7 @@ static const struct iterator {
     {"enumerate", POSITION_OF, 3}, /* its own number begins with what it is told to */
     {"zip", POSITION_OF_FIRST, 3},
     {"map", POSITION_OF_FIRST, 2},
+    {"filter", POSITION_OF, 3},
 };
 
 #define ITERATOR_WORDS 7
@@ -200,13 +201,19 @@ static const struct iterator {
 #define TYPE_NAME 24
 #define TYPE_NEXT 224
 
-static struct iterator iterator_of(struct python_reader *reader, uint64_t type)
+static bool read_type_name(struct python_reader *reader, uint64_t type, char *name, size_t size)
 {
     uint64_t address = 0;
+    memset(name, 0, size);
+    return reader->checked(reader->context, type + TYPE_NAME, &address, sizeof address) &&
+           reader->checked(reader->context, address, name, size - 1);
+}
+
+static struct iterator iterator_of(struct python_reader *reader, uint64_t type)
+{
     uint64_t next = 0;
-    char name[32] = "";
-    if (!reader->checked(reader->context, type + TYPE_NAME, &address, sizeof address) ||
-        !reader->checked(reader->context, address, name, sizeof name - 1))
+    char name[32];
+    if (!read_type_name(reader, type, name, sizeof name))
         return (struct iterator){.position = POSITION_NONE};
     if (strcmp(name, "range_iterator") == 0)
         return reader->layout->minor >= 12 ? (struct iterator){.position = POSITION_LEFT, .word = 4}
@@ -315,8 +322,43 @@ static void read_by_variable(struct python_reader *reader, uint64_t frame,
     loop->turn = turn_of(frame, known->start, value);
 }
 
+static void set_turn(struct python_loop *loop, uint32_t instruction, uint64_t frame,
+                     uint64_t iterator, enum position position, uint64_t number)
+{
+    loop->instruction = instruction;
+    loop->turn = turn_of(frame, iterator, number);
+    loop->index = (uint32_t)number + (position == POSITION_UP ? 0 : COUNTS_FROM);
+}
+
+/* What stands above the top of the stack is not cleared: an object that is gone has no references.
+ */
+static bool is_map(struct python_reader *reader, uint64_t object)
+{
+    uint64_t head[2];
+    char name[8];
+    return object >= 4096 && !(object & 7) &&
+           reader->checked(reader->context, object, head, sizeof head) && (uint32_t)head[0] &&
+           read_type_name(reader, head[1], name, sizeof name) &&
+           (strcmp(name, "map") == 0 || strcmp(name, "filter") == 0);
+}
+
+/* A loop of C's: list(map(f, items)) calls f for each item, at one instruction. */
+static void read_map(struct python_reader *reader, uint64_t address, const uint64_t *stack,
+                     size_t slots, struct python_frame *frame, struct python_loop *loop)
+{
+    for (size_t slot = 0; slot < slots; slot++) {
+        uint64_t number = 0;
+        if (!is_map(reader, stack[slot]))
+            continue;
+        enum position position = position_of(reader, stack[slot], &number, 0);
+        if (position != POSITION_NONE && position != POSITION_UNTOLD)
+            set_turn(loop, frame->instruction, address, stack[slot], position, number);
+        return;
+    }
+}
+
 void python_loops_read(struct python_reader *reader, uint64_t address,
-                       const struct python_code *code, struct python_frame *frame)
+                       const struct python_code *code, bool calls_c, struct python_frame *frame)
 {
     uint64_t stack[STACK_READ];
     size_t slots = code->stack_size < STACK_READ ? code->stack_size : STACK_READ;
@@ -341,14 +383,15 @@ void python_loops_read(struct python_reader *reader, uint64_t address,
             position = position_of(reader, stack[slot++], &number, 0);
         if (position == POSITION_NONE)
             slot = begin;
-        if (position == POSITION_NONE || position == POSITION_UNTOLD) {
+        if (position == POSITION_NONE || position == POSITION_UNTOLD)
             read_by_variable(reader, address, known, loop);
-        } else {
-            loop->instruction = known->start;
-            loop->turn = turn_of(address, stack[slot - 1], number);
-            loop->index = (uint32_t)number + (position == POSITION_UP ? 0 : COUNTS_FROM);
-        }
+        else
+            set_turn(loop, known->start, address, stack[slot - 1], position, number);
         if (loop->turn)
             found++;
     }
+    if (!calls_c || found == PYTHON_LOOPS)
+        return;
+    if (read || reader->checked(reader->context, base, stack, slots * sizeof *stack))
+        read_map(reader, address, stack + slot, slots - slot, frame, &frame->loops[found]);
 }

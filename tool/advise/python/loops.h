@@ -7,8 +7,9 @@
 /* Fills in the loops of `code`. */
 void python_loops_find(struct python_reader *reader, struct python_code *code);
 
-/* Fills in the loops that `frame`, which stands at `address`, is in. */
+/* Fills in the loops that `frame`, which stands at `address`, is in. `calls_c`: what it called is
+ * C's, which may be one that takes what map makes. */
 void python_loops_read(struct python_reader *reader, uint64_t address,
-                       const struct python_code *code, struct python_frame *frame);
+                       const struct python_code *code, bool calls_c, struct python_frame *frame);
 
 #endif
