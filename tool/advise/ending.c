@@ -164,11 +164,15 @@ static bool is_worker(const struct process *process, const struct watched_thread
     return thread->python && !coordinates && thread->work_ns * WORKING_SHARE > most_ns;
 }
 
-/* What the busiest did: of the others, where these do most of the work. */
+/* What the busiest did: of the others, where these do most of the work. Of many that are gone it is
+ * the middle one: on a machine that is busy, a single thread may wait for a hundred times as long.
+ */
 static ovl_time busiest(const struct process *process)
 {
     bool others = 2 * process->others_ns > process->work_ns;
-    ovl_time most_ns = process->gone_count ? process->gone_work_ns[0] : 0;
+    ovl_time most_ns = 0;
+    if (process->gone_count)
+        return process->gone_work_ns[process->gone_count / 2];
     for (size_t n = 0; n < process->thread_count; n++) {
         const struct watched_thread *thread = process->threads[n];
         if ((thread->id != process->pid || !others) && thread->work_ns > most_ns)
