@@ -48,6 +48,9 @@ void ovl__processor_let_go(const struct ovl__processor_place *place)
         sched_setaffinity(0, sizeof place->all, &place->all);
 }
 
+/* What the thread forks is as usual again. */
+#define RESET_ON_FORK 1
+
 /* The system call's first version of its argument, which libc does not declare yet. */
 struct scheduling {
     uint32_t size;
@@ -62,6 +65,10 @@ struct scheduling {
 
 void ovl__processor_be_brief(void)
 {
-    struct scheduling wish = {.size = sizeof wish, .runtime_ns = BRIEF_NS};
+    struct scheduling wish = {
+        .size = sizeof wish,
+        .flags = RESET_ON_FORK,
+        .runtime_ns = BRIEF_NS,
+    };
     syscall(SYS_sched_setattr, 0, &wish, 0);
 }

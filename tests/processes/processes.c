@@ -440,6 +440,42 @@ static void workers_see_memory_as_it_was_at_open(void)
     close_all(executor);
 }
 
+/* The system call's first version of what it tells, which libc does not declare yet. */
+struct scheduling {
+    uint32_t size;
+    uint32_t policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime_ns; /* of a slice; 0 before Linux 6.12 */
+    uint64_t deadline_ns;
+    uint64_t period_ns;
+};
+
+static int own_scheduling(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)item;
+    struct scheduling own = {0};
+    if (syscall(SYS_sched_getattr, 0, &own, sizeof own, 0))
+        return -errno;
+    return ovl_task_return(task, &own, sizeof own);
+}
+
+/* The supervisor's brief slices are its own. */
+static void workers_are_scheduled_as_the_program(void)
+{
+    struct scheduling own = {0};
+    assert_int_equal(syscall(SYS_sched_getattr, 0, &own, sizeof own, 0), 0);
+    struct ovl_executor *executor = open_workers(1);
+    struct ovl_future *future = submit(executor, own_scheduling, NULL, 0, NULL);
+    struct ovl_bytes result;
+    assert_int_equal(ovl_future_result(future, &result), 0);
+    assert_int_equal(result.size, sizeof own);
+    assert_memory_equal(result.data, &own, sizeof own);
+    ovl_future_free(future);
+    close_all(executor);
+}
+
 #if !defined(__SANITIZE_THREAD__)
 static void *submit_from_thread(void *argument)
 {
@@ -697,6 +733,7 @@ int main(int argc, char **argv)
         TEST_CASE(four_callers_among_deaths),
         TEST_CASE(tasks_submit_to_their_executor),
         TEST_CASE(workers_see_memory_as_it_was_at_open),
+        TEST_CASE(workers_are_scheduled_as_the_program),
 #if !defined(__SANITIZE_THREAD__)
         TEST_CASE(threads_of_a_task_submit),
 #endif

@@ -1,5 +1,6 @@
 #include "executor/processes/helper.h"
 
+#include "base/processor.h"
 #include "base/system.h"
 #include "executor/processes/processes.h"
 
@@ -138,6 +139,7 @@ _Noreturn static void helper_main(struct ovl__processes *processes)
 {
     end_with_parent(processes);
     prctl(PR_SET_NAME, "ovl-helper");
+    ovl__processor_be_brief();
     ovl__sys.close(processes->epoll_fd);
     int child_fd = watch_children();
     if (child_fd < 0)
