@@ -127,7 +127,7 @@ void ovl__processes_help(struct ovl_executor *executor, struct ovl_future *futur
     struct ovl__processes *processes = executor->own;
     struct ovl__process *process = process_of(processes, future);
     if (!process || !process->alive || process->stuck || process->posted == process->collected ||
-        processes->task_ns > SPIN_NS || !processes->task_ns)
+        processes->task_ns > SPIN_NS) /* of which nothing is known yet may be short */
         return;
     const struct ovl__slot *slot = ovl__lane_slot(process->lane, process->collected);
     struct ovl__lane *lane = process->lane;

@@ -114,6 +114,7 @@ static void become_worker(struct ovl__processes *processes, struct ovl__process 
     ovl__current = NULL;
     __fpurge(stdout); /* what the parent has not written yet is the parent's to write */
     settle_signals(processes);
+    ovl__processor_note(&self->lane->head->processor);
 }
 
 size_t ovl__process_size(pid_t pid)
