@@ -41,6 +41,7 @@ printf 'a\tb\nc\td\n' >in
 prints 'b a\nd c\n' -k --colsep '\t' echo '{2} {1}'
 printf 'a  b\nc d\n' >in
 prints 'b a\nd c\n' -k --colsep ' +' echo '{2} {1}'
+prints 'b a\nd c\n' -k --colsep '[*+]* {1,2}\**' echo '{2} {1}'
 printf 'x,"a ""q"", b"\n"two\nlines",z\n' >in
 prints '[x] [a "q", b]\n[two\nlines] [z]\n' -k --csv echo '[{1}] [{2}]'
 

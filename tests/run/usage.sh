@@ -34,6 +34,9 @@ refuse "--delimiter 'ab': give one character" -d ab echo ::: a
 refuse '-0 and --delimiter both' -0 -d , echo ::: a
 refuse "--colsep '(': " -C '(' echo ::: a
 refuse "--colsep 'x\*': matches where there is nothing" -C 'x*' echo ::: a
+for separator in ',*****+++++++++++++++++++++++++++' 'x+{2}' '(a|b)?*' '[]+]**'; do
+    refuse "one repetition stands behind another" -C "$separator" echo ::: a
+done
 refuse "--header takes ':'" --header 2 echo ::: a
 refuse "CSV is separated by one character" --csv -C ', ' echo ::: a
 refuse '--json and --json-lines' --json --json-lines echo ::: a

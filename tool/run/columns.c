@@ -40,10 +40,46 @@ static bool is_plain(const char *separator)
     return separator[0] && !separator[1] && !strchr(".[{}()\\*+?|^$", separator[0]);
 }
 
+/* Behind the bracket expression that begins at `text`; the first of its characters may be its
+ * end's. */
+static const char *skip_bracket(const char *text)
+{
+    text += text[1] == '^' ? 2 : 1;
+    if (*text == ']')
+        text++;
+    text += strcspn(text, "]");
+    return text + (*text == ']');
+}
+
+/* Whether something that may be repeated is repeated again: libc takes twice as long to compile an
+ * expression for each one more. */
+static bool is_nested(const char *text)
+{
+    bool repeated = false;
+    while (*text) {
+        bool repeats = strchr("*+?{", *text);
+        if (repeats && repeated)
+            return true;
+        repeated = repeats;
+        if (*text == '{')
+            text += strcspn(text, "}");
+        if (*text == '[')
+            text = skip_bracket(text);
+        else
+            text += text[0] == '\\' && text[1] ? 2 : *text != '\0';
+    }
+    return false;
+}
+
 /* An expression that matches nothing would split between all bytes. */
 static int compile(struct columns *columns, const char *separator)
 {
     char why[128];
+    if (is_nested(separator)) {
+        console_error("--colsep '%s': one repetition stands behind another; give one of *, + and ?",
+                      separator);
+        return -1;
+    }
     int code = regcomp(&columns->expression, separator, REG_EXTENDED);
     if (code) {
         regerror(code, &columns->expression, why, sizeof why);
