@@ -39,7 +39,6 @@ struct ovl__loan {
  */
 struct ovl__future_more {
     struct ovl_future *future;
-    struct ovl__meter meter;     /* its record is kept even where there is no ledger */
     unsigned repetitions;        /* left */
     struct ovl__loan *loan;      /* whose the result's memory is; NULL: the future's */
     struct ovl__loan *item_loan; /* the same of the item's */
@@ -54,6 +53,8 @@ struct ovl__future_more {
      */
     void (*notify)(void *context, struct ovl_future *future);
     void *notify_context;
+    struct ovl__meter meter; /* its record is kept even where there is no ledger. The last member,
+                                so that a trail's segments are touched only where there are some */
 };
 
 struct ovl_future {

@@ -26,8 +26,15 @@ static bool needs_more(const struct ovl_executor *executor, const struct ovl__su
     return executor->ops->model != OVL_THREADS || executor->ledger || extras->notify;
 }
 
+/* All zero but for what a trail of no segments does not have. */
+static void init_more(struct ovl__future_more *more, struct ovl_future *future)
+{
+    memset(more, 0, offsetof(struct ovl__future_more, meter.trail.segments));
+    more->future = future;
+}
+
 /* The future, what more it needs, room for its item, which is written there, and for a small
- * result, one behind the other. */
+ * result, one behind the other: these are set, and nothing else. */
 static struct ovl_future *allocate(bool with_more, struct ovl_bytes item)
 {
     size_t more_size = with_more ? ALIGNED(sizeof(struct ovl__future_more)) : 0;
@@ -43,16 +50,16 @@ static struct ovl_future *allocate(bool with_more, struct ovl_bytes item)
     size_t left = is_block ? ovl__block_bytes(kind) - size : 0;
     struct ovl__future_more *more = with_more ? (void *)room : NULL;
     char *copy = room + more_size;
-    *future = (struct ovl_future){
-        .item = {.data = copy, .size = item.size},
-        .more = more,
-        .result = {.data = left ? copy + ALIGNED(item.size) : NULL,
-                   .capacity = left,
-                   .borrowed = left},
-        .is_block = is_block,
+    future->item = (struct ovl_bytes){.data = copy, .size = item.size};
+    future->more = more;
+    future->result = (struct ovl__buffer){
+        .data = left ? copy + ALIGNED(item.size) : NULL,
+        .capacity = left,
+        .borrowed = left,
     };
+    future->is_block = is_block;
     if (more)
-        *more = (struct ovl__future_more){.future = future};
+        init_more(more, future);
     if (item.size)
         memcpy(copy, item.data, item.size);
     return future;
@@ -93,7 +100,10 @@ static struct ovl_future *new_future(struct ovl_executor *executor, ovl_task_fn 
     future->executor = executor;
     future->fn = fn;
     future->deadline = options && options->deadline ? options->deadline : OVL_FOREVER;
-    future->outcome.worker = OVL_NO_WORKER;
+    future->outcome = (struct ovl_outcome){.worker = OVL_NO_WORKER};
+    atomic_init(&future->cancel, 0);
+    future->epoch = 0;
+    future->counted = false;
     if (future->more) {
         future->more->repetitions = options ? options->repetitions : 0;
         future->more->notify = extras->notify;
@@ -101,6 +111,7 @@ static struct ovl_future *new_future(struct ovl_executor *executor, ovl_task_fn 
     }
     ovl__state_init(&future->state, OVL__QUEUED, 2);
     ovl__wait_list_init(&future->waiters);
+    ovl__list_init(&future->link);
     future->is_apart = executor->ops->core == &ovl__core_pool;
     if (!future->is_apart)
         ovl__executor_hold(executor);

@@ -43,7 +43,6 @@ static void copy_items(struct ovl__processes *processes, struct ovl__process *pr
                        const struct ovl__errand *errand, const struct ovl__request *request)
 {
     size_t count = request->chunk ? request->chunk : 1;
-    size_t stride = ovl__chunk_layout(request->item_size, 0, count, false).item_stride;
     const char *from = errand->future ? errand->future->item.data
                                       : errand->spread->map->items +
                                             errand->first * errand->spread->map->item_size;
@@ -56,6 +55,8 @@ static void copy_items(struct ovl__processes *processes, struct ovl__process *pr
         processes->pauses++;
         ovl__park_unlock(&processes->executor->lock);
     }
+    size_t stride =
+        request->chunk ? ovl__chunk_layout(request->item_size, 0, count, false).item_stride : 0;
     for (size_t i = 0; i < count; i++)
         memcpy((char *)place + i * stride, from + i * request->item_size, request->item_size);
     if (takes_long) {
