@@ -91,10 +91,10 @@ static const struct job jobs[] = {
      .fn = call,
      .count = 4000,
      .workers = 2,
-     .turns = 15,
+     .turns = 31,
      .computes = true,
      .has_session = true},
-    {.name = "waits", .fn = wait, .count = 6400, .workers = 64, .turns = 5},
+    {.name = "waits", .fn = wait, .count = 6400, .workers = 64, .turns = 21},
 };
 
 #define TURNS_MOST 41
