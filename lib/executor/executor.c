@@ -121,7 +121,7 @@ static struct ovl_executor *new_executor(const struct ovl__model_ops *ops,
     executor->metered = options->ledger != NULL;
     snprintf(executor->name, sizeof executor->name, "%s", options->name ? options->name : "ovl");
     atomic_init(&executor->references, 1);
-    pthread_mutex_init(&executor->lock, NULL);
+    ovl__park_lock_init(&executor->lock);
     ovl__list_init(&executor->queue);
     ovl__list_init(&executor->running);
     ovl__wait_list_init(&executor->work);

@@ -362,7 +362,7 @@ int ovl_map_stream(struct ovl_executor *executor, ovl_task_fn *fn, const struct 
     ovl__list_init(&run.done);
     ovl__list_init(&run.gathered);
     ovl__wait_list_init(&run.progress);
-    pthread_mutex_init(&run.lock, NULL);
+    ovl__park_lock_init(&run.lock);
     int error = prepare_places(&run, stream->window ? stream->window : default_window(executor));
     if (error)
         return error;

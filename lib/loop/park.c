@@ -105,6 +105,15 @@ static void wake(struct waiter *waiter)
         tell(waiter);
 }
 
+void ovl__park_lock_init(pthread_mutex_t *mutex)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
+
 void ovl__park_lock(pthread_mutex_t *mutex)
 {
     pthread_mutex_lock(mutex);

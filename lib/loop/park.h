@@ -56,6 +56,12 @@ struct ovl__wait_case {
 int ovl__wait_any(struct ovl__wait_case *cases, size_t count, ovl_time deadline, size_t *ret_woken);
 
 /*
+ * Makes a mutex that is held for moments only, by threads that run at once: who finds it taken
+ * looks again before it sleeps. pthread_mutex_destroy ends it.
+ */
+void ovl__park_lock_init(pthread_mutex_t *mutex);
+
+/*
  * As pthread_mutex_lock and _unlock. Those whom the thread wakes in between are told by the unlock
  * of the last such mutex that it holds, or by the wait that it begins: who lets it go in another
  * way keeps them waiting.
