@@ -173,4 +173,29 @@ if __name__ == "__main__":
 END
 advise -- "$python" enough.py
 holds '.recommendation.model == "processes" and (.recommendation.reason | contains("holds it back") | not)'
+
+# Threads that take what there is to do out of a queue: what each does once is no unit, and says nothing of how many to have.
+cat >takes.py <<'END'
+import queue
+import threading
+import time
+
+tasks = queue.Queue()
+
+def worker():
+    while tasks.get() is not None:
+        time.sleep(0.05)
+
+workers = [threading.Thread(target=worker) for _ in range(3)]
+for thread in workers:
+    thread.start()
+for n in range(60):
+    tasks.put(n)
+for thread in workers:
+    tasks.put(None)
+for thread in workers:
+    thread.join()
+END
+advise -- "$python" takes.py
+holds '.recommendation | .model == "threads" and .workers == 3 and (.reason | contains("more of them overlap more"))'
 finish

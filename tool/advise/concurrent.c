@@ -77,6 +77,11 @@ void concurrent_advise_pool(struct advice *advice, const struct forecast *foreca
     const char *noun = present->model == OVL_THREADS ? "threads" : "processes";
     double gil = (double)advice->spent.wait_ns[RECORD_GIL];
     double held = (double)(advice->spent.cpu_ns - advice->spent.free_ns);
+    bool waits = advice->bound == OVL_IO_BOUND && present->model == OVL_THREADS;
+    if (waits && advice->unit.count <= present->workers) {
+        concurrent_advise_unknown(advice); /* it is what each of them does for all of its life */
+        return;
+    }
     rules_stay_with(advice, present->model, present->workers);
     if (present->model == OVL_THREADS &&
         gil > 0.2 * (gil + held + (double)rules_waits_that_matter(&advice->spent)) &&
@@ -111,10 +116,16 @@ void concurrent_advise_pool(struct advice *advice, const struct forecast *foreca
 void concurrent_advise_unknown(struct advice *advice)
 {
     const struct present *present = &advice->present;
+    char more[160] = "";
     rules_stay_with(advice, present->model, present->workers);
+    if (rules_bound_of(&advice->spent) == OVL_IO_BOUND)
+        snprintf(more, sizeof more,
+                 " They wait for %s most of the time: where there is more for them to do, more of "
+                 "them overlap more.",
+                 rules_waits_for(&advice->spent));
     snprintf(advice->reason, sizeof advice->reason,
-             "It has %u %s already, and nothing that each does over and over was seen.",
-             present->workers, present->model == OVL_THREADS ? "threads" : "processes");
+             "It has %u %s already, and nothing that each does over and over was seen.%s",
+             present->workers, present->model == OVL_THREADS ? "threads" : "processes", more);
 }
 
 /* --- processes that do little --- */

@@ -141,8 +141,9 @@ static void add_cautions(struct advice *advice)
     char name[160];
     advice_unit_name(advice, name, sizeof name);
     struct source_cautions cautions;
-    source_cautions(unit->function ? &tree->places[unit->function] : NULL,
-                    &tree->places[unit->call], &cautions);
+    bool own = unit->function && tree->places[unit->function].own; /* a library guards its own */
+    source_cautions(own ? &tree->places[unit->function] : NULL, &tree->places[unit->call],
+                    &cautions);
     if (cautions.chained)
         advice_note(
             advice,
