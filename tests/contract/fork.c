@@ -4,20 +4,6 @@
 #include <errno.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#else
-#define VALGRIND_CLO_CHANGE(option)
-#endif
-
-/* fork, whose child counts no leaks: what the parent's threads held is nobody's there. */
-static pid_t fork_without_threads(void)
-{
-    pid_t child = fork();
-    if (child == 0)
-        VALGRIND_CLO_CHANGE("--leak-check=no");
-    return child;
-}
 
 /* In the child: nothing hangs, and all is told. Returns which step went wrong, or 0. */
 static int use_copy(struct ovl_executor *executor, struct ovl_future *running,
@@ -70,7 +56,7 @@ __attribute__((unused)) static void child_of_a_live_pool_goes_on(void)
     holder_begin(&holder, executor);
     struct ovl_future *queued = submit(executor, square, &(int){3}, sizeof(int));
     struct ovl_future *cancelled = submit(executor, square, &(int){4}, sizeof(int));
-    pid_t child = fork_without_threads();
+    pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0)
         _exit(use_copy(executor, holder.future, queued, cancelled));
@@ -93,7 +79,7 @@ static void forks_at_any_moment(void)
     for (int i = 0; i < SCALE(40, 8); i++) {
         for (int j = 0; j < 200; j++)
             ovl_future_free(submit(executor, square, &j, sizeof j));
-        pid_t child = fork_without_threads();
+        pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0)
             _exit(ovl_executor_close(executor, OVL_FOREVER) ? 1 : 0);
