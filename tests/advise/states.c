@@ -67,6 +67,16 @@ static void end(void)
     process_free(process);
 }
 
+/* How many levels there are. A look in between which this process lost its processor tells nothing:
+ * of so many, one was undisturbed. */
+static size_t look(const struct process_state *found, struct tree_level *levels)
+{
+    size_t count = 0;
+    for (int tries = 0; tries < 1000 && !count; tries++)
+        count = process_stack(process, &tree, found, levels);
+    return count;
+}
+
 static void its_stack_is_read(void)
 {
     struct process_state found[4];
@@ -74,7 +84,7 @@ static void its_stack_is_read(void)
     begin(77);
     assert_int_equal(process_states(process, found, 4), 1);
     assert_int_equal(found[0].id, 77);
-    assert_int_equal(process_stack(process, &tree, &found[0], levels), 1);
+    assert_int_equal(look(&found[0], levels), 1);
     assert_string_equal(tree.places[levels[0].place].file, "/home/u/p.py");
     end();
 }
@@ -88,7 +98,7 @@ static void a_thread_that_has_just_begun_is_not_taken_for_its_maker(void)
     begin(77);
     assert_int_equal(process_states(process, found, 4), 1);
     put(state, layout->thread_native, 78);
-    assert_int_equal(process_stack(process, &tree, &found[0], levels), 0);
+    assert_int_equal(look(&found[0], levels), 0);
     end();
 }
 
