@@ -27,13 +27,13 @@ def main(most):
 main(int(sys.argv[1]))
 END
 
-# The module's own lines, over what does not tell its turns: long enough for a busy machine to look at several.
+# The module's own lines, over what does not tell its turns.
 cat >lines.py <<'END'
 import time
 
 with open("lines") as lines:
     for line in lines:
-        time.sleep(0.05)
+        time.sleep(0.01)
 END
 seq 24 >lines
 mkfifo ready
