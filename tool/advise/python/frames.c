@@ -66,6 +66,8 @@ static bool read_code(struct python_reader *reader, uint64_t address, struct pyt
     struct python_code code = {
         .address = address,
         .name = word_at(head, layout->code_name),
+        .file = word_at(head, layout->code_file),
+        .names = word_at(head, layout->code_names),
         .first_line = (int32_t)half_at(head, layout->code_first_line),
         .flags = half_at(head, layout->code_flags),
         .local_count = half_at(head, layout->code_local_count),
@@ -86,18 +88,28 @@ static struct python_code *code_slot(struct python_reader *reader, uint64_t addr
     return &reader->codes[mix(0, address) % PYTHON_CODES];
 }
 
-/* An address may come to hold another code object: its name and first line tell. */
+static bool holds_word(struct python_reader *reader, uint64_t address, int offset, uint64_t word)
+{
+    uint64_t there;
+    return reader->read(reader->context, address + (unsigned)offset, &there, sizeof there) &&
+           there == word;
+}
+
+/*
+ * An address may come to hold another code object: its name and first line tell; and its file and
+ * the names that it uses, since all modules have the same name and begin at line 1.
+ */
 static struct python_code *known_code(struct python_reader *reader, uint64_t address)
 {
     struct python_code *slot = code_slot(reader, address);
     const struct python_layout *layout = reader->layout;
-    uint64_t name;
     int32_t first_line;
-    if (slot->address == address &&
-        reader->read(reader->context, address + (unsigned)layout->code_name, &name, sizeof name) &&
+    if (slot->address == address && holds_word(reader, address, layout->code_name, slot->name) &&
+        holds_word(reader, address, layout->code_file, slot->file) &&
+        holds_word(reader, address, layout->code_names, slot->names) &&
         reader->read(reader->context, address + (unsigned)layout->code_first_line, &first_line,
                      sizeof first_line) &&
-        name == slot->name && first_line == slot->first_line)
+        first_line == slot->first_line)
         return slot;
     slot->address = 0;
     return read_code(reader, address, slot) ? slot : NULL;

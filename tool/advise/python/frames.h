@@ -48,6 +48,8 @@ struct python_code_loop {
 struct python_code {
     uint64_t address;
     uint64_t name;
+    uint64_t file;
+    uint64_t names; /* that it uses */
     int32_t first_line;
     uint32_t flags;
     uint32_t local_count; /* with cells and free variables */
