@@ -63,12 +63,16 @@ struct scheduling {
     uint64_t period_ns;
 };
 
+/* All else stays as it is: one wish cannot be told without the others. */
 void ovl__processor_be_brief(void)
 {
-    struct scheduling wish = {
-        .size = sizeof wish,
-        .flags = RESET_ON_FORK,
-        .runtime_ns = BRIEF_NS,
-    };
+    struct scheduling wish = {0};
+    if (syscall(SYS_sched_getattr, 0, &wish, sizeof wish, 0))
+        return;
+    /* What is forked would lose a favoured place. */
+    if (wish.policy || wish.nice < 0)
+        return;
+    wish.flags |= RESET_ON_FORK;
+    wish.runtime_ns = BRIEF_NS;
     syscall(SYS_sched_setattr, 0, &wish, 0);
 }
