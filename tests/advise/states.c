@@ -2,6 +2,7 @@
  * is made up: what of it is read, in this process's own memory. */
 #include "advise/process.h"
 #include "support/cases.h"
+#include "support/emulator.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,8 @@ static void put_text(char *object, const char *text)
 /* One thread, which is `id`, in one function. */
 static void begin(uint64_t id)
 {
+    if (!memory_can_be_read())
+        skip();
     layout = python_layout_find(3, 11);
     assert_non_null(layout);
     put_text(file, "/home/u/p.py");

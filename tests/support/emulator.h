@@ -14,4 +14,7 @@ bool forks_can_start_threads(void);
 /* Whether posix_spawn tells that there is no such program. */
 bool spawns_tell_errors(void);
 
+/* Whether the memory of a process can be read by process_vm_readv. */
+bool memory_can_be_read(void);
+
 #endif
