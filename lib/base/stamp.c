@@ -111,7 +111,7 @@ static ovl_time calibrate_more(void)
 }
 
 /* A child of fork in which the lock stays locked does without the counter. */
-static ovl_time stamp_by_clock(void)
+__attribute__((noinline)) static ovl_time stamp_by_clock(void)
 {
     ovl_time now = ovl_now();
     if (now < atomic_load_explicit(&due, memory_order_relaxed) ||
@@ -130,7 +130,7 @@ static ovl_time count_on(uint64_t ticks)
 }
 
 /* What was said before is not gone back behind. */
-static ovl_time anchor_anew(uint64_t known_span)
+__attribute__((noinline)) static ovl_time anchor_anew(uint64_t known_span)
 {
     uint64_t took;
     struct look here = look_once(&took);
