@@ -101,6 +101,11 @@ while read -r model first second; do
     # What a shell starts in the background ignores the signal.
     env --default-signal=INT "$OVERLAP" run --model "$model" -w3 --json -i several -- sh -c 'echo {} >>ran' >out 2>err </dev/null &
     pid=$!
+    # The moment counts from when it has become overlap: before that it may still ignore the signal, on a busy machine for long.
+    tries=0
+    until grep -qx overlap "/proc/$pid/comm" || [ "$tries" -eq 10000 ]; do
+        tries=$((tries + 1))
+    done
     sleep "$first"
     kill -INT "$pid"
     [ "$second" = 0.000 ] || { sleep "$second" && kill -INT "$pid" 2>/dev/null; }
