@@ -94,6 +94,11 @@ says trace.json '"traceEvents"\|"ph":"X"'
 expect 3 run --report nowhere/report.html true ::: a
 says err '--report nowhere/report.html'
 
+# A job that closes its output and goes on ends when its process does.
+expect 0 run -w2 -- sh -c 'echo {}; exec >&- 2>&-; sleep 0.1; echo {} >>closed' ::: 1 2
+[ "$(sort out)" = "$(printf '1\n2')" ] || fail "closed output: $(cat out)"
+[ "$(wc -l <closed)" -eq 2 ] || fail "closed output: $(cat closed)"
+
 # Output that cannot be written: told, and nothing more begins.
 "$OVERLAP" run echo ::: a b >/dev/full 2>err
 [ $? -eq 3 ] || fail 'a full disk: not exit code 3'

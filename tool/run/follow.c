@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* Between asking a process whose time is up to end, and killing it. */
@@ -36,7 +37,8 @@ static int take(struct follow *follow, int stream, const char *bytes, size_t siz
 static void end_stream(struct follow *follow, int stream)
 {
     close(follow->reads[stream]);
-    follow->reads[stream] = -1;
+    close(follow->writes[stream]);
+    follow->reads[stream] = follow->writes[stream] = -1;
     take(follow, stream, NULL, 0);
 }
 
@@ -45,11 +47,22 @@ static void signal_group(struct follow *follow, int number)
     kill(-follow->process, number);
 }
 
+/* What is there, without waiting: another reader may have had it, and there is no end to wait for.
+ */
+static ssize_t read_now(int fd, char *buffer, size_t size)
+{
+    const struct iovec whole = {buffer, size};
+    ssize_t done = preadv2(fd, &whole, 1, -1, RWF_NOWAIT);
+    if (done < 0 && errno == EOPNOTSUPP) /* of pipes, before Linux 6.4 */
+        done = read(fd, buffer, size);
+    return done;
+}
+
 /* Reads what is there. Returns how much; 0: the stream has ended, or nothing more is wanted. */
 static size_t read_stream(struct follow *follow, int stream)
 {
     char buffer[READ_BYTES];
-    ssize_t size = read(follow->reads[stream], buffer, sizeof buffer);
+    ssize_t size = read_now(follow->reads[stream], buffer, sizeof buffer);
     if (size < 0 && (errno == EINTR || errno == EAGAIN))
         return 1;
     int error = size > 0 ? take(follow, stream, buffer, (size_t)size) : 0;
@@ -141,16 +154,22 @@ static void follow_streams(struct follow *follow, int process)
 /* What is left in the pipes of a process that has ended. */
 static void read_rest(struct follow *follow)
 {
-    for (int n = 0; n < JOB_STREAMS; n++) {
-        size_t rest = 0;
-        struct pollfd look = {.fd = follow->reads[n], .events = POLLIN};
-        while (follow->reads[n] >= 0 && rest < REST_BYTES && poll(&look, 1, 0) > 0) {
-            size_t size = read_stream(follow, n);
-            rest += size;
-        }
+    struct pollfd polls[POLL_COUNT];
+    size_t rest[JOB_STREAMS] = {0};
+    for (;;) {
+        set_polls(follow, -1, polls);
+        for (int n = 0; n < JOB_STREAMS; n++)
+            if (rest[n] >= REST_BYTES)
+                polls[n].fd = -1;
+        if (poll(polls, JOB_STREAMS, 0) <= 0)
+            break;
+        for (int n = 0; n < JOB_STREAMS; n++)
+            if (polls[n].revents)
+                rest[n] += read_stream(follow, n);
+    }
+    for (int n = 0; n < JOB_STREAMS; n++)
         if (follow->reads[n] >= 0)
             end_stream(follow, n);
-    }
 }
 
 static ovl_time time_of(struct timeval value)

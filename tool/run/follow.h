@@ -11,7 +11,11 @@ struct follow {
     struct job *job;
     pid_t process;
     struct guard_slot *slot;
-    int reads[JOB_STREAMS]; /* closed when it returns; -1: none */
+    /* Of the pipes, closed when it returns; -1: none. Their writing ends stay open here, so that no
+       stream seems to end before the process does: a job that writes nothing wakes nobody but by
+       its end. */
+    int reads[JOB_STREAMS];
+    int writes[JOB_STREAMS];
     ovl_time deadline;
     struct ovl_task *task; /* where it is cancelled, the job is ended; NULL: nobody does */
 

@@ -181,9 +181,10 @@ static pid_t start(struct attempt *attempt)
     };
     attempt->job->start = ovl_now();
     pid_t process = spawn(&command);
-    close_all(attempt->writes, JOB_STREAMS);
-    if (process < 0)
+    if (process < 0) {
         close_all(attempt->reads, JOB_STREAMS);
+        close_all(attempt->writes, JOB_STREAMS);
+    }
     return process;
 }
 
@@ -268,6 +269,7 @@ static void run_process(struct attempt *attempt)
                             .process = process,
                             .slot = attempt->slot,
                             .reads = {attempt->reads[0], attempt->reads[1]},
+                            .writes = {attempt->writes[0], attempt->writes[1]},
                             .task = shared->task,
                             .deadline = deadline_of(shared, job->start)};
     follow_process(&follow);

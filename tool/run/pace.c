@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Descriptors of a job: two pipes, of which both ends are open for a moment, and its process's. */
+/* Descriptors of a job: both ends of two pipes, and its process's. */
 #define DESCRIPTORS_PER_JOB 5
 
 /* What overlap needs for itself. */
