@@ -177,6 +177,10 @@ static int take_job(void *context, size_t index, const struct ovl_outcome *outco
 
 /* --- the whole --- */
 
+/* Jobs that have ended lie so long at most, for several to be looked at together: each look takes a
+ * processor from the jobs for a moment. */
+#define PATIENCE_NS (5 * OVL_MILLISECOND)
+
 static int run_jobs(struct run *run, const struct pace_plan *plan)
 {
     enum ovl_model model = setup_model(&run->choices, plan);
@@ -206,6 +210,7 @@ static int run_jobs(struct run *run, const struct pace_plan *plan)
         .as_completed = true,
         .later = supply_later,
         .window = setup_window(plan),
+        .patience_ns = PATIENCE_NS,
     };
     error = ovl_map_stream(executor, run->ranks ? rank_task : job_task, &stream);
     if (error && error != OVL_ETASKS && !run->refused) {
