@@ -68,7 +68,7 @@ set(CPACK_DEBIAN_PACKAGE_SECTION devel)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # What is loaded while it runs is found by no look at the program.
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "libcurl4 | libcurl4t64 | libcurl3-gnutls")
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "libcurl4 | libcurl4t64 | libcurl3-gnutls, libssl3 | libssl3t64")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 include(CPack)

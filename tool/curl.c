@@ -1,63 +1,15 @@
-/*
- * libcurl, loaded where it is first called. It and the libraries that it needs take longer to load
- * than many a verb takes in all: those who call none of it do not wait for it.
- *
- * Each function here has the name of one of libcurl's and calls that. The library's own calls of
- * libc find the hooks all the same: liboverlap is in the program, and the program comes first.
- */
+/* libcurl's functions, which load it where the first of them is called. */
 #define CURL_DISABLE_TYPECHECK
 #define CURL_DISABLE_DEPRECATION
 
-#include "command.h"
-#include "report/console.h"
+#include "late.h"
 
 #include <curl/curl.h>
-#include <dlfcn.h>
-#include <pthread.h>
 #include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
 
-static struct {
-    pthread_once_t once;
-    void *library;
-} loaded = {.once = PTHREAD_ONCE_INIT};
+static struct late libcurl = LATE("libcurl", LIBCURL_SONAME);
 
-__attribute__((noreturn)) static void refuse(void)
-{
-    console_error("cannot load libcurl: %s; install it again", dlerror());
-    exit(EXIT_REFUSED);
-}
-
-static void load(void)
-{
-    /* Lazily: most of what it and its libraries call of each other is never called. */
-    loaded.library = dlopen(LIBCURL_SONAME, RTLD_LAZY | RTLD_LOCAL);
-    if (!loaded.library)
-        refuse();
-}
-
-static void *find(const char *name)
-{
-    pthread_once(&loaded.once, load);
-    void *function = dlsym(loaded.library, name);
-    if (!function)
-        refuse();
-    return function;
-}
-
-/* The real function of this name, looked for once. */
-#define REAL(name)                                                                                 \
-    __extension__({                                                                                \
-        static __typeof__(&(name)) real;                                                           \
-        __typeof__(&(name)) found = __atomic_load_n(&real, __ATOMIC_ACQUIRE);                      \
-        if (!found) {                                                                              \
-            void *address = find(#name);                                                           \
-            memcpy(&found, &address, sizeof found);                                                \
-            __atomic_store_n(&real, found, __ATOMIC_RELEASE);                                      \
-        }                                                                                          \
-        found;                                                                                     \
-    })
+#define REAL(name) LATE_FUNCTION(&libcurl, name)
 
 /* What follows the options: one argument, a pointer, a long or a curl_off_t, of one size all. */
 _Static_assert(sizeof(long) == sizeof(void *) && sizeof(curl_off_t) == sizeof(void *),
