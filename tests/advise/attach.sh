@@ -49,6 +49,40 @@ says err 'no such process'
 program=
 expect 2 advise -p 1 -- true
 
+# One that has ended, and one that ends while it is looked at: their parent waits for neither.
+cat >parent.py <<'END'
+import os
+import sys
+import time
+
+child = os.fork()
+if child == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+print(child, flush=True)
+time.sleep(1000)
+END
+"$python" parent.py /bin/true >ready 2>/dev/null </dev/null &
+program=$!
+read -r over <ready
+await grep -q ') Z' "/proc/$over/stat"
+expect 3 advise -p "$over" --seconds 1
+says err 'it has ended, and its parent has not asked how'
+kill -KILL "$program"
+wait "$program" 2>/dev/null
+"$python" parent.py /bin/sleep 1000 >ready 2>/dev/null </dev/null &
+program=$!
+read -r over <ready
+"$OVERLAP" advise -p "$over" --seconds 300 --output document >out 2>err &
+looks=$!
+until [ -n "$(find "/proc/$looks/fd" -lname "/proc/$over/task/*" 2>/dev/null)" ] || ! kill -0 "$looks"; do sleep 0.02; done
+kill -KILL "$over"
+wait "$looks" || fail "one that ends meanwhile: exit code $?: $(cat err)"
+holds '.wall_seconds < 250'
+says err 'it was looked at for .*, until it ended'
+kill -KILL "$program"
+wait "$program" 2>/dev/null
+program=
+
 # A shell that becomes the program, as launchers do, while it is looked at.
 mkfifo go
 sh -c "echo on; read line; exec $python long.py much" <go >ready 2>/dev/null &
@@ -58,7 +92,7 @@ exec 9<ready
 read -r _ <&9
 "$OVERLAP" advise -p "$program" --seconds 100 --output document >out 2>err &
 looks=$!
-until [ -n "$(find "/proc/$looks/fd" -lname "/proc/$program/*" 2>/dev/null)" ] || ! kill -0 "$looks"; do sleep 0.02; done
+until [ -n "$(find "/proc/$looks/fd" -lname "/proc/$program/task/*" 2>/dev/null)" ] || ! kill -0 "$looks"; do sleep 0.02; done
 echo on >&8
 exec 8>&-
 # When that has done much, enough was seen: it says so, twice.

@@ -43,6 +43,8 @@ struct advice {
     const struct thread_times *threads;
     int signal;    /* that ended the program; 0: none */
     int exit_code; /* as a shell tells it */
+    bool attached; /* it ran already; */
+    bool ended;    /* and ended meanwhile */
     bool python;
     bool unseen; /* which of its lines wait or compute: nothing could be seen of that */
     unsigned cores;

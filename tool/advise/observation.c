@@ -248,7 +248,7 @@ void observation_look(struct observation *observed)
             continue;
         /* What is left in the ring of one that ends meanwhile is taken as it is finished. */
         bool ended = process->record ? atomic_load(&process->record->end_ns) != 0
-                                     : kill(process->pid, 0) != 0;
+                                     : process_has_ended(process->pid);
         if (process->record)
             ring_empty_marked(observed, process);
         if (!process->record && !process->launcher)

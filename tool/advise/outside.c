@@ -76,6 +76,8 @@ int outside_open(struct observation *observed, pid_t pid)
 {
     if (kill(pid, 0) != 0)
         return -errno;
+    if (process_has_ended(pid))
+        return -ENODATA;
     int error = observation_open(observed, false);
     if (error)
         return error;
@@ -200,7 +202,8 @@ static const struct process *find(const struct observation *observed, pid_t pid)
 /* A process that runs another program by now, as a shell does that ends with one, is another. */
 static void follow_exec(struct observation *observed, struct process *process)
 {
-    if (process->record || process->image == image_of(process->pid) || kill(process->pid, 0) != 0)
+    if (process->record || process->image == image_of(process->pid) ||
+        process_has_ended(process->pid))
         return;
     /* A thread that is being stopped for a look must be let go first: it would stand still. */
     if (!sampling_is_over(process))

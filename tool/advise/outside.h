@@ -9,8 +9,8 @@
 
 #include "advise/observation.h"
 
-/* Begins to look at a process that runs already. 0, or a negative errno: -ESRCH, -EPERM, -ENOMEM.
- */
+/* Begins to look at a process that runs already. 0, or a negative errno: -ESRCH, -EPERM, -ENOMEM;
+ * -ENODATA: it has ended, and its parent has not waited for it. */
 int outside_open(struct observation *observed, pid_t pid);
 
 /*

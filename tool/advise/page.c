@@ -254,7 +254,10 @@ void advice_page(FILE *out, const struct advice *advice, const struct terminal *
 {
     char wall[32];
     time_text(advice->wall_ns, wall, sizeof wall);
-    fprintf(out, "\noverlap advise: it ran for %s", wall);
+    fprintf(out, "\noverlap advise: it %s for %s", advice->attached ? "was looked at" : "ran",
+            wall);
+    if (advice->ended)
+        fputs(", until it ended", out);
     if (advice->signal && sigabbrev_np(advice->signal))
         fprintf(out, ", until SIG%s ended it", sigabbrev_np(advice->signal));
     else if (advice->exit_code)

@@ -272,6 +272,26 @@ bool process_thread_runs(const struct process *process, const struct watched_thr
     return name_end && strncmp(name_end, ") R", 3) == 0;
 }
 
+/* In /proc/PID/stat. */
+#define THREADS_FIELD 20
+
+bool process_has_ended(pid_t pid)
+{
+    char text[1024];
+    snprintf(text, sizeof text, "/proc/%d/stat", (int)pid);
+    int file = open(text, O_RDONLY | O_CLOEXEC);
+    ssize_t size = file >= 0 ? read(file, text, sizeof text - 1) : 0;
+    if (file >= 0)
+        close(file);
+    text[size > 0 ? size : 0] = '\0';
+    const char *at = strrchr(text, ')'); /* the end of field 2 */
+    if (!at || (strncmp(at, ") Z", 3) != 0 && strncmp(at, ") X", 3) != 0))
+        return !at;
+    for (int field = 2; at && field < THREADS_FIELD; field++)
+        at = strchr(at + 1, ' ');
+    return !at || strtol(at, NULL, 10) <= 1; /* its main thread may be over before the others */
+}
+
 size_t process_tasks(const struct process *process, int *ret_ids, size_t most)
 {
     char path[64];

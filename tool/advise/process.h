@@ -126,6 +126,9 @@ ovl_time process_thread_cpu(struct process *process, struct watched_thread *thre
 /* Whether it computes now, or is ready to. */
 bool process_thread_runs(const struct process *process, const struct watched_thread *thread);
 
+/* Whether it is over, also where its parent has not waited for it yet. */
+bool process_has_ended(pid_t pid);
+
 /* The numbers of all its threads, at most `most`. Returns how many. */
 size_t process_tasks(const struct process *process, int *ret_ids, size_t most);
 

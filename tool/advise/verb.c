@@ -254,12 +254,23 @@ static int run_program(const struct settings *settings, struct files *files)
     return code;
 }
 
+static const char *why_not_attached(int error)
+{
+    switch (error) {
+    case -ESRCH:
+        return "there is no such process";
+    case -ENODATA:
+        return "it has ended, and its parent has not asked how yet: there is nothing to watch";
+    case -EPERM:
+        return "it is another user's: ask as that user, or as root";
+    default:
+        return strerror(-error);
+    }
+}
+
 static int refuse_to_attach(uint64_t pid, int error)
 {
-    const char *why = error == -ESRCH   ? "there is no such process"
-                      : error == -EPERM ? "it is another user's: ask as that user, or as root"
-                                        : strerror(-error);
-    console_error("process %llu: %s", (unsigned long long)pid, why);
+    console_error("process %llu: %s", (unsigned long long)pid, why_not_attached(error));
     return EXIT_REFUSED;
 }
 
@@ -273,7 +284,7 @@ static void watch_process(struct observation *observed, pid_t pid, ovl_time leng
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_BLOCK, &set, NULL);
     ovl_time end_ns = ovl_after(length_ns);
-    while (kill(pid, 0) == 0 && ovl_now() < end_ns) {
+    while (!process_has_ended(pid) && ovl_now() < end_ns) {
         observation_look(observed);
         struct timespec pause = {.tv_sec = observed->period_ns / OVL_SECOND,
                                  .tv_nsec = observed->period_ns % OVL_SECOND};
@@ -294,6 +305,8 @@ static int look_at_process(const struct settings *settings, struct files *files)
     int code = EXIT_REFUSED;
     if (advice) {
         advice_make(advice, &observed, observed.end_ns - observed.start_ns, -1);
+        advice->attached = true;
+        advice->ended = process_has_ended((pid_t)settings->pid);
         code = tell(settings, files, advice, observed.timeline, EXIT_DONE);
     }
     free(advice);
