@@ -91,6 +91,40 @@ static void more_tracks_than_spans_are_kept(void)
     timeline_free(timeline);
 }
 
+/* Threads that come and go, one after the other and some at once: there are so many tracks as were
+ * needed at once, or somewhat more. */
+static void tracks_that_are_over_go_on_as_others(void)
+{
+    struct timeline *timeline = make();
+    for (ovl_time n = 0; n < 5000; n++) {
+        char name[32];
+        snprintf(name, sizeof name, "thread %d", (int)n);
+        size_t track = timeline_track(timeline, name);
+        assert_string_equal(timeline->tracks[track].name, name);
+        timeline_add(timeline, track, TIMELINE_SLEEP, 10 * n, 10 * n + 10, "a");
+        timeline_track_over(timeline, track);
+    }
+    assert_true(timeline->count >= 100 && timeline->count <= 500);
+    size_t all = 0;
+    for (size_t n = 0; n < timeline->count; n++) {
+        const struct timeline_track *track = &timeline->tracks[n];
+        all += track->count;
+        for (size_t i = 1; i < track->count; i++)
+            assert_true(track->spans[i].start_ns >= track->spans[i - 1].end_ns);
+    }
+    assert_int_equal(all, 5000);
+    /* None that goes on is taken. */
+    size_t before = timeline->count;
+    size_t tracks[600];
+    for (size_t n = 0; n < 600; n++) {
+        tracks[n] = timeline_track(timeline, "at once");
+        for (size_t i = 0; i < n; i++)
+            assert_true(tracks[n] != tracks[i]);
+    }
+    assert_int_equal(timeline->count, before > 600 ? before : 600);
+    timeline_free(timeline);
+}
+
 static void a_long_label_is_cut_between_characters(void)
 {
     struct timeline *timeline = make();
@@ -271,6 +305,7 @@ int main(int argc, char **argv)
         TEST_CASE(sums_and_levels_follow_from_the_spans),
         TEST_CASE(many_spans_take_bounded_memory_and_keep_their_sums),
         TEST_CASE(more_tracks_than_spans_are_kept),
+        TEST_CASE(tracks_that_are_over_go_on_as_others),
         TEST_CASE(a_long_label_is_cut_between_characters),
         TEST_CASE(only_what_is_utf8_passes),
         TEST_CASE(a_trace_is_json_whatever_the_names_are),

@@ -23,6 +23,8 @@ static void draw(struct observation *observed, struct process *process,
                  ovl_time end_ns, uint32_t place)
 {
     char text[160];
+    if (!observed->timeline)
+        return;
     if (thread->track == SIZE_MAX) {
         snprintf(text, sizeof text,
                  thread->id == process->pid ? "process %d" : "process %d, thread %d",

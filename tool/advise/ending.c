@@ -107,6 +107,8 @@ static void finish_thread(struct observation *observed, struct process *process,
         process->others_ns += thread->work_ns;
     tree_end(&observed->tree, &thread->path, ovl_now());
     note_thread(observed, process, thread, process_record_of(process, thread->id));
+    if (observed->timeline)
+        timeline_track_over(observed->timeline, thread->track);
     /* The kernel's sum goes on over an exec: the same one is told of twice. */
     if (thread->delay_ns > observed->delay_ns)
         observed->delay_ns = thread->delay_ns;

@@ -106,6 +106,11 @@ static void note_what_was_not_seen(struct advice *advice, const struct observati
                     "%llu threads more than are taken down at once (%u) were there: what they did "
                     "is not told.",
                     (unsigned long long)observed->threads_lost, RECORD_THREADS);
+    if (observed->tree.incomplete)
+        advice_note(
+            advice,
+            "It calls more functions from more lines than are kept: what came after these is "
+            "told for who called it, or in the sums alone.");
     if (observed->waits_lost)
         advice_note(
             advice,

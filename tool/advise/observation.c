@@ -37,14 +37,17 @@ int observation_open(struct observation *observed, bool with_folder)
     int error = tree_init(&observed->tree);
     if (error)
         return error;
-    observed->timeline = timeline_new("as it ran");
-    error = !observed->timeline ? -ENOMEM : with_folder ? folder_make(&observed->folder) : 0;
-    if (error) {
-        timeline_free(observed->timeline);
+    error = with_folder ? folder_make(&observed->folder) : 0;
+    if (error)
         tree_release(&observed->tree);
-    }
     observed->start_ns = ovl_now();
     return error;
+}
+
+int observation_draw(struct observation *observed)
+{
+    observed->timeline = timeline_new("as it ran");
+    return observed->timeline ? 0 : -ENOMEM;
 }
 
 void observation_close(struct observation *observed)
@@ -63,8 +66,8 @@ void observation_close(struct observation *observed)
 static void start_anew(struct observation *observed, ovl_time now_ns)
 {
     struct tree tree;
-    struct timeline *timeline = timeline_new("as it ran");
-    if (!timeline || tree_init(&tree) != 0) {
+    struct timeline *timeline = observed->timeline ? timeline_new("as it ran") : NULL;
+    if ((observed->timeline && !timeline) || tree_init(&tree) != 0) {
         timeline_free(timeline);
         return;
     }
@@ -300,5 +303,6 @@ void observation_finish(struct observation *observed)
     unseen_settle(&observed->tree);
     unseen_settle_spent(&observed->spent);
     plumbing_settle(&observed->plumbing);
-    timeline_extend(observed->timeline, observed->end_ns - observed->start_ns);
+    if (observed->timeline)
+        timeline_extend(observed->timeline, observed->end_ns - observed->start_ns);
 }

@@ -32,8 +32,8 @@ struct observation {
     struct process **processes;
     size_t process_count;
     uint32_t family_count;
-    size_t process_lasting; /* of these, as many more than usual were not over */
-    struct timeline *timeline;
+    size_t process_lasting;    /* of these, as many more than usual were not over */
+    struct timeline *timeline; /* NULL: it is not drawn */
     struct plumbing plumbing;
     struct hot hot; /* of programs that are not Python's */
 
@@ -65,6 +65,9 @@ struct observation {
 
 /* Makes the folder for the agents' files, where there is room for them. 0, or a negative errno. */
 int observation_open(struct observation *observed, bool with_folder);
+
+/* To be called before the first look where a timeline is wanted. 0 or -ENOMEM. */
+int observation_draw(struct observation *observed);
 
 /* Removes the folder. */
 void observation_close(struct observation *observed);

@@ -1,54 +1,18 @@
 #include "advise/tree.h"
 
+#include "advise/instances.h"
 #include "advise/source.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NODES_MAX  12000
+#define NODES_MAX  8000
 #define PLACES_MAX 16000
 #define LINES_MAX  4000
 
-/* Single calls and turns of all nodes together: 3 MB; and of each node from there on. */
-#define INSTANCES_MAX 24000
-#define INSTANCES_FEW 4
-
 /* A turn's number from here on tells how many are left. */
 #define COUNTS_DOWN 0x100000u
-
-/* --- sums --- */
-
-void spent_add(struct spent *sum, const struct spent *more)
-{
-    sum->cpu_ns += more->cpu_ns;
-    sum->free_ns += more->free_ns;
-    sum->child_ns += more->child_ns;
-    sum->unseen_ns += more->unseen_ns;
-    sum->sync_ns += more->sync_ns;
-    sum->sync_cpu_ns += more->sync_cpu_ns;
-    sum->waits += more->waits;
-    for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
-        sum->wait_ns[kind] += more->wait_ns[kind];
-}
-
-ovl_time spent_waits(const struct spent *spent)
-{
-    ovl_time sum = 0;
-    for (int kind = 0; kind < RECORD_KIND_COUNT; kind++)
-        sum += spent->wait_ns[kind];
-    return sum;
-}
-
-ovl_time spent_syncs(const struct spent *spent)
-{
-    return spent->sync_ns + spent->sync_cpu_ns;
-}
-
-ovl_time spent_all(const struct spent *spent)
-{
-    return spent->cpu_ns + spent_waits(spent);
-}
 
 /* --- memory --- */
 
@@ -200,52 +164,7 @@ static uint32_t child_of(struct tree *tree, uint32_t parent, enum node_kind kind
     return add_node(tree, parent, kind, place);
 }
 
-/* --- instances --- */
-
-/* When there is no more room, every second one goes. */
-static void thin_out(struct node *node)
-{
-    size_t kept = 0;
-    for (size_t n = 0; n < node->instance_count; n += 2)
-        node->instances[kept++] = node->instances[n];
-    node->instance_count = kept;
-    node->stride *= 2;
-}
-
-/* Room for one more of a node. Once all nodes together have many, each keeps few. */
-static bool make_instance_room(struct tree *tree, struct node *node)
-{
-    size_t most = tree->instance_room < INSTANCES_MAX ? TREE_INSTANCES : INSTANCES_FEW;
-    if (node->instance_count == most || node->instance_count == TREE_INSTANCES)
-        thin_out(node);
-    if (node->instance_count < node->instance_room)
-        return true;
-    size_t room = node->instance_room ? 2 * node->instance_room : INSTANCES_FEW / 2;
-    struct instance *moved = realloc(node->instances, room * sizeof *moved);
-    if (!moved)
-        return false;
-    tree->instance_room += room - node->instance_room;
-    node->instances = moved;
-    node->instance_room = room;
-    return true;
-}
-
-static void keep_instance(struct tree *tree, struct node *node, const struct tree_open *open,
-                          ovl_time end_ns)
-{
-    if (open->again && node->instance_count && node->stride == 1) {
-        struct instance *last = &node->instances[node->instance_count - 1];
-        last->wall_ns += end_ns - open->start_ns;
-        spent_add(&last->spent, &open->spent);
-        return;
-    }
-    if (node->seen++ % node->stride)
-        return;
-    if (!make_instance_room(tree, node))
-        return;
-    node->instances[node->instance_count++] = (struct instance){
-        .start_ns = open->start_ns, .wall_ns = end_ns - open->start_ns, .spent = open->spent};
-}
+/* --- seeing a stack --- */
 
 static void close_from(struct tree *tree, struct tree_path *path, size_t from, ovl_time now_ns)
 {
@@ -255,11 +174,9 @@ static void close_from(struct tree *tree, struct tree_path *path, size_t from, o
         node->last_ns = now_ns;
         node->wall_ns += now_ns - open->start_ns;
         node->waited += !open->again && open->spent.waits > 0;
-        keep_instance(tree, node, open, now_ns);
+        instances_keep(tree, node, open, now_ns);
     }
 }
-
-/* --- seeing a stack --- */
 
 struct step {
     uint32_t node;

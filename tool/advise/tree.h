@@ -9,6 +9,7 @@
 #define TOOL_ADVISE_TREE_H
 
 #include "advise/agent/record.h"
+#include "advise/spent.h"
 
 #include <overlap/time.h>
 #include <stdbool.h>
@@ -30,18 +31,6 @@ struct place {
     bool outer_known;
     bool own;    /* of the user's code: neither Python's own library nor one that was installed */
     bool import; /* of the machinery that imports modules */
-};
-
-/* What was spent. All in nanoseconds. */
-struct spent {
-    ovl_time cpu_ns;
-    ovl_time free_ns;   /* of these, in C code that had let the GIL go */
-    ovl_time child_ns;  /* of these, in children that were waited for */
-    ovl_time unseen_ns; /* of these, between two waits with no look in between */
-    ovl_time wait_ns[RECORD_KIND_COUNT];
-    ovl_time sync_ns;     /* of the waits for the disk, those for what must be on it */
-    ovl_time sync_cpu_ns; /* of the computing, what was done in these calls */
-    uint64_t waits;       /* how many, of those that were long enough to be seen one by one */
 };
 
 /*
@@ -140,6 +129,7 @@ struct tree {
     size_t line_count;
     size_t line_room;
     size_t instance_room; /* of all nodes */
+    ovl_time light_ns;    /* nodes of less have no single ones; 0: there is room for all */
     uint32_t path_count;
     bool incomplete; /* for want of memory, or of room */
 };
@@ -215,12 +205,5 @@ struct line_cost *tree_line(struct tree *tree, const struct tree_level *levels, 
 
 /* The costs of a place that tree_line has found before. NULL: no memory. */
 struct line_cost *tree_line_at(struct tree *tree, uint32_t place);
-
-/* In calls that make sure of a file, all together. */
-ovl_time spent_syncs(const struct spent *spent);
-
-void spent_add(struct spent *sum, const struct spent *more);
-ovl_time spent_waits(const struct spent *spent);
-ovl_time spent_all(const struct spent *spent);
 
 #endif

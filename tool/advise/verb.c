@@ -217,6 +217,12 @@ static int tell(const struct settings *settings, struct files *files, const stru
     return failed ? EXIT_OWN_FAILURE : code;
 }
 
+/* A timeline takes more memory than all else, and is looked at in these alone. */
+static int draw_where_wanted(const struct settings *settings, struct observation *observed)
+{
+    return settings->report || settings->trace ? observation_draw(observed) : 0;
+}
+
 static int run_program(const struct settings *settings, struct files *files)
 {
     struct observation observed;
@@ -231,6 +237,12 @@ static int run_program(const struct settings *settings, struct files *files)
         console_error("no folder for what is measured can be made in /dev/shm, $TMPDIR or /tmp: "
                       "%s",
                       strerror(-error));
+        return EXIT_OWN_FAILURE;
+    }
+    error = draw_where_wanted(settings, &observed);
+    if (error) {
+        console_error("%s", strerror(-error));
+        observation_close(&observed);
         return EXIT_OWN_FAILURE;
     }
     struct launch launch;
@@ -299,6 +311,11 @@ static int look_at_process(const struct settings *settings, struct files *files)
     int error = outside_open(&observed, (int)settings->pid);
     if (error)
         return refuse_to_attach(settings->pid, error);
+    error = draw_where_wanted(settings, &observed);
+    if (error) {
+        observation_close(&observed);
+        return refuse_to_attach(settings->pid, error);
+    }
     watch_process(&observed, (pid_t)settings->pid, settings->seconds);
     observation_finish(&observed);
     struct advice *advice = malloc(sizeof *advice);

@@ -12,6 +12,9 @@
 
 #define LABEL_MAX 200
 
+/* With more tracks, one that is over goes on as another. */
+#define TRACKS_MANY 256
+
 const char *timeline_kind_name(enum timeline_kind kind)
 {
     static const char *const names[TIMELINE_KIND_COUNT] = {
@@ -66,9 +69,34 @@ static void *make_room(void *array, size_t count, size_t *room, size_t size)
     return moved;
 }
 
+static ovl_time end_of(const struct timeline_track *track)
+{
+    return track->count ? track->spans[track->count - 1].end_ns : 0;
+}
+
+/* The one that has been over for longest; NULL: none is. */
+static struct timeline_track *find_over(struct timeline *timeline)
+{
+    struct timeline_track *first = NULL;
+    for (size_t n = 0; n < timeline->count; n++) {
+        struct timeline_track *track = &timeline->tracks[n];
+        if (track->over && (!first || end_of(track) < end_of(first)))
+            first = track;
+    }
+    return first;
+}
+
 size_t timeline_track(struct timeline *timeline, const char *name)
 {
     char *copy = strdup(name);
+    struct timeline_track *over =
+        copy && timeline->count >= TRACKS_MANY ? find_over(timeline) : NULL;
+    if (over) {
+        free(over->name);
+        over->name = copy;
+        over->over = false;
+        return (size_t)(over - timeline->tracks);
+    }
     void *tracks =
         make_room(timeline->tracks, timeline->count, &timeline->room, sizeof *timeline->tracks);
     if (tracks)
@@ -80,6 +108,12 @@ size_t timeline_track(struct timeline *timeline, const char *name)
     }
     timeline->tracks[timeline->count] = (struct timeline_track){.name = copy};
     return timeline->count++;
+}
+
+void timeline_track_over(struct timeline *timeline, size_t number)
+{
+    if (number < timeline->count)
+        timeline->tracks[number].over = true;
 }
 
 static ovl_time length(const struct timeline_span *span)
@@ -101,6 +135,18 @@ static void merge(struct timeline_span *span, struct timeline_span *next)
     span->tasks += next->tasks;
 }
 
+/* What is left of its room, beside as much again as it has. */
+static void give_back(struct timeline_track *track)
+{
+    size_t room = 2 * track->count;
+    struct timeline_span *moved =
+        room < track->room ? reallocarray(track->spans, room, sizeof *moved) : NULL;
+    if (!moved)
+        return;
+    track->spans = moved;
+    track->room = room;
+}
+
 /* Makes one of neighbours that are shorter together than the resolution. */
 static void coarsen_track(struct timeline_track *track, ovl_time resolution_ns)
 {
@@ -113,8 +159,10 @@ static void coarsen_track(struct timeline_track *track, ovl_time resolution_ns)
         else
             track->spans[++kept] = *next;
     }
-    if (track->count)
-        track->count = kept + 1;
+    if (!track->count)
+        return;
+    track->count = kept + 1;
+    give_back(track);
 }
 
 static void coarsen(struct timeline *timeline)

@@ -6,7 +6,8 @@
  * has spans, in which it ran or waited. Time counts in nanoseconds from the timeline's own start.
  *
  * Memory is bounded: where there are more spans than a picture can show, neighbours that are too
- * short to be seen become one. Sums stay exact.
+ * short to be seen become one; and of very many tracks those that are over go on as others. Sums
+ * stay exact.
  *
  * Threads: one at a time.
  */
@@ -48,6 +49,7 @@ struct timeline_track {
     struct timeline_span *spans;
     size_t count;
     size_t room;
+    bool over;                            /* as of timeline_track_over */
     size_t tasks;                         /* spans that were added */
     ovl_time sum_ns[TIMELINE_KIND_COUNT]; /* of all that were added */
 };
@@ -74,6 +76,10 @@ void timeline_free(struct timeline *timeline);
  * memory, which timeline_add takes and leaves out.
  */
 size_t timeline_track(struct timeline *timeline, const char *name);
+
+/* Nothing more is added to this track. Where there are very many, the next one that is asked for
+ * goes on in its place, under its own name. */
+void timeline_track_over(struct timeline *timeline, size_t track);
 
 /*
  * Adds a span at the end of a track: spans of one track are added in the order of their starts.
