@@ -171,4 +171,39 @@ for n in range(20):
 END
 advise -- "$python" chained.py
 holds 'any(.notes[]; contains("gave back"))'
+
+# A library's function in a loop whose turns may need each other: it is not the reader's to change, and he is told.
+cat >pages.py <<'END'
+import subprocess
+
+page = 0
+while page < 30:
+    subprocess.run(["sleep", "0.05"], check=True)
+    page += 1
+END
+advise -- "$python" pages.py
+holds '.recommendation.model == "async" and (.recommendation.reason | contains("(), called at line 5 of pages.py, waits"))'
+holds 'any(.notes[]; contains("called in a `while` loop"))'
+says err 'what line 5 does with one item'
+! grep -q 'def run' err || fail "the sketch has a library's function: $(cat err)"
+sed -i 's/^while page < 30/for page in range(30)/; /page += 1/d' pages.py
+advise -- "$python" pages.py
+holds 'all(.notes[]; contains("while") | not)'
+
+# A method is called on what it is called on now.
+cat >method.py <<'END'
+import time
+
+class Job:
+    def work(self, n):
+        time.sleep(0.03)
+
+    def all(self):
+        for n in range(30):
+            self.work(n)
+
+Job().all()
+END
+advise -- "$python" method.py
+says err 'return await self.work(n)'
 finish

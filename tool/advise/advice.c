@@ -62,12 +62,20 @@ bool advice_is_named(const struct place *place)
     return strcmp(place->function, "?") != 0;
 }
 
+bool advice_unit_is_own(const struct advice *advice)
+{
+    return advice->unit.function && advice->tree->places[advice->unit.function].own;
+}
+
 void advice_unit_name(const struct advice *advice, char *text, size_t size)
 {
     const struct place *call = &advice->tree->places[advice->unit.call];
     const struct place *function = &advice->tree->places[advice->unit.function];
     if (advice->unit.function && !advice_is_named(function))
         snprintf(text, size, "a part of %s", advice_file_name(function->file));
+    else if (advice->unit.function && !function->own && advice->call_line)
+        snprintf(text, size, "%s(), called at line %d of %s,", function->function,
+                 advice->call_line, advice_file_name(call->file));
     else if (advice->unit.function)
         snprintf(text, size, "%s()", function->function);
     else if (call->line)
@@ -246,6 +254,15 @@ static const char *no_loop_words(const struct advice *advice)
     }
 }
 
+/* The line that calls the unit: the tree knows the function that it is in. */
+static void find_unit_call(struct advice *advice)
+{
+    const struct place *call = &advice->tree->places[advice->unit.call];
+    if (advice->python && advice->unit.function && call->own)
+        advice->call_line = source_call(call, advice->tree->places[advice->unit.function].function,
+                                        advice->call_on, sizeof advice->call_on);
+}
+
 /* What the program needs, by the rules for what it is. `forecast`: NULL: there is none. */
 static void recommend(struct advice *advice, const struct observation *observed,
                       const struct forecast *forecast)
@@ -332,6 +349,7 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
         advice->spent.wait_ns[kind] += observed->short_ns[kind];
     find_where(advice);
     unit_find(advice->tree, advice->cores, &advice->unit);
+    find_unit_call(advice);
     advice->bound = advice->unit.node                   ? rules_bound_of(&advice->unit.spent)
                     : advice->present.model != OVL_SYNC ? rules_bound_of(&advice->spent)
                                                         : OVL_NEITHER_BOUND;

@@ -53,6 +53,8 @@ struct advice {
 
     enum ovl_bound bound;
     struct unit unit;
+    int call_line;    /* that calls the unit's function, as far as the source tells; 0: not known */
+    char call_on[64]; /* what it calls it on: "self."; or "" */
     struct advice_where where[ADVICE_WHERE];
     size_t where_count;
 
@@ -92,6 +94,9 @@ void advice_note(struct advice *advice, const char *format, ...)
 
 /* Whether the place's function has a name: without symbols it has none. */
 bool advice_is_named(const struct place *place);
+
+/* Whether the unit is the user's own function, and not a library's that is called. */
+bool advice_unit_is_own(const struct advice *advice);
 
 /* What the unit is called in a sentence: "download()", "the loop at line 12". */
 void advice_unit_name(const struct advice *advice, char *text, size_t size);

@@ -134,6 +134,15 @@ static void give_reason(struct advice *advice, bool too_short)
                      : "; what it waits in has no asyncio form");
 }
 
+static bool is_in_while(const struct advice *advice)
+{
+    const struct place *call = &advice->tree->places[advice->unit.call];
+    const struct node *node = &advice->tree->nodes[advice->unit.node];
+    return advice->call_line && node->kind == NODE_CALL &&
+           source_is_while(call->file,
+                           source_loop(call->file, call->first_line, advice->call_line));
+}
+
 static void add_cautions(struct advice *advice)
 {
     const struct unit *unit = &advice->unit;
@@ -149,6 +158,11 @@ static void add_cautions(struct advice *advice)
             advice,
             "%s seems to be given what the call before gave back: then its calls cannot overlap.",
             name);
+    else if (is_in_while(advice))
+        advice_note(advice,
+                    "%s is called in a `while` loop: where a turn needs what the one before it "
+                    "found, its calls cannot overlap.",
+                    name);
     if (cautions.global[0])
         advice_note(advice, "%s changes %s, which all calls share: %s.", name, cautions.global,
                     advice->model == OVL_PROCESSES

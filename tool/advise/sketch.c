@@ -8,6 +8,7 @@
 /* What the program calls its function, the thing it calls it on, and where those come from. */
 struct names {
     char function[TEXT_BYTES];
+    char on[64]; /* "self."; or "" */
     char item[TEXT_BYTES];
     char items[TEXT_BYTES];
     char endless[TEXT_BYTES]; /* where the items come from, if those have no end; or "" */
@@ -81,7 +82,9 @@ static void find_names(const struct advice *advice, struct names *names)
     const struct tree *tree = advice->tree;
     const struct place *call = &tree->places[advice->unit.call];
     char line[512];
-    *names = (struct names){.item = "item", .items = "items", .body = !advice->unit.function};
+    *names = (struct names){.item = "item", .items = "items", .body = !advice_unit_is_own(advice)};
+    if (!names->body)
+        snprintf(names->on, sizeof names->on, "%s", advice->call_on);
     snprintf(names->function, sizeof names->function, "%s",
              names->body ? "task" : tree->places[advice->unit.function].function);
     if (source_line(call->file, call->line, line, sizeof line))
@@ -99,10 +102,12 @@ static void find_names(const struct advice *advice, struct names *names)
 static void write_body(FILE *out, const struct advice *advice, const struct names *names,
                        const char *indent, const char *keyword)
 {
+    const struct node *node = &advice->tree->nodes[advice->unit.node];
+    bool loop = node->kind == NODE_LOOP || !advice->call_line;
     if (names->body)
-        fprintf(out,
-                "%s%sdef task(%s):\n%s    ...  # what the loop at line %d does with one %s\n\n",
-                indent, keyword, names->item, indent, advice->tree->places[advice->unit.call].line,
+        fprintf(out, "%s%sdef task(%s):\n%s    ...  # what %s %d does with one %s\n\n", indent,
+                keyword, names->item, indent, loop ? "the loop at line" : "line",
+                loop ? advice->tree->places[advice->unit.call].line : advice->call_line,
                 names->item);
 }
 
@@ -116,8 +121,9 @@ static void write_pool(FILE *out, const struct advice *advice, const struct name
     if (guarded)
         fprintf(out, "%sif __name__ == \"__main__\":\n", indent);
     fprintf(out, "%s%swith %s(%u) as pool:\n", indent, more, pool, advice->workers);
-    fprintf(out, "%s%s    results = list(pool.map(%s, %s%s))\n", indent, more, names->function,
-            names->items, guarded && advice->unit.uncounted ? ", chunksize=1000" : "");
+    fprintf(out, "%s%s    results = list(pool.map(%s%s, %s%s))\n", indent, more, names->on,
+            names->function, names->items,
+            guarded && advice->unit.uncounted ? ", chunksize=1000" : "");
 }
 
 static void write_async(FILE *out, const struct advice *advice, const struct names *names,
@@ -134,11 +140,11 @@ static void write_async(FILE *out, const struct advice *advice, const struct nam
             "%s    limit = asyncio.Semaphore(%u)\n"
             "%s    async def one(%s):\n"
             "%s        async with limit:\n"
-            "%s            return await %s(%s)\n"
+            "%s            return await %s%s(%s)\n"
             "%s    return await asyncio.gather(*[one(%s) for %s in %s])\n\n"
             "%sresults = asyncio.run(main())\n",
-            indent, indent, advice->workers, indent, names->item, indent, indent, names->function,
-            names->item, indent, names->item, names->item, names->items, indent);
+            indent, indent, advice->workers, indent, names->item, indent, indent, names->on,
+            names->function, names->item, indent, names->item, names->item, names->items, indent);
 }
 
 /* The same for what is not Python: liboverlap's models, which run the function as it is. */

@@ -238,6 +238,53 @@ static void look_for_chain(const struct place *function, const struct place *cal
     }
 }
 
+#define CALL_LINES 4000
+
+/* "on.function(": where it begins. NULL: it is not called there. */
+static const char *find_call(const char *line, const char *function)
+{
+    size_t length = strlen(function);
+    const char *text = line + strspn(line, " \t");
+    bool defines = strncmp(text, "def ", 4) == 0 || strncmp(text, "async def ", 10) == 0;
+    for (const char *at = strstr(text, function); at && !defines; at = strstr(at + 1, function)) {
+        const char *begin = at;
+        while (begin > text && (is_name(begin[-1]) || begin[-1] == '.'))
+            begin--;
+        if (at[length] == '(' && (at == begin || at[-1] == '.'))
+            return begin;
+    }
+    return NULL;
+}
+
+int source_call(const struct place *from, const char *function, char *ret_on, size_t size)
+{
+    FILE *stream = from->line > 0 && from->file[0] == '/' ? fopen(from->file, "re") : NULL;
+    char *line = NULL;
+    size_t room = 0;
+    int found = 0;
+    ret_on[0] = '\0';
+    for (int n = 1; stream && !found && n < from->line + CALL_LINES; n++) {
+        if (getline(&line, &room, stream) < 0)
+            break;
+        const char *call = n >= from->line && !is_blank(line) ? find_call(line, function) : NULL;
+        if (!call)
+            continue;
+        found = n;
+        snprintf(ret_on, size, "%.*s", (int)(strstr(call, function) - call), call);
+    }
+    free(line);
+    if (stream)
+        fclose(stream);
+    return found;
+}
+
+bool source_is_while(const char *file, int line)
+{
+    char text[LINE_BYTES];
+    return source_line(file, line, text, sizeof text) && strncmp(text, "while", 5) == 0 &&
+           !is_name(text[5]);
+}
+
 void source_cautions(const struct place *function, const struct place *call,
                      struct source_cautions *ret)
 {

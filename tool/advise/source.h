@@ -25,8 +25,15 @@ struct source_cautions {
 void source_cautions(const struct place *function, const struct place *call,
                      struct source_cautions *ret);
 
-/* The line of the innermost loop of C that stands around a line, by how far they are indented; from
- * `first` on, the function's. 0: none, or there is no source. */
+/* The first line from a place on that calls the function; `ret_on`: what it is called on, with the
+ * point ("self."), or "". 0: none is found. */
+int source_call(const struct place *from, const char *function, char *ret_on, size_t size);
+
+/* Whether the line begins a `while`. */
+bool source_is_while(const char *file, int line);
+
+/* The line of the innermost loop of C or Python that stands around a line, by how far they are
+ * indented; from `first` on, the function's. 0: none, or there is no source. */
 int source_loop(const char *file, int first, int line);
 
 /* The same for the loop around a loop, which begins at `line`. */
