@@ -117,6 +117,18 @@ expect 0 run --env GREETING=hello --env HOME -- sh -c 'echo $GREETING $OVERLAP_J
 says out '^hello 1 1$'
 expect 0 run --nice 5 -- sh -c 'nice' ::: a
 [ "$(cat out)" = 5 ] || fail "--nice: $(cat out)"
+
+# Slices of the processors: the jobs' are as usual, whatever those of the thread are that begins them; and so is their niceness.
+if [ -r /proc/self/sched ]; then
+    sed -n '/^se.slice/p' /proc/self/sched >own
+    expect 0 run sed -n '/^se.slice/p' ::: /proc/self/sched
+    [ "$(sort -u out)" = "$(cat own)" ] || fail "slices: $(cat own out)"
+fi
+for nice in 3 -3; do
+    [ "$(nice -n "$nice" nice 2>/dev/null)" = "$nice" ] || continue
+    nice -n "$nice" "$OVERLAP" run -- sh -c nice ::: a >out
+    [ "$(cat out)" = "$nice" ] || fail "niceness $nice: $(cat out)"
+done
 began=$(milliseconds)
 expect 0 run --delay 0.2 -w4 true ::: 1 2 3 4
 [ $(($(milliseconds) - began)) -ge 600 ] || fail '--delay was not kept'

@@ -2,6 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +71,42 @@ IN_CHILD __attribute__((noreturn)) static void become(const struct spawn *spawn,
     _exit(127);
 }
 
+/* The system call's first version of its argument, which older C libraries do not declare. */
+struct scheduling {
+    uint32_t size;
+    uint32_t policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime_ns;
+    uint64_t deadline_ns;
+    uint64_t period_ns;
+};
+
+/* The shortest that Linux allows. */
+#define SLICE_NS 100000
+
+/*
+ * The thread that begins jobs works for moments, and every job waits for it. With a short slice
+ * (Linux 6.12) it goes ahead of a job that computes, and not behind it, when it is woken on that
+ * job's processor. The jobs have slices of the usual length: where the kernel would reset their
+ * niceness as well, nothing is changed.
+ */
+static void come_first(void)
+{
+    static _Thread_local bool done;
+    struct scheduling now = {.size = sizeof now};
+    if (done)
+        return;
+    done = true;
+    if (syscall(SYS_sched_getattr, 0, &now, sizeof now, 0) || now.policy != SCHED_OTHER ||
+        now.nice < 0)
+        return;
+    now.flags |= SCHED_FLAG_RESET_ON_FORK;
+    now.runtime_ns = SLICE_NS;
+    syscall(SYS_sched_setattr, 0, &now, 0);
+}
+
 static size_t count_words(char *const *words)
 {
     size_t count = 0;
@@ -82,6 +121,7 @@ pid_t spawn(const struct spawn *spawn)
     char **words = malloc((count_words(spawn->arguments) + 3) * sizeof *words);
     if (!words)
         return -ENOMEM;
+    come_first();
     pid_t parent = getpid();
     pid_t child = vfork(); /* NOLINT: fork copies page tables, and posix_spawn has no prctl */
     if (child == 0)
