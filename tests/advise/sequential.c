@@ -21,6 +21,8 @@ struct program {
     struct forecast forecast;
 };
 
+static struct disk on; /* that it syncs to */
+
 /* Each of its calls does that. `load_ns`: what opening asyncio takes. */
 static struct program *make_of(struct spent once, enum ovl_bound bound, ovl_time load_ns)
 {
@@ -56,7 +58,7 @@ static struct program *make_of(struct spent once, enum ovl_bound bound, ovl_time
     advice->unit = (struct unit){
         .node = 1, .function = 1, .call = 1, .count = CALLS, .groups = 1, .spent = node->spent};
     struct forecast_setting setting = {
-        .wall_ns = node->wall_ns, .cores = 2, .python = true, .costs = {.parallel = 1}};
+        .wall_ns = node->wall_ns, .cores = 2, .python = true, .costs = {.parallel = 1}, .disk = on};
     setting.costs.models[OVL_THREADS].open_ns = 20e6;
     setting.costs.models[OVL_ASYNC].open_ns = (double)load_ns;
     assert_int_equal(forecast_init(&program->forecast, &program->tree, &advice->unit, &setting), 0);
@@ -191,6 +193,25 @@ static void what_a_disk_swings_is_said(void)
     assert_true(fabs(swings.speedup - steady.speedup) < 1e-9);
 }
 
+/* Its syncs overlap while the disk is as slow as in this run; at its quickest, next to nothing is
+ * gained. */
+static void that_it_may_not_be_worth_it_is_said(void)
+{
+    struct spent once = {.cpu_ns = OVL_MILLISECOND, .sync_ns = 50 * OVL_MILLISECOND, .waits = 1};
+    once.wait_ns[RECORD_DISK] = once.sync_ns;
+    on = (struct disk){.known = true, .each_ns = {5e6, 10e6, 20e6, 40e6, 80e6}, .most_ns = 60e6};
+    struct program *program = make_of(once, OVL_IO_BOUND, 50 * OVL_MILLISECOND);
+    on.known = false;
+    assert_int_equal(program->advice.model, OVL_THREADS);
+    assert_true(program->advice.best.speedup > 2);
+    assert_true(notes(&program->advice, "may not be worth it"));
+    end(program);
+    program = make(50 * OVL_MILLISECOND);
+    assert_int_equal(program->advice.model, OVL_ASYNC);
+    assert_false(notes(&program->advice, "may not be worth it"));
+    end(program);
+}
+
 /* A program of which nothing is known but that it computes, on two processors. */
 static void what_only_computes_gains_by_processors(void)
 {
@@ -211,6 +232,7 @@ static const struct test_case cases[] = {
     TEST_CASE(short_syncs_gain_little_by_threads),
     TEST_CASE(syncs_of_a_slow_disk_overlap),
     TEST_CASE(what_a_disk_swings_is_said),
+    TEST_CASE(that_it_may_not_be_worth_it_is_said),
     TEST_CASE(what_only_computes_gains_by_processors),
 };
 

@@ -196,6 +196,18 @@ static void add_swing(struct advice *advice, const struct disk *disk)
             least_ns / OVL_MILLISECOND, disk->most_ns / OVL_MILLISECOND);
 }
 
+/* What is told lies in a range, and the reader is to know when that reaches below what is worth it.
+ */
+static void add_doubt(struct advice *advice)
+{
+    if (advice->best.speedup_least < RULES_WORTH_IT)
+        advice_note(
+            advice,
+            "It may not be worth it: it may also be only %.1f times as fast, and less than 1.3 is "
+            "not worth the change.",
+            advice->best.speedup_least);
+}
+
 /* Whoever makes sure of a file waits for the others that do: a database's commits, a log. */
 static bool waits_for_one_file(const struct advice *advice)
 {
@@ -270,6 +282,7 @@ void sequential_advise(struct advice *advice, const struct forecast *forecast)
     if (advice->model != OVL_ASYNC)
         advice->replace_count = 0;
     give_reason(advice, too_short);
+    add_doubt(advice);
     add_cautions(advice);
     add_swing(advice, &forecast->setting.disk);
 }
