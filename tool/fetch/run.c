@@ -35,8 +35,7 @@
 #define TINY_BUFFER  6144
 
 /* With more transfers than this at once, memory counts. */
-#define MANY         1000
-#define LARGE_BUFFER (256 * 1024)
+#define MANY 1000
 
 /* With fewer URLs than this, a large file is more likely than a lack of memory. */
 #define FEW_URLS 64
@@ -175,7 +174,7 @@ static size_t buffer_of(const struct settings *settings)
     bool few = settings->inputs.count == 0 && settings->urls.count < FEW_URLS && !settings->globs;
     if (settings->workers > MANY)
         return TINY_BUFFER;
-    return few ? LARGE_BUFFER : SMALL_BUFFER;
+    return few ? TRANSFER_LARGE_BUFFER : SMALL_BUFFER;
 }
 
 /* What is printed while transfers run would be written over the display. */

@@ -16,9 +16,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
-/* What comes in larger pieces is read in larger ones. */
-#define LARGE_BODY   (UINT64_C(1) << 20)
-#define LARGE_BUFFER (256 * 1024)
+/* What is larger comes in larger pieces. */
+#define LARGE_BODY (UINT64_C(1) << 20)
 
 /* More than libcurl asks for at once while it reads headers. */
 #define SPARE_BYTES ((size_t)1 << 20)
@@ -465,9 +464,9 @@ static int answer(struct session *session, CURLcode code)
     remove_note(session, &reply);
     publish(session, &headers, &reply);
     reply.ended = ovl_now();
-    if (reply.size > LARGE_BODY && session->client->buffer_bytes < LARGE_BUFFER) {
-        session->client->buffer_bytes = LARGE_BUFFER;
-        curl_easy_setopt(session->handle, CURLOPT_BUFFERSIZE, (long)LARGE_BUFFER);
+    if (reply.size > LARGE_BODY && session->client->buffer_bytes < TRANSFER_LARGE_BUFFER) {
+        session->client->buffer_bytes = TRANSFER_LARGE_BUFFER;
+        curl_easy_setopt(session->handle, CURLOPT_BUFFERSIZE, (long)TRANSFER_LARGE_BUFFER);
     }
 
     struct block block = {0};

@@ -6,6 +6,10 @@
 #include "fetch/board.h"
 #include "fetch/settings.h"
 
+/* Large bodies are read in pieces of so many bytes: what was read is written from the nearest
+ * cache, which a larger buffer does not fit in. */
+#define TRANSFER_LARGE_BUFFER (32 * 1024)
+
 struct carrier;
 struct journal;
 
