@@ -57,7 +57,10 @@ static unsigned workers_of(const struct ovl_plan *plan)
 
 /* --- one plan --- */
 
-/* The whole run; of many tasks the first, and then as the second half of these went on. */
+/*
+ * The whole run; of many tasks the first, and then as the second half of these went on: but no
+ * faster than they are submitted, also where those that were waited until there were workers.
+ */
 static int run_whole(const struct ovl__run *whole, struct ovl__run_time *ret)
 {
     struct ovl__run run = *whole;
@@ -77,7 +80,8 @@ static int run_whole(const struct ovl__run *whole, struct ovl__run_time *ret)
         return error;
     size_t second = most - most / 2;
     double more = (double)(whole->total - most) / (double)second;
-    ret->wall = full.wall + more * (full.wall - half.wall);
+    double submits = run.costs->models[run.plan->model].submit_ns * (double)whole->total;
+    ret->wall = fmax(full.wall + more * (full.wall - half.wall), submits);
     ret->cpu = full.cpu + more * (full.cpu - half.cpu);
     return 0;
 }

@@ -246,6 +246,21 @@ static void many_idle_workers_take_turns(void)
     assert_true(llabs(prediction.wall_ns - (MANY * OVL_MICROSECOND + MS)) < MS);
 }
 
+/* While the workers begin, thousands of tasks are submitted, and then done faster than more are. */
+static void many_tasks_are_no_faster_than_their_submits(void)
+{
+    struct ovl_costs costs = free_of_charge;
+    costs.models[OVL_PROCESSES] = (struct ovl_model_cost){.worker_ns = 20e6, .submit_ns = 1000};
+    struct ovl_part part = {.kind = OVL_COMPUTING, .length_ns = 10};
+    struct ovl_part_list task = {.parts = &part, .count = 1};
+    struct ovl_work work = {.tasks = &task, .task_count = 1, .total = 1000000, .cores = 2};
+    struct ovl_plan plan = {.model = OVL_PROCESSES, .workers = 2};
+    struct ovl_prediction prediction;
+    assert_int_equal(ovl_predict(&work, &plan, &costs, &prediction), 0);
+    assert_true(prediction.wall_ns >= OVL_SECOND);
+    assert_true(prediction.wall_ns < OVL_SECOND + 50 * MS);
+}
+
 static void nonsense_is_refused(void)
 {
     struct ovl_part part = COMPUTES(1);
@@ -544,6 +559,7 @@ int main(void)
         TEST_CASE(the_best_number_is_found),
         TEST_CASE(speedup_is_against_sync),
         TEST_CASE(what_a_model_costs_is_added),
+        TEST_CASE(many_tasks_are_no_faster_than_their_submits),
         TEST_CASE(tasks_are_handed_out_by_one),
         TEST_CASE(many_idle_workers_take_turns),
         TEST_CASE(nonsense_is_refused),
