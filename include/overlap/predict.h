@@ -72,6 +72,8 @@ struct ovl_model_cost {
     double disk_ns;   /* each wait for a file, there too, beside wait_ns: another makes the call */
     double hand_ns;   /* each task but short ones: until the one thread that does it for all workers
                          has taken its result and given its worker the next */
+    double tell_ns;   /* a task's end, on its worker's processor, where who waits for results has to
+                         be woken: those that end in the next 2 tell_ns find it awake */
 };
 
 struct ovl_costs {

@@ -16,7 +16,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define FORMAT    "overlap-costs 4"
+#define FORMAT    "overlap-costs 5"
 #define TEXT_SIZE 4096
 #define PATH_SIZE 4096
 
@@ -36,13 +36,15 @@ static const struct ovl_costs typical = {
                              .worker_ns = 15e3,
                              .submit_ns = 200,
                              .task_ns = 300,
-                             .wait_ns = 5e3},
+                             .wait_ns = 5e3,
+                             .tell_ns = 3e3},
             [OVL_ASYNC] = {.open_ns = 80e3,
                            .worker_ns = 1e3,
                            .submit_ns = 250,
                            .task_ns = 300,
                            .wait_ns = 2e3,
-                           .disk_ns = 15e3},
+                           .disk_ns = 15e3,
+                           .tell_ns = 3e3},
             [OVL_PROCESSES] = {.open_ns = 1e6,
                                .worker_ns = 400e3,
                                .submit_ns = 5e3,
@@ -106,6 +108,7 @@ size_t ovl__costs_write(const struct ovl_costs *costs, char *text, size_t size)
         length = append(text, size, length, "wait", cost->wait_ns);
         length = append(text, size, length, "disk", cost->disk_ns);
         length = append(text, size, length, "hand", cost->hand_ns);
+        length = append(text, size, length, "tell", cost->tell_ns);
     }
     if (length < size)
         length = append(text, size, length, "parallel", costs->parallel);
@@ -162,7 +165,8 @@ static bool take_model(const char **text, struct ovl_model_cost *cost)
            take_number(text, "task", MOST_NS, &cost->task_ns) &&
            take_number(text, "wait", MOST_NS, &cost->wait_ns) &&
            take_number(text, "disk", MOST_NS, &cost->disk_ns) &&
-           take_number(text, "hand", MOST_NS, &cost->hand_ns);
+           take_number(text, "hand", MOST_NS, &cost->hand_ns) &&
+           take_number(text, "tell", MOST_NS, &cost->tell_ns);
 }
 
 bool ovl__costs_read(const char *text, struct ovl_costs *ret_costs)

@@ -20,6 +20,9 @@
 
 #define ROUNDS      3
 #define EMPTY_TASKS 10000
+#define SHORT_TASKS 100
+#define SHORT_MAPS  16
+#define SHORT_TURNS 20000
 #define NAPPERS     64
 #define NAPS        8
 #define NAP_NS      (200 * OVL_MICROSECOND)
@@ -35,6 +38,26 @@ static int empty(struct ovl_task *task, struct ovl_bytes item)
 {
     (void)task;
     (void)item;
+    return 0;
+}
+
+/* Computes, in a register: how fast a processor is with the same place in memory is its own guess
+ * each time. */
+static void turn(size_t turns)
+{
+    uint64_t sum = 1;
+    for (size_t i = 0; i < turns; i++) {
+        sum = sum * 3 + i;
+        __asm__ volatile("" : "+r"(sum));
+    }
+}
+
+/* Some tens of microseconds: its worker is what takes long, and who submits has to wait for it. */
+static int be_short(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    turn(SHORT_TURNS);
     return 0;
 }
 
@@ -193,6 +216,35 @@ static int measure_tasks(enum ovl_model model, struct ovl_model_cost *cost)
     return 0;
 }
 
+/* One worker's short tasks, one after the other: the least of many short maps, which others of the
+ * machine disturb less than one that is long. */
+static int time_short(enum ovl_model model, double *ret_each)
+{
+    struct job job = {.fn = be_short, .count = SHORT_TASKS, .wall = INFINITY, .cpu = INFINITY};
+    struct ovl_executor *executor;
+    int error = ovl_executor_open(model, &(struct ovl_options){.workers = 1}, &executor);
+    if (error)
+        return error;
+    for (int i = 0; i < SHORT_MAPS && !error; i++)
+        error = map_once(executor, &job);
+    ovl_executor_close(executor, OVL_FOREVER);
+    *ret_each = job.wall / SHORT_TASKS;
+    return error;
+}
+
+/* How much longer short tasks take than by themselves. */
+static int measure_tells(enum ovl_model model, const struct ovl_model_cost *sync,
+                         struct ovl_model_cost *cost)
+{
+    double alone = 0;
+    double told = 0;
+    int error = time_short(OVL_SYNC, &alone);
+    if (!error)
+        error = time_short(model, &told);
+    cost->tell_ns = at_least(told - cost->task_ns - (alone - sync->task_ns), 0);
+    return error;
+}
+
 /* How much longer it is from one task of a worker to its next than where workers fetch them. */
 static int measure_hand(double *ret)
 {
@@ -316,18 +368,11 @@ static int measure_wake(struct ovl_costs *costs)
 
 /* --- processors side by side --- */
 
-/*
- * A fixed piece of computing; its CPU time, which grows where a neighbour slows it down. In a
- * register: how fast a processor is with the same place in memory is its own guess each time.
- */
+/* A fixed piece of computing; its CPU time, which grows where a neighbour slows it down. */
 static double compute(size_t turns)
 {
     ovl_time start = thread_cpu();
-    uint64_t sum = 1;
-    for (size_t i = 0; i < turns; i++) {
-        sum = sum * 3 + i;
-        __asm__ volatile("" : "+r"(sum));
-    }
+    turn(turns);
     return (double)(thread_cpu() - start);
 }
 
@@ -403,6 +448,8 @@ int ovl_costs_measure(struct ovl_costs *ret_costs)
         int error = measure_workers(models[i], cost);
         if (!error)
             error = measure_tasks(models[i], cost);
+        if (!error && models[i] != OVL_SYNC)
+            error = measure_tells(models[i], &costs.models[OVL_SYNC], cost);
         if (!error)
             error = measure_waits(models[i], cost);
         if (error)

@@ -49,6 +49,7 @@ struct simulation {
     struct resource *resources;
     double opened;  /* when the first task can be submitted */
     double handing; /* until when who hands tasks out is busy with others */
+    double told;    /* until when who waits for results is awake */
     size_t taken;
     unsigned awaiting; /* the one who takes the next task once it is submitted */
     struct queue idle; /* those behind it */
@@ -263,6 +264,17 @@ static bool holds_up(const struct ovl_part *part)
     return part->blocks || part->kind == OVL_UNSEEN;
 }
 
+/* The worker wakes whoever takes its result, where nobody did a moment ago. */
+static void tell(struct simulation *sim, unsigned who)
+{
+    if (sim->cost.tell_ns > 0 && sim->now >= sim->told) {
+        sim->told = sim->now + 2 * sim->cost.tell_ns;
+        occupy(sim, who, sim->cost.tell_ns, true);
+    } else {
+        go_on(sim, who);
+    }
+}
+
 /* The worker waits for whoever takes its result and gives it the next task, if that is to be. */
 static void end_task(struct simulation *sim, unsigned who)
 {
@@ -270,7 +282,7 @@ static void end_task(struct simulation *sim, unsigned who)
     give_back(sim, who);
     worker->stage = TAKING;
     if (!(sim->cost.hand_ns > 0) || sim->now - worker->began <= HANDED_ONE_BY_ONE) {
-        go_on(sim, who);
+        tell(sim, who);
         return;
     }
     sim->handing = fmax(sim->handing, sim->now) + sim->cost.hand_ns;

@@ -229,6 +229,28 @@ static void tasks_are_handed_out_by_one(void)
     assert_int_equal(prediction.wall_ns, 40 / 8 * 10 * OVL_MICROSECOND);
 }
 
+static ovl_time time_told(struct ovl_part part, unsigned workers, ovl_time tell_ns)
+{
+    struct ovl_costs costs = free_of_charge;
+    costs.models[OVL_ASYNC].tell_ns = (double)tell_ns;
+    struct ovl_part_list task = {.parts = &part, .count = 1};
+    struct ovl_work work = {.tasks = &task, .task_count = 1, .total = 10, .cores = 2};
+    struct ovl_plan plan = {.model = OVL_ASYNC, .workers = workers};
+    struct ovl_prediction prediction;
+    assert_int_equal(ovl_predict(&work, &plan, &costs, &prediction), 0);
+    return prediction.wall_ns;
+}
+
+static void who_waits_is_woken_by_those_that_end_while_it_sleeps(void)
+{
+    /* Each finds it asleep. */
+    assert_int_equal(time_told((struct ovl_part)COMPUTES(3), 1, MS), 10 * (3 + 1) * MS);
+    /* The first, the fifth and the ninth do: at 1, 9 and 17 ms. */
+    assert_int_equal(time_told((struct ovl_part)COMPUTES(1), 1, 4 * MS), (10 + 3 * 4) * MS);
+    /* All end together, and the first one tells. */
+    assert_int_equal(time_told((struct ovl_part)WAITS(5), 10, MS), (5 + 1) * MS);
+}
+
 /* Each idle coroutine used to look at each submit: 50,000 of them took minutes to simulate, which
  * the test's limit of time would tell. */
 static void many_idle_workers_take_turns(void)
@@ -559,6 +581,7 @@ int main(void)
         TEST_CASE(the_best_number_is_found),
         TEST_CASE(speedup_is_against_sync),
         TEST_CASE(what_a_model_costs_is_added),
+        TEST_CASE(who_waits_is_woken_by_those_that_end_while_it_sleeps),
         TEST_CASE(many_tasks_are_no_faster_than_their_submits),
         TEST_CASE(tasks_are_handed_out_by_one),
         TEST_CASE(many_idle_workers_take_turns),
