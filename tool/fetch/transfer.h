@@ -6,9 +6,9 @@
 #include "fetch/board.h"
 #include "fetch/settings.h"
 
-/* Large bodies are read in pieces of so many bytes: what was read is written from the nearest
- * cache, which a larger buffer does not fit in. */
-#define TRANSFER_LARGE_BUFFER (32 * 1024)
+/* Large bodies are read in pieces of at most so many bytes, the most that libcurl gives at once:
+ * the fewer there are, the less often client and server wait for each other. */
+#define TRANSFER_LARGE_BUFFER (512 * 1024)
 
 struct carrier;
 struct journal;
