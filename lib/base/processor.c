@@ -1,5 +1,6 @@
 #include "base/processor.h"
 
+#include <linux/sched.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -48,13 +49,10 @@ void ovl__processor_let_go(const struct ovl__processor_place *place)
         sched_setaffinity(0, sizeof place->all, &place->all);
 }
 
-/* What the thread forks is as usual again. */
-#define RESET_ON_FORK 1
-
 /* The system call's first version of its argument, which libc does not declare yet. */
 struct scheduling {
     uint32_t size;
-    uint32_t policy; /* 0: as usual */
+    uint32_t policy;
     uint64_t flags;
     int32_t nice;
     uint32_t priority;
@@ -69,10 +67,10 @@ void ovl__processor_be_brief(void)
     struct scheduling wish = {0};
     if (syscall(SYS_sched_getattr, 0, &wish, sizeof wish, 0))
         return;
-    /* What is forked would lose a favoured place. */
-    if (wish.policy || wish.nice < 0)
+    /* What the thread forks is as usual again; but it would lose a favoured place. */
+    if (wish.policy != SCHED_OTHER || wish.nice < 0)
         return;
-    wish.flags |= RESET_ON_FORK;
+    wish.flags |= SCHED_FLAG_RESET_ON_FORK;
     wish.runtime_ns = BRIEF_NS;
     syscall(SYS_sched_setattr, 0, &wish, 0);
 }
