@@ -33,20 +33,12 @@
  */
 static uint64_t image_of(pid_t pid)
 {
-    char text[1024];
+    char text[PROCESS_STAT_BYTES];
     struct stat program;
     snprintf(text, sizeof text, "/proc/%d/exe", (int)pid);
     uint64_t image = stat(text, &program) == 0 ? (uint64_t)program.st_ino : 0;
-    snprintf(text, sizeof text, "/proc/%d/stat", (int)pid);
-    int file = open(text, O_RDONLY | O_CLOEXEC);
-    ssize_t size = file >= 0 ? read(file, text, sizeof text - 1) : 0;
-    if (file >= 0)
-        close(file);
-    text[size > 0 ? size : 0] = '\0';
-    const char *at = strrchr(text, ')'); /* the end of field 2 */
-    for (int field = 2; at && field < STACK_FIELD; field++)
-        at = strchr(at + 1, ' ');
-    return at ? image ^ (strtoull(at, NULL, 10) << 20) : image;
+    const char *stack = process_stat_field(pid, STACK_FIELD, text, sizeof text);
+    return stack ? image ^ (strtoull(stack, NULL, 10) << 20) : image;
 }
 
 /* `parent`: NULL where that is this command itself, or nobody who is looked at. */

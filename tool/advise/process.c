@@ -258,38 +258,51 @@ ovl_time process_thread_cpu(struct process *process, struct watched_thread *thre
     return cpu_ns;
 }
 
+/* What follows the name in a file like /proc/PID/stat, whose path is in `text`, where it comes to
+ * lie. NULL: there is none. The name may have any characters. */
+static const char *read_stat(char *text, size_t size)
+{
+    int file = open(text, O_RDONLY | O_CLOEXEC);
+    ssize_t length = file >= 0 ? read(file, text, size - 1) : 0;
+    if (file >= 0)
+        close(file);
+    text[length > 0 ? length : 0] = '\0';
+    return strrchr(text, ')');
+}
+
 bool process_thread_runs(const struct process *process, const struct watched_thread *thread)
 {
     char text[256];
     snprintf(text, sizeof text, "/proc/%d/task/%d/stat", (int)process->pid, thread->id);
-    int file = open(text, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return false;
-    ssize_t size = read(file, text, sizeof text - 1);
-    close(file);
-    text[size > 0 ? size : 0] = '\0';
-    const char *name_end = strrchr(text, ')'); /* the name may have any characters */
+    const char *name_end = read_stat(text, sizeof text);
     return name_end && strncmp(name_end, ") R", 3) == 0;
 }
 
+/* The number of the name's field. */
+#define NAME_FIELD 2
+
+const char *process_stat_field(pid_t pid, int number, char *text, size_t size)
+{
+    snprintf(text, size, "/proc/%d/stat", (int)pid);
+    const char *at = read_stat(text, size);
+    for (int field = NAME_FIELD; at && field < number; field++)
+        at = strchr(at + 1, ' ');
+    return at ? at + 1 : NULL;
+}
+
 /* In /proc/PID/stat. */
+#define STATE_FIELD   3
 #define THREADS_FIELD 20
 
 bool process_has_ended(pid_t pid)
 {
-    char text[1024];
-    snprintf(text, sizeof text, "/proc/%d/stat", (int)pid);
-    int file = open(text, O_RDONLY | O_CLOEXEC);
-    ssize_t size = file >= 0 ? read(file, text, sizeof text - 1) : 0;
-    if (file >= 0)
-        close(file);
-    text[size > 0 ? size : 0] = '\0';
-    const char *at = strrchr(text, ')'); /* the end of field 2 */
-    if (!at || (strncmp(at, ") Z", 3) != 0 && strncmp(at, ") X", 3) != 0))
-        return !at;
-    for (int field = 2; at && field < THREADS_FIELD; field++)
-        at = strchr(at + 1, ' ');
-    return !at || strtol(at, NULL, 10) <= 1; /* its main thread may be over before the others */
+    char text[PROCESS_STAT_BYTES];
+    const char *state = process_stat_field(pid, STATE_FIELD, text, sizeof text);
+    if (!state || (*state != 'Z' && *state != 'X'))
+        return !state;
+    /* Its main thread may be over before the others. */
+    const char *threads = process_stat_field(pid, THREADS_FIELD, text, sizeof text);
+    return !threads || strtol(threads, NULL, 10) <= 1;
 }
 
 size_t process_tasks(const struct process *process, int *ret_ids, size_t most)

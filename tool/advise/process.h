@@ -126,6 +126,13 @@ ovl_time process_thread_cpu(struct process *process, struct watched_thread *thre
 /* Whether it computes now, or is ready to. */
 bool process_thread_runs(const struct process *process, const struct watched_thread *thread);
 
+/* Enough for /proc/PID/stat. */
+#define PROCESS_STAT_BYTES 1024
+
+/* A field of /proc/PID/stat, from the third on, as proc(5) numbers them: it and what follows lie in
+ * `text`. NULL: there is no such process. */
+const char *process_stat_field(pid_t pid, int number, char *text, size_t size);
+
 /* Whether it is over, also where its parent has not waited for it yet. */
 bool process_has_ended(pid_t pid);
 
