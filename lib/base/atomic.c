@@ -58,7 +58,7 @@ void ovl__lock_slowly(struct ovl__lock *lock)
         unsigned free = 0;
         if (ovl__load(&lock->word, relaxed) == 0 && ovl__cas(&lock->word, &free, 1u, acquire))
             return;
-        ovl__pause();
+        ovl__spin_hint();
     }
     while (ovl__exchange(&lock->word, 2u, acquire))
         ovl__word_wait(&lock->word, 2, OVL_FOREVER);

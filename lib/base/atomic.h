@@ -79,8 +79,9 @@ static inline void ovl__fence_light(void)
 
 void ovl__fence_heavy(void);
 
-/* Tells the processor that the thread looks again and again. */
-static inline void ovl__pause(void)
+/* Between two looks at memory that another processor is about to change: tells this one that the
+ * thread looks again and again. */
+static inline void ovl__spin_hint(void)
 {
 #if defined(__x86_64__)
     __builtin_ia32_pause();

@@ -47,14 +47,4 @@ static inline bool ovl__processor_is_here(const atomic_int *place)
     return atomic_load_explicit(place, memory_order_relaxed) == sched_getcpu();
 }
 
-/* Between two looks at memory that another processor is about to change. */
-static inline void ovl__processor_pause(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#else
-    __asm__ volatile("yield");
-#endif
-}
-
 #endif

@@ -300,7 +300,7 @@ static bool done_soon(struct ovl_future *future)
     for (int look = 0; look < OVL__LOOKS; look++) {
         if (ovl_future_done(future))
             return true;
-        ovl__pause();
+        ovl__spin_hint();
     }
     return false;
 }

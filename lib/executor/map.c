@@ -218,7 +218,7 @@ static void look_around(const struct stream_run *run)
     if (ovl__current && ovl__current->coroutine)
         return;
     for (int look = 0; look < OVL__LOOKS && !some_ended(run); look++)
-        ovl__pause();
+        ovl__spin_hint();
 }
 
 /* Takes out all tasks that have ended. The lock is held. */

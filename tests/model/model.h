@@ -63,7 +63,7 @@ typedef unsigned model_uint;
 #else
 #define ovl__fence_heavy() ((void)0)
 #endif
-#define ovl__pause()                          model_pause()
+#define ovl__spin_hint()                      model_pause()
 #define ovl__word_wait(word, value, deadline) model_wait(word, value, deadline)
 #define ovl__word_wake(word, count)           model_wake(word, count)
 

@@ -89,7 +89,7 @@ static void spin(const struct ovl__slot *slot)
         for (int i = 0; i < LOOKS; i++) {
             if (ovl__slot_complete(slot))
                 return;
-            ovl__processor_pause();
+            ovl__spin_hint();
         }
     } while (ovl_now() < until);
 }

@@ -401,7 +401,7 @@ static void spin(const struct server *server, ovl_time until)
         for (int i = 0; i < LOOKS; i++) {
             if (is_wanted(server))
                 return;
-            ovl__processor_pause();
+            ovl__spin_hint();
         }
     } while (ovl_now() < until);
 }

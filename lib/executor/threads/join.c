@@ -120,7 +120,7 @@ static int await_part(struct ovl_task *task, struct ovl__job *job)
         if (help(task->thread, job))
             look = 0;
         else
-            ovl__pause();
+            ovl__spin_hint();
     }
     if (!is_done(job))
         sleep_until_done(job);

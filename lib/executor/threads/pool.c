@@ -298,7 +298,7 @@ static int wait_for_room(struct ovl__pool *pool, const struct ovl_submit_options
         return OVL_EFULL;
     pool_announce(pool->executor); /* some of what fills it may have been submitted quietly */
     for (int look = 0; look < ROOM_LOOKS; look++) {
-        ovl__pause();
+        ovl__spin_hint();
         if (look % 8 == 7 && !is_full_now(pool))
             return 0;
     }

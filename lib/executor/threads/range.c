@@ -440,7 +440,7 @@ static int begin(struct ovl__range *range, unsigned entries, bool nested)
 static void await_end(struct ovl__range *range)
 {
     for (int look = 0; look < LOOKS && ovl__load(&range->left, acquire); look++)
-        ovl__pause();
+        ovl__spin_hint();
     ovl__park_lock(&range->lock);
     while (ovl__load(&range->left, acquire))
         ovl__wait(&range->ended, &range->lock, OVL_FOREVER);

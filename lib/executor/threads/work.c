@@ -33,7 +33,7 @@ static size_t share(struct ovl__pool *pool)
 static void pause_times(int times)
 {
     for (int i = 0; i < times; i++)
-        ovl__pause();
+        ovl__spin_hint();
 }
 
 /* The oldest entry; some that follow it go into the worker's deque, which is empty, in such an
