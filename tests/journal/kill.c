@@ -1,15 +1,18 @@
 /*
  * Proves that a kill at any moment costs no entry that was seen, and that a file and its entry
  * never come apart: a child records and publishes until it is killed, and what is left is looked
- * at.
+ * at. And that who was killed holds no lock by the children that it leaves.
  */
 #include "journal/journal.h"
+
+#include "command.h"
 
 #include "support/cases.h"
 #include "support/scratch.h"
 
 #include <fcntl.h>
 #include <overlap.h>
+#include <poll.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -112,7 +115,60 @@ static void a_file_and_its_entry_never_come_apart(void)
     }
 }
 
+/* Opens two journals, and has a child that tells of itself by `told`. Both stay until `held` ends.
+ */
+static void open_and_fork(const struct journal_options both[2], int told, int held)
+{
+    struct journal *journals[2];
+    char byte = 0;
+    for (int n = 0; n < 2; n++)
+        if (journal_open(&both[n], &journals[n]))
+            _exit(1);
+    if (fork() == 0 && write(told, &byte, 1) != 1)
+        _exit(1);
+    _exit(read(held, &byte, 1) == 0 ? 0 : 1);
+}
+
+static void a_child_that_is_left_holds_no_lock(void)
+{
+    const struct journal_options both[2] = {{.path = "one", .verb = "fetch"},
+                                            {.path = "other", .verb = "fetch"}};
+    int told[2];
+    int held[2];
+    char byte;
+    assert_int_equal(pipe(told), 0);
+    assert_int_equal(pipe(held), 0);
+    pid_t owner = fork();
+    if (owner == 0) {
+        close(told[0]);
+        close(held[1]);
+        open_and_fork(both, told[1], held[0]);
+    }
+    close(told[1]);
+    close(held[0]);
+    assert_int_equal(read(told[0], &byte, 1), 1);
+
+    /* As long as its owner is there, a journal is locked. */
+    struct journal *journals[2];
+    for (int n = 0; n < 2; n++)
+        assert_int_equal(journal_open(&both[n], &journals[n]), EXIT_REFUSED);
+    kill(owner, SIGKILL);
+    assert_int_equal(waitpid(owner, NULL, 0), owner);
+    for (int n = 0; n < 2; n++)
+        assert_int_equal(journal_open(&both[n], &journals[n]), EXIT_DONE);
+    for (int n = 0; n < 2; n++)
+        journal_close(journals[n]);
+
+    /* The child that was left was there all the time: it ends the pipe only now. */
+    struct pollfd end = {.fd = told[0], .events = POLLIN};
+    assert_int_equal(poll(&end, 1, 0), 0);
+    close(held[1]);
+    assert_int_equal(read(told[0], &byte, 1), 0);
+    close(told[0]);
+}
+
 static const struct test_case cases[] = {
+    TEST_CASE(a_child_that_is_left_holds_no_lock),
     TEST_CASE(a_file_and_its_entry_never_come_apart),
 };
 

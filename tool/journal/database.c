@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,7 @@ static const char *const writings[WRITING_COUNT] = {
 };
 
 struct database {
+    struct database *next; /* in the list of those that are open */
     int lock; /* the file itself, with flock; closed last: closing it drops SQLite's own locks */
     sqlite3 *writer;
     sqlite3 *reader;
@@ -64,6 +66,68 @@ struct database {
     int64_t last;
     size_t count;
 };
+
+/* --- in a child of fork --- */
+
+/*
+ * A child has a copy of each descriptor, and what flock locked would stay so until the last of them
+ * is closed: a journal whose process was killed, until its worker processes are gone. To close one
+ * costs the parent none of SQLite's locks, which are fcntl's and each process's own. For the same
+ * reason these would do no better here: SQLite closes the file too, and drops them with it.
+ */
+static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct database *open_databases;
+
+static void take_open(void)
+{
+    pthread_mutex_lock(&open_lock);
+}
+
+static void leave_open(void)
+{
+    pthread_mutex_unlock(&open_lock);
+}
+
+static void drop_locks(void)
+{
+    for (; open_databases; open_databases = open_databases->next) {
+        close(open_databases->lock);
+        open_databases->lock = -1;
+    }
+    leave_open();
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(take_open, leave_open, drop_locks);
+}
+
+static void open_lock_file(struct database *database, const char *path)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    take_open();
+    /* A pipe would be waited for without O_NONBLOCK; to a regular file it is all the same. */
+    database->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+    if (database->lock >= 0) {
+        database->next = open_databases;
+        open_databases = database;
+    }
+    leave_open();
+}
+
+static void close_lock_file(struct database *database)
+{
+    if (database->lock < 0)
+        return;
+    take_open();
+    struct database **place = &open_databases;
+    while (*place != database)
+        place = &(*place)->next;
+    *place = database->next;
+    close(database->lock);
+    leave_open();
+}
 
 /* --- opening --- */
 
@@ -87,8 +151,7 @@ static int open_file(struct database *database, const char *path,
                      char message[DATABASE_MESSAGE_BYTES])
 {
     char what[256];
-    /* A pipe would be waited for without O_NONBLOCK; to a regular file it is all the same. */
-    database->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+    open_lock_file(database, path);
     if (database->lock < 0) {
         snprintf(what, sizeof what, "cannot open it: %s; name a file that can be written",
                  strerror(errno));
@@ -349,8 +412,7 @@ void database_close(struct database *database)
     sqlite3_finalize(database->each);
     sqlite3_close(database->reader);
     sqlite3_close(database->writer);
-    if (database->lock >= 0)
-        close(database->lock);
+    close_lock_file(database);
     free(database);
 }
 
