@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -275,6 +276,28 @@
     X(ssize_t, getdelim, (char **line, size_t *room, int delimiter, FILE *stream),                 \
       (line, room, delimiter, stream))
 
+/*
+ * Streams that are written, or scanned: those that take lists stand for the others, and
+ * the fortified names for the plain ones.
+ */
+#define OVL__HOOKED_PRINTS(X)                                                                      \
+    X(size_t, fwrite, (const void *data, size_t size, size_t count, FILE *stream),                 \
+      (data, size, count, stream))                                                                 \
+    X(int, fputc, (int byte, FILE *stream), (byte, stream))                                        \
+    X(int, fputs, (const char *text, FILE *stream), (text, stream))                                \
+    X(int, puts, (const char *text), (text))                                                       \
+    X(int, fflush, (FILE * stream), (stream))                                                      \
+    X(int, fclose, (FILE * stream), (stream))
+
+#define OVL__HOOKED_FORMATS(X)                                                                     \
+    X(int, __vfprintf_chk, (FILE * stream, int checks, const char *format, va_list list),          \
+      (stream, checks, format, list))                                                              \
+    X(int, __vdprintf_chk, (int fd, int checks, const char *format, va_list list),                 \
+      (fd, checks, format, list))                                                                  \
+    X(int, vfscanf, (FILE * stream, const char *format, va_list list), (stream, format, list))     \
+    X(int, __isoc99_vfscanf, (FILE * stream, const char *format, va_list list),                    \
+      (stream, format, list))
+
 struct __res_state; /* of resolv.h, which has macros that others clash with */
 
 /* What a server in the network may be asked for: the name system, users and groups. */
@@ -338,6 +361,8 @@ struct __res_state; /* of resolv.h, which has macros that others clash with */
     OVL__HOOKED_FILES(X)                                                                           \
     OVL__HOOKED_QUEUES(X)                                                                          \
     OVL__HOOKED_STREAMS(X)                                                                         \
+    OVL__HOOKED_PRINTS(X)                                                                          \
+    OVL__HOOKED_FORMATS(X)                                                                         \
     OVL__HOOKED_DIRECTORIES(X)
 
 #endif

@@ -1,4 +1,5 @@
 /* The real calls behind own.h. */
+#include "base/sanitize.h"
 #include "base/system.h"
 
 #include <fcntl.h>
@@ -9,20 +10,6 @@
  * ThreadSanitizer takes no note of what does not come by libc's names, nor of anything that happens
  * within a blocking call; so it is told who hands what to whom.
  */
-#if defined(__SANITIZE_THREAD__)
-#define TELL 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define TELL 1
-#endif
-#endif
-#ifdef TELL
-#include <sanitizer/tsan_interface.h>
-#else
-#define __tsan_acquire(address) (void)(address)
-#define __tsan_release(address) (void)(address)
-#endif
-
 #define OWN(type, name, parameters, arguments)                                                     \
     type ovl__own_##name parameters;                                                               \
     type ovl__own_##name parameters                                                                \
@@ -93,10 +80,11 @@ OWN(int, pthread_cond_broadcast, (pthread_cond_t * cond), (cond))
 OVL__HOOKED_CALLS(OWN)
 OVL__HOOKED_FILES(OWN)
 OVL__HOOKED_BY_NUMBER(OWN)
+OVL__HOOKED_PRINTS(OWN)
 
 /* Whoever does it hands on what it did, before anybody else goes on. */
 int ovl__own_pthread_once(pthread_once_t *control, void (*fn)(void));
-#ifdef TELL
+#ifdef OVL__TSAN
 static _Thread_local struct once {
     pthread_once_t *control;
     void (*fn)(void);
@@ -130,9 +118,19 @@ int ovl__own_pthread_once(pthread_once_t *control, void (*fn)(void))
 int ovl__own_pthread_join(pthread_t thread, void **ret_value);
 int ovl__own_pthread_join(pthread_t thread, void **ret_value)
 {
-#ifdef TELL
+#ifdef OVL__TSAN
     return pthread_join(thread, ret_value);
 #else
     return ovl__sys.pthread_join(thread, ret_value);
 #endif
+}
+
+int ovl__own_fprintf(FILE *stream, const char *format, ...);
+int ovl__own_fprintf(FILE *stream, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    int length = ovl__sys.__vfprintf_chk(stream, 0, format, list);
+    va_end(list);
+    return length;
 }

@@ -19,6 +19,14 @@
 #endif
 #endif
 
+/* Tells ThreadSanitizer of a lock that it does not see: it was taken, or is let go. */
+#ifdef OVL__TSAN
+#include <sanitizer/tsan_interface.h>
+#else
+#define __tsan_acquire(address) (void)(address)
+#define __tsan_release(address) (void)(address)
+#endif
+
 /*
  * ThreadSanitizer holds a signal back while its thread is in a call that it does not know, such as
  * our own sleeps, and has the handler run in the next one that it knows. So who sleeps makes one

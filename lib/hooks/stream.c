@@ -3,7 +3,10 @@
  * a call of its own, which no hook sees: a coroutine waits until there is something to fill it
  * with, and takes what came, as often as it needs.
  */
+#include "hooks/stream.h"
+
 #include "hooks/hooks.h"
+#include "loop/futex.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,12 +21,55 @@ OVL__HOOK_FILE(stream);
  */
 int __underflow(FILE *stream);
 
-/* libc guards a stream by a lock that no sanitizer knows. */
-#ifdef OVL__TSAN
-#define GUARDED __attribute__((no_sanitize("thread")))
-#else
-#define GUARDED
-#endif
+#define GUARDED OVL__STREAM_GUARDED
+
+/* --- the lock --- */
+
+/* Of this thread's coroutines, which wait for each other only; the mutex is for their lists. */
+static _Thread_local struct ovl__stream_hold *holds;
+static _Thread_local pthread_mutex_t holds_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct ovl__stream_hold *hold_of(const FILE *stream)
+{
+    struct ovl__stream_hold *hold = holds;
+    while (hold && hold->stream != stream)
+        hold = hold->next;
+    return hold;
+}
+
+void ovl__stream_lock(FILE *stream, struct ovl__stream_hold *hold)
+{
+    struct ovl__stream_hold *other;
+    ovl__park_lock(&holds_lock);
+    for (unsigned tries = 0; (other = hold_of(stream)) || ftrylockfile(stream); tries++) {
+        if (other)
+            ovl__wait(&other->waiters, &holds_lock, OVL_FOREVER);
+        ovl__park_unlock(&holds_lock);
+        if (!other)
+            ovl__pause(tries, OVL_FOREVER);
+        ovl__park_lock(&holds_lock);
+    }
+    __tsan_acquire(stream);
+    *hold = (struct ovl__stream_hold){.next = holds, .stream = stream};
+    ovl__wait_list_init(&hold->waiters);
+    holds = hold;
+    ovl__park_unlock(&holds_lock);
+}
+
+void ovl__stream_unlock(struct ovl__stream_hold *hold)
+{
+    struct ovl__stream_hold **place = &holds;
+    ovl__park_lock(&holds_lock);
+    while (*place != hold)
+        place = &(*place)->next;
+    *place = hold->next;
+    __tsan_release(hold->stream);
+    funlockfile(hold->stream);
+    ovl__wake_all(&hold->waiters);
+    ovl__park_unlock(&holds_lock);
+}
+
+/* --- what is read --- */
 
 GUARDED static size_t buffered(const FILE *stream)
 {
@@ -48,8 +94,7 @@ GUARDED static size_t delimited(const FILE *stream, int delimiter)
     return end ? (size_t)(end - stream->_IO_read_ptr) + 1 : 0;
 }
 
-/* Whether a coroutine may wait for the stream: for a descriptor that is none of a file. */
-GUARDED static bool may_be_waited_for(FILE *stream)
+GUARDED bool ovl__stream_may_wait(FILE *stream)
 {
     int before = errno;
     int fd = fileno(stream);
@@ -66,34 +111,29 @@ static bool is_ready(int fd)
     return ovl__sys.poll(&wanted, 1, 0) != 0;
 }
 
-enum filled { FILLED, AT_END, FAILED };
-
-/*
- * Makes the buffer hold something. The stream is locked, and is not while the coroutine waits.
- * FAILED: with errno set, and the stream in error.
- */
-GUARDED static enum filled fill(FILE *stream)
+GUARDED enum ovl__filled ovl__stream_fill(struct ovl__stream_hold *hold)
 {
+    FILE *stream = hold->stream;
     struct ovl__blocked blocked = {.fd = fileno(stream), .events = POLLIN};
     int before = errno;
     while (!buffered(stream) && !has_more_behind(stream) && !feof_unlocked(stream) &&
            !is_ready(blocked.fd)) {
-        funlockfile(stream);
+        ovl__stream_unlock(hold);
         bool again = ovl__block(&blocked);
-        flockfile(stream);
+        ovl__stream_lock(stream, hold);
         if (!again) {
             stream->_flags |= _IO_ERR_SEEN;
-            return FAILED;
+            return OVL__FAILED;
         }
     }
     errno = before;
     if (buffered(stream))
-        return FILLED;
+        return OVL__FILLED;
     int error = stream->_flags & _IO_ERR_SEEN;
     stream->_flags &= ~_IO_ERR_SEEN;
-    enum filled filled = FILLED;
+    enum ovl__filled filled = OVL__FILLED;
     if (__underflow(stream) == EOF)
-        filled = stream->_flags & _IO_ERR_SEEN ? FAILED : AT_END;
+        filled = stream->_flags & _IO_ERR_SEEN ? OVL__FAILED : OVL__AT_END;
     stream->_flags |= error;
     return filled;
 }
@@ -116,10 +156,11 @@ GUARDED static size_t take(FILE *stream, char *data, size_t size)
 static size_t yielding_read(char *data, size_t size, FILE *stream)
 {
     size_t length = 0;
-    flockfile(stream);
-    while (length < size && fill(stream) == FILLED)
+    struct ovl__stream_hold hold;
+    ovl__stream_lock(stream, &hold);
+    while (length < size && ovl__stream_fill(&hold) == OVL__FILLED)
         length += take(stream, data + length, size - length);
-    funlockfile(stream);
+    ovl__stream_unlock(&hold);
     return length;
 }
 
@@ -128,7 +169,7 @@ OVL__HOOK size_t fread(void *restrict data, size_t size, size_t count, FILE *res
     size_t bytes;
     if (!ovl__in_task() || __builtin_mul_overflow(size, count, &bytes) || bytes <= buffered(stream))
         return ovl__sys.fread(data, size, count, stream);
-    if (!ovl__current->coroutine || !may_be_waited_for(stream))
+    if (!ovl__current->coroutine || !ovl__stream_may_wait(stream))
         return METERED(size_t, stream, ovl__sys.fread(data, size, count, stream));
     return yielding_read(data, bytes, stream) / size;
 }
@@ -137,7 +178,7 @@ OVL__HOOK int fgetc(FILE *stream)
 {
     if (!ovl__in_task() || buffered(stream))
         return ovl__sys.fgetc(stream);
-    if (!ovl__current->coroutine || !may_be_waited_for(stream))
+    if (!ovl__current->coroutine || !ovl__stream_may_wait(stream))
         return METERED(int, stream, ovl__sys.fgetc(stream));
     char byte;
     return yielding_read(&byte, 1, stream) ? (unsigned char)byte : EOF;
@@ -160,15 +201,16 @@ static char *yielding_gets(char *line, size_t room, FILE *stream)
 {
     size_t length = 0;
     bool ends = false;
-    enum filled filled = FILLED;
-    flockfile(stream);
-    while (!ends && length < room && (filled = fill(stream)) == FILLED) {
+    enum ovl__filled filled = OVL__FILLED;
+    struct ovl__stream_hold hold;
+    ovl__stream_lock(stream, &hold);
+    while (!ends && length < room && (filled = ovl__stream_fill(&hold)) == OVL__FILLED) {
         size_t size;
         ends = take_line(stream, line + length, room - length, '\n', &size);
         length += size;
     }
-    funlockfile(stream);
-    if ((!length && room) || filled == FAILED)
+    ovl__stream_unlock(&hold);
+    if ((!length && room) || filled == OVL__FAILED)
         return NULL;
     line[length] = '\0';
     return line;
@@ -179,7 +221,7 @@ OVL__HOOK char *fgets(char *restrict line, int size, FILE *restrict stream)
     if (!ovl__in_task() || size <= 1 || buffered(stream) >= (size_t)size - 1 ||
         delimited(stream, '\n'))
         return ovl__sys.fgets(line, size, stream);
-    if (!ovl__current->coroutine || !may_be_waited_for(stream))
+    if (!ovl__current->coroutine || !ovl__stream_may_wait(stream))
         return METERED(char *, stream, ovl__sys.fgets(line, size, stream));
     return yielding_gets(line, (size_t)size - 1, stream);
 }
@@ -203,8 +245,9 @@ static ssize_t yielding_getdelim(char **line, size_t *room, int delimiter, FILE 
     size_t length = 0;
     bool ends = false;
     bool memory = true;
-    flockfile(stream);
-    while (!ends && fill(stream) == FILLED) {
+    struct ovl__stream_hold hold;
+    ovl__stream_lock(stream, &hold);
+    while (!ends && ovl__stream_fill(&hold) == OVL__FILLED) {
         size_t size = buffered(stream);
         memory = make_room(line, room, length + size + 1);
         if (!memory)
@@ -212,7 +255,7 @@ static ssize_t yielding_getdelim(char **line, size_t *room, int delimiter, FILE 
         ends = take_line(stream, *line + length, size, delimiter, &size);
         length += size;
     }
-    funlockfile(stream);
+    ovl__stream_unlock(&hold);
     if (!length || !memory)
         return -1;
     (*line)[length] = '\0';
@@ -224,7 +267,7 @@ OVL__HOOK ssize_t getdelim(char **restrict line, size_t *restrict room, int deli
 {
     if (!ovl__in_task() || !line || !room || delimited(stream, delimiter))
         return ovl__sys.getdelim(line, room, delimiter, stream);
-    if (!ovl__current->coroutine || !may_be_waited_for(stream))
+    if (!ovl__current->coroutine || !ovl__stream_may_wait(stream))
         return METERED(ssize_t, stream, ovl__sys.getdelim(line, room, delimiter, stream));
     return yielding_getdelim(line, room, delimiter, stream);
 }

@@ -199,6 +199,21 @@ static void nonblocking_streams(struct record *record)
     close(fds[1]);
 }
 
+/* The next stream's descriptor is that of the one before, which libc closed where no hook sees. */
+static void numbers_are_used_again(struct record *record)
+{
+    for (int i = 0; i < 3; i++) {
+        int fds[2];
+        pipe_open(record, fds);
+        FILE *stream = stream_of(record, fds[0], "r");
+        struct later later;
+        write_words_later(&later, record, &(struct words){fds[1], "late\n", true});
+        get_line(record, stream, 64);
+        later_end(&later);
+        fclose(stream);
+    }
+}
+
 static void what_is_pushed_back_comes_first(struct record *record)
 {
     int fds[2];
@@ -285,6 +300,7 @@ const struct hook_case CASES_STREAMS[] = {
     CASE(questions_and_answers),
     CASE(streams_time_out),
     CASE(nonblocking_streams),
+    CASE(numbers_are_used_again),
     CASE(what_is_pushed_back_comes_first),
     CASE(wide_streams),
     CASE(files_and_memory),

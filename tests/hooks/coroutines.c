@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <overlap.h>
 #include <poll.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,6 +162,77 @@ static void many_read_from_one(void)
     close(fds[1]);
 }
 
+/* Lines that are longer than the stream's buffer. */
+enum { LINE = 5000, LINES = 20, WRITERS = 8 };
+
+static FILE *shared_stream;
+
+static int print_lines(FILE *stream, char letter)
+{
+    char line[LINE + 1];
+    memset(line, letter, LINE);
+    line[LINE] = '\0';
+    for (int i = 0; i < LINES; i++)
+        if (fprintf(stream, "%s\n", line) != LINE + 1)
+            return -EIO;
+    return fflush(stream) ? -errno : 0;
+}
+
+static int print_in_task(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    return print_lines(shared_stream, *(const char *)item.data);
+}
+
+static void *print_in_thread(void *letter)
+{
+    return (void *)(intptr_t)print_lines(shared_stream, *(const char *)letter);
+}
+
+static int read_lines(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    char line[LINE + 2];
+    FILE *stream = fdopen(fds[0], "r");
+    if (!stream)
+        return -errno;
+    int lines = 0;
+    while (fgets(line, sizeof line, stream))
+        if (strspn(line, (char[]){line[0], '\0'}) == LINE && line[LINE] == '\n')
+            lines++;
+    fclose(stream);
+    return lines;
+}
+
+/* Coroutines and another thread print to one stream, whose pipe is full: no line is torn. */
+static void many_print_to_one(void)
+{
+    assert_int_equal(pipe(fds), 0);
+    shared_stream = fdopen(fds[1], "w");
+    assert_non_null(shared_stream);
+    set_up(WRITERS + 1);
+    struct ovl_future *futures[WRITERS];
+    for (int i = 0; i < WRITERS; i++) {
+        char letter = (char)('a' + i);
+        assert_int_equal(ovl_submit(executor, print_in_task,
+                                    (struct ovl_bytes){.data = &letter, .size = 1}, &futures[i]),
+                         0);
+    }
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, print_in_thread, (void *)"z"), 0);
+    struct ovl_future *reader = NULL;
+    assert_int_equal(ovl_submit(executor, read_lines, (struct ovl_bytes){0}, &reader), 0);
+    for (int i = 0; i < WRITERS; i++)
+        expect_error(futures[i], 0);
+    void *printed;
+    assert_int_equal(pthread_join(thread, &printed), 0);
+    assert_null(printed);
+    fclose(shared_stream);
+    expect_error(reader, (WRITERS + 1) * LINES);
+    tear_down();
+}
+
 static int write_then_read(struct ovl_task *task, struct ovl_bytes item)
 {
     (void)task;
@@ -287,6 +359,7 @@ int main(void)
         TEST_CASE(close_ends_another_s_wait),
         TEST_CASE(reused_number_is_not_mixed_up),
         TEST_CASE(many_read_from_one),
+        TEST_CASE(many_print_to_one),
         TEST_CASE(coroutines_talk_to_each_other),
         TEST_CASE(errno_is_each_coroutine_s_own),
         TEST_CASE(coroutines_may_start_children),

@@ -134,9 +134,10 @@ static void compare_runs(void)
 static const struct pair lists[] = {
     {cases_files_plain, cases_files_fortified},     {cases_futexes_plain, cases_futexes_fortified},
     {cases_io_plain, cases_io_fortified},           {cases_locks_plain, cases_locks_fortified},
-    {cases_others_plain, cases_others_fortified},   {cases_queues_plain, cases_queues_fortified},
-    {cases_signals_plain, cases_signals_fortified}, {cases_sockets_plain, cases_sockets_fortified},
-    {cases_streams_plain, cases_streams_fortified}, {cases_waits_plain, cases_waits_fortified},
+    {cases_others_plain, cases_others_fortified},   {cases_prints_plain, cases_prints_fortified},
+    {cases_queues_plain, cases_queues_fortified},   {cases_signals_plain, cases_signals_fortified},
+    {cases_sockets_plain, cases_sockets_fortified}, {cases_streams_plain, cases_streams_fortified},
+    {cases_waits_plain, cases_waits_fortified},
 };
 
 /* Cases mostly wait, for idle helper threads to end too: so many are run at once. */

@@ -92,6 +92,8 @@ extern const struct hook_case cases_locks_plain[];
 extern const struct hook_case cases_locks_fortified[];
 extern const struct hook_case cases_others_plain[];
 extern const struct hook_case cases_others_fortified[];
+extern const struct hook_case cases_prints_plain[];
+extern const struct hook_case cases_prints_fortified[];
 extern const struct hook_case cases_queues_plain[];
 extern const struct hook_case cases_queues_fortified[];
 extern const struct hook_case cases_signals_plain[];
