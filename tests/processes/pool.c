@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -479,6 +480,37 @@ static void pool_outlives_its_helper(void)
     close_all(executor);
 }
 
+/* A task that changes its user has the system forget whom the process was to end with. */
+static int forget_and_hang(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    prctl(PR_SET_PDEATHSIG, 0);
+    wire_tell(item.data, 1);
+    return pause();
+}
+
+static void pool_ends_what_its_helper_leaves(void)
+{
+    struct wire begun = wire_open();
+    struct ovl_executor *executor = open_workers(1);
+    struct ovl_future *future = submit(executor, own_process, NULL, 0, NULL);
+    struct ovl_bytes result;
+    assert_int_equal(ovl_future_result(future, &result), 0);
+    pid_t helper = parent_of(*(const pid_t *)result.data);
+    ovl_future_free(future);
+    future = submit(executor, forget_and_hang, &begun, sizeof begun, NULL);
+    assert_true(wire_await(&begun, 1));
+    assert_int_equal(kill(helper, SIGKILL), 0);
+    assert_int_equal(ovl_future_result(future, NULL), OVL_ESIGNALED);
+    assert_int_equal(ovl_future_outcome(future).detail, SIGKILL);
+    ovl_future_free(future);
+    future = submit(executor, add_one, &(int){4}, sizeof(int), NULL);
+    assert_int_equal(ovl_future_result(future, &result), 0);
+    ovl_future_free(future);
+    close_all(executor);
+    wire_close(&begun);
+}
+
 /* --- a fork of the program, with a live pool --- */
 
 static int use_copy(struct ovl_executor *executor, struct ovl_future *done)
@@ -679,6 +711,7 @@ int main(int argc, char **argv)
         TEST_CASE(worker_runs_so_many_tasks),
         TEST_CASE(worker_takes_so_much_memory),
         TEST_CASE(pool_outlives_its_helper),
+        TEST_CASE(pool_ends_what_its_helper_leaves),
         TEST_CASE(program_forks_with_a_live_pool),
         TEST_CASE(workers_are_not_the_programs_children),
         TEST_CASE(cancel_reaches_a_task_whose_item_is_being_copied),

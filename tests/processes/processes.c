@@ -667,11 +667,23 @@ static void session_that_never_closes_is_ended(void)
     close_all(executor);
 }
 
+/* A task that changes its user has the system forget whom the process was to end with. */
+static int forget_whom_to_end_with(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    return prctl(PR_SET_PDEATHSIG, 0);
+}
+
 /* In a process that will be killed while its workers do nothing. */
 static void open_and_wait(const struct wire *opened)
 {
     struct ovl_executor *executor = NULL;
-    if (ovl_executor_open(OVL_PROCESSES, &(struct ovl_options){.workers = 4}, &executor))
+    struct ovl_future *future = NULL;
+    struct ovl_bytes nothing = {0};
+    if (ovl_executor_open(OVL_PROCESSES, &(struct ovl_options){.workers = 4}, &executor) ||
+        ovl_submit(executor, forget_whom_to_end_with, nothing, &future) ||
+        ovl_future_result(future, NULL))
         _exit(1);
     wire_tell(opened, 1);
     for (;;)

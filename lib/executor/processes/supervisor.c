@@ -178,11 +178,14 @@ static bool has_gone(const struct ovl__process *process, pid_t pid)
     return kill(pid, 0) && errno == ESRCH;
 }
 
-/* The workers end with their helper; it has told of those that died before it. */
+/* The workers end with their helper, but for one whose task has changed its user; it has told of
+ * those that died before it. */
 static void bury_with_helper(struct ovl__processes *processes, struct ovl__process *process)
 {
     struct ovl__place *place = place_of(processes, process);
     look_at_place(processes, process);
+    if (process->alive && process->pidfd >= 0)
+        ovl__sys.pidfd_send_signal(process->pidfd, SIGKILL);
     while (process->alive && (process->held || !has_gone(process, place->pid))) {
         unlock(processes);
         ovl__sys.poll(NULL, 0, 1);

@@ -33,6 +33,7 @@ struct server {
     struct ovl__worker worker;
     struct ovl__processes *processes;
     struct ovl__lane *lane;
+    pid_t helper;
     uint32_t next;       /* the request that is served */
     bool untold;         /* nobody may have been told of the last reply yet */
     size_t memory_limit; /* bytes that the process may have; 0: as many as it gets */
@@ -53,7 +54,8 @@ struct running {
 
 /* --- becoming a worker --- */
 
-/* The helper may have gone before the first line took effect. */
+/* The helper may have gone before the first line took effect. The system forgets it where a task,
+ * or a session, changes the worker's user. */
 static void end_with_helper(pid_t helper)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -431,6 +433,7 @@ static void await(struct server *server)
         return;
     if (server->untold)
         tell_reply(server, false);
+    end_with_helper(server->helper);
     sleep_until(server, OVL_FOREVER);
 }
 
@@ -441,6 +444,7 @@ _Noreturn void ovl__process_main(struct ovl__processes *processes, struct ovl__p
         .worker = {.executor = processes->executor, .number = self->number},
         .processes = processes,
         .lane = self->lane,
+        .helper = helper,
     };
     become_worker(processes, self, helper);
     ovl__nest(processes->executor, &server.worker);
