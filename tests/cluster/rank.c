@@ -6,6 +6,7 @@
 #include "../support/cases.h"
 #include "executor/cluster/cluster.h"
 
+#include <errno.h>
 #include <overlap.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -106,12 +107,14 @@ static void open_executor(void)
 
 #define NONE UINT32_MAX
 
+static ovl_time left_ns = OVL_FOREVER; /* until the tasks' deadline */
+
 /* `count` tasks more, of which the one called `waits` ends no sooner than it may. */
 static void give_tasks(uint32_t count, uint32_t waits, bool (*when)(void))
 {
     struct ovl__letter *letter = add_message(OVL__HEAD, OVL__TASKS, when);
     for (uint32_t end = sent + count; sent != end; sent++) {
-        struct ovl__task_part part = {.left_ns = OVL_FOREVER, .item_size = sizeof sent};
+        struct ovl__task_part part = {.left_ns = left_ns, .item_size = sizeof sent};
         place_of(sent == waits ? wait_and_say : say_number, &part.fn);
         ovl__letter_add(letter, &part, sizeof part);
         ovl__letter_add(letter, &sent, sizeof sent);
@@ -137,6 +140,7 @@ static void hear_results(struct ovl__reader *reader, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         const struct ovl__result_part *part = ovl__reader_take(reader, sizeof *part);
         const uint32_t *number = part ? ovl__reader_take(reader, part->size) : NULL;
+        check(part && !part->error, "a task failed");
         check(number && replied != sent, "a result of no task");
         check(*number == replied, "a result of another task than the oldest");
         ended[replied++] = true;
@@ -258,6 +262,8 @@ static bool all_told(void)
     return replied == sent;
 }
 
+static void (*at_exit)(void); /* NULL: nothing */
+
 /* Serves what was put together, in a child: serving ends the process. */
 static void serve(void)
 {
@@ -265,6 +271,8 @@ static void serve(void)
     add_message(OVL__HEAD, OVL__LEAVING, all_told);
     pid_t child = fork();
     if (!child) {
+        if (at_exit)
+            atexit(at_exit);
         static struct ovl_executor executor = {.ops = &ovl__model_cluster};
         ovl__rank_serve(&transport, 1, &executor);
     }
@@ -319,12 +327,36 @@ static void late_recall_is_of_nothing(void)
     serve();
 }
 
+/* So far away that this machine's clock cannot show it. */
+static void deadline_beyond_the_clock_is_none(void)
+{
+    begin(OVL__RESULTS);
+    left_ns = OVL_FOREVER - 1;
+    give_tasks(3, NONE, always);
+    serve();
+}
+
+/* --- after the end --- */
+
+static void say_at_exit(void)
+{
+    check(ovl_cluster_say("late", 4) == -EINVAL, "something, when the rank had ended");
+}
+
+static void rank_that_has_ended_says_nothing(void)
+{
+    begin(OVL__RESULTS);
+    give_tasks(1, NONE, always);
+    at_exit = say_at_exit;
+    serve();
+}
+
 int main(void)
 {
     const struct test_case cases[] = {
-        TEST_CASE(answer_precedes_what_ends_after_it),
-        TEST_CASE(second_recall_is_of_what_is_left),
-        TEST_CASE(late_recall_is_of_nothing),
+        TEST_CASE(answer_precedes_what_ends_after_it), TEST_CASE(second_recall_is_of_what_is_left),
+        TEST_CASE(late_recall_is_of_nothing),          TEST_CASE(deadline_beyond_the_clock_is_none),
+        TEST_CASE(rank_that_has_ended_says_nothing),
     };
     return run_cases("rank", cases, COUNT_OF(cases), NULL) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

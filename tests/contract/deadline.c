@@ -68,11 +68,14 @@ static void deadline_passes_in_the_queue(void)
 static void deadline_to_come_changes_nothing(void)
 {
     struct ovl_executor *executor = open_workers(2);
-    struct ovl_submit_options far = {.deadline = ovl_after(3600 * OVL_SECOND)};
-    struct ovl_submit_options never = {.deadline = OVL_FOREVER};
+    const struct ovl_submit_options options[] = {
+        {.deadline = ovl_after(3600 * OVL_SECOND)},
+        {.deadline = OVL_FOREVER},
+        {.deadline = OVL_FOREVER - 1},
+    };
     for (int i = 0; i < 50; i++)
-        expect_bytes(submit_with(executor, square, &i, sizeof i, i % 2 ? &far : &never),
-                     &(int){i * i}, sizeof i);
+        expect_bytes(submit_with(executor, square, &i, sizeof i, &options[i % 3]), &(int){i * i},
+                     sizeof i);
     ovl_time start = ovl_now();
     close_all(executor);
     assert_true(ovl_now() - start < PATIENCE_NS);

@@ -446,14 +446,22 @@ static void run_now(struct serving *serving, struct ovl_future *future)
     serving->running = NULL;
 }
 
+/* On this machine's clock; one too far for it is none. */
+static ovl_time deadline_of(const struct ovl__task_part *part, ovl_time received)
+{
+    ovl_time deadline;
+    if (__builtin_add_overflow(received, part->left_ns, &deadline))
+        return OVL_FOREVER;
+    return part->left_ns == OVL_FOREVER ? OVL_FOREVER : deadline;
+}
+
 static void run_task(struct serving *serving, const struct ovl__task_part *part,
                      struct ovl_bytes item, ovl_time received)
 {
     struct ovl__room room = {
         .future = {.executor = serving->executor,
                    .item = item,
-                   .deadline =
-                       part->left_ns == OVL_FOREVER ? OVL_FOREVER : received + part->left_ns,
+                   .deadline = deadline_of(part, received),
                    .outcome = {.worker = serving->worker.number, .attempts = 1}},
     };
     struct ovl_future *future = &room.future;
@@ -571,6 +579,7 @@ _Noreturn void ovl__rank_serve(const struct ovl__transport *transport, unsigned 
     wake_sitter(&serving);
     pthread_mutex_unlock(&serving.lock);
     pthread_join(serving.sitter, NULL);
+    speaker = NULL; /* what the program does at its exit is no task of a rank's */
     transport->finish();
     exit(EXIT_SUCCESS);
 }
