@@ -24,6 +24,8 @@ refuse '--workers many: not understood' -w many echo ::: a
 refuse '--workers -: not understood' -j - echo ::: a
 refuse '--workers 5%%: not understood' -w 5%% echo ::: a
 refuse '--workers 2000000: too large' -w 2000000 echo ::: a
+refuse '--workers 4611686018427387904%: too large' -w 4611686018427387904% echo ::: a
+refuse '--workers 9223372036854775807%: too large' -w 9223372036854775807% echo ::: a
 refuse '--timeout soon: not understood' --timeout soon echo ::: a
 refuse '--timeout -5%: not understood' --timeout -5% echo ::: a
 refuse '--retries 0: too small' --retries 0 echo ::: a

@@ -5,6 +5,7 @@
 #include "report/console.h"
 #include "run/foreign.h"
 #include "values.h"
+#include "wide.h"
 
 #include <overlap/executor.h>
 #include <overlap/model.h>
@@ -52,9 +53,9 @@ static int take_workers(void *target, const char *text)
     digits[length] = '\0';
     if (value_number(digits, &number) != VALUE_OK || (share && (more || fewer)))
         return complain_workers(text);
-    uint64_t count = number;
+    wide_uint count = number;
     if (share)
-        count = (number * processors() + 50) / 100;
+        count = (count * processors() + 50) / 100;
     else if (more)
         count = processors() + number;
     else if (fewer)
