@@ -121,6 +121,48 @@ advise -- "$python" serves.py
 holds '.unit.function == "app" and .unit.count == 20 and any(.where[]; .function == "app" and .kind == "sleep" and .seconds > 0.9)'
 holds '.waits.network < 0.8 and (.recommendation.model == "sync" or (.recommendation.reason | contains("one request after the other")))'
 
+# A server's own loop: asyncio has one, which begins a task for each connection.
+cat >accepts.py <<'END'
+import socket
+import subprocess
+import sys
+from patience import patient
+
+EACH = patient(0.04)
+REQUESTS = 40
+CLIENT = """
+import socket, sys, time
+for _ in range(int(sys.argv[3])):
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
+        time.sleep(float(sys.argv[2]))
+        connection.sendall(b"ask")
+        connection.recv(100)
+"""
+
+def answer(connection):
+    with connection:
+        connection.sendall(connection.recv(100))
+
+def main():
+    server = socket.create_server(("127.0.0.1", 0))
+    client = subprocess.Popen([sys.executable, "-c", CLIENT, str(server.getsockname()[1]), str(EACH), str(REQUESTS)])
+    answered = 0
+    while answered < REQUESTS:
+        connection, address = server.accept()
+        answer(connection)
+        answered += 1
+    client.wait()
+
+main()
+END
+advise -- "$python" accepts.py
+holds '.unit.function == "answer" and .recommendation.model == "async"'
+holds 'any(.notes[]; contains("as requests come")) and all(.notes[]; contains("`while`") | not)'
+says err 'replace socket by'
+says err 'asyncio.start_server'
+says err 'await asyncio.start_server(answer, host, port)'
+! grep -q gather err || fail "the sketch collects connections: $(cat err)"
+
 # What a function changes of its module does not make its callers begin anew.
 cat >changes.py <<'END'
 import time

@@ -258,9 +258,11 @@ static const char *no_loop_words(const struct advice *advice)
 static void find_unit_call(struct advice *advice)
 {
     const struct place *call = &advice->tree->places[advice->unit.call];
-    if (advice->python && advice->unit.function && call->own)
-        advice->call_line = source_call(call, advice->tree->places[advice->unit.function].function,
-                                        advice->call_on, sizeof advice->call_on);
+    if (!advice->python || !advice->unit.function || !call->own)
+        return;
+    advice->call_line = source_call(call, advice->tree->places[advice->unit.function].function,
+                                    advice->call_on, sizeof advice->call_on);
+    advice->accepts = advice->call_line && source_accepts(call, advice->call_line);
 }
 
 /* What the program needs, by the rules for what it is. `forecast`: NULL: there is none. */

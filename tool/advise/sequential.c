@@ -49,6 +49,14 @@ static bool find_replacements(struct advice *advice)
     return all_known && advice->replace_count > 0;
 }
 
+/* Who accepts connections does not open them. */
+static void replace_accepting(struct advice *advice)
+{
+    for (size_t n = 0; n < advice->replace_count; n++)
+        if (strcmp(advice->replace[n].to, "asyncio.open_connection") == 0)
+            advice->replace[n].to = "asyncio.start_server";
+}
+
 void sequential_libraries(struct advice *advice, struct forecast_setting *setting)
 {
     if (!advice->python)
@@ -81,6 +89,8 @@ static enum ovl_model choose(struct advice *advice, unsigned *ret_most)
         return !advice->python || computes_freely(spent) ? OVL_THREADS : OVL_PROCESSES;
     }
     if (has_async && !advice->unit.server && rules_cpu_share(spent) <= COMPUTES_SHARE) {
+        if (advice->accepts)
+            replace_accepting(advice);
         *ret_most = ASYNC_MOST;
         return OVL_ASYNC;
     }
@@ -158,7 +168,7 @@ static void add_cautions(struct advice *advice)
             advice,
             "%s seems to be given what the call before gave back: then its calls cannot overlap.",
             name);
-    else if (is_in_while(advice))
+    else if (is_in_while(advice) && !advice->accepts)
         advice_note(advice,
                     "%s is called in a `while` loop: where a turn needs what the one before it "
                     "found, its calls cannot overlap.",
@@ -170,7 +180,7 @@ static void add_cautions(struct advice *advice)
                     : advice->model == OVL_ASYNC
                         ? "do not await between reading and writing it"
                         : "guard it with a threading.Lock, or return the value instead");
-    if (unit->server)
+    if (unit->server || advice->accepts)
         advice_note(advice, "It gains that only as far as requests come at the same time.");
     if (unit->uncounted)
         advice_note(

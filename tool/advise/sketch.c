@@ -147,6 +147,22 @@ static void write_async(FILE *out, const struct advice *advice, const struct nam
             names->function, names->item, indent, names->item, names->item, names->items, indent);
 }
 
+/* A server's own loop that accepts connections: asyncio has one. */
+static void write_accepting(FILE *out, const struct names *names, const char *indent)
+{
+    fprintf(out,
+            "%simport asyncio\n\n"
+            "%sasync def %s(reader, writer):  # as it is, with `await` where it waits\n"
+            "%s    ...\n"
+            "%s    writer.close()\n\n"
+            "%sasync def main():\n"
+            "%s    server = await asyncio.start_server(%s%s, host, port)\n"
+            "%s    await server.serve_forever()\n\n"
+            "%sasyncio.run(main())\n",
+            indent, indent, names->function, indent, indent, indent, indent, names->on,
+            names->function, indent, indent);
+}
+
 /* The same for what is not Python: liboverlap's models, which run the function as it is. */
 static void write_native(FILE *out, const struct advice *advice, const char *indent)
 {
@@ -203,7 +219,10 @@ void sketch_write(FILE *out, const struct advice *advice, const char *indent)
         write_pool(out, advice, &names, indent, "ProcessPoolExecutor");
         break;
     case OVL_ASYNC:
-        write_async(out, advice, &names, indent);
+        if (advice->accepts)
+            write_accepting(out, &names, indent);
+        else
+            write_async(out, advice, &names, indent);
         break;
     default:
         break;

@@ -278,6 +278,17 @@ int source_call(const struct place *from, const char *function, char *ret_on, si
     return found;
 }
 
+bool source_accepts(const struct place *function, int line)
+{
+    int loop = source_loop(function->file, function->first_line, line);
+    char text[LINE_BYTES];
+    for (int n = loop; loop && n <= line; n++)
+        if (source_line(function->file, n, text, sizeof text) && !is_blank(text) &&
+            strstr(text, ".accept()"))
+            return true;
+    return false;
+}
+
 bool source_is_while(const char *file, int line)
 {
     char text[LINE_BYTES];

@@ -29,6 +29,9 @@ void source_cautions(const struct place *function, const struct place *call,
  * point ("self."), or "". 0: none is found. */
 int source_call(const struct place *from, const char *function, char *ret_on, size_t size);
 
+/* Whether a line of the function is in a loop that accepts a connection before it in each turn. */
+bool source_accepts(const struct place *function, int line);
+
 /* Whether the line begins a `while`. */
 bool source_is_while(const char *file, int line);
 
