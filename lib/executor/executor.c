@@ -103,6 +103,16 @@ void ovl__executor_drop(struct ovl_executor *executor)
     free(executor);
 }
 
+void ovl__executor_init_lists(struct ovl_executor *executor)
+{
+    ovl__park_lock_init(&executor->lock);
+    ovl__list_init(&executor->queue);
+    ovl__list_init(&executor->running);
+    ovl__wait_list_init(&executor->work);
+    ovl__wait_list_init(&executor->room);
+    ovl__wait_list_init(&executor->quiet);
+}
+
 static struct ovl_executor *new_executor(const struct ovl__model_ops *ops,
                                          const struct ovl_options *options)
 {
@@ -121,12 +131,7 @@ static struct ovl_executor *new_executor(const struct ovl__model_ops *ops,
     executor->metered = options->ledger != NULL;
     snprintf(executor->name, sizeof executor->name, "%s", options->name ? options->name : "ovl");
     atomic_init(&executor->references, 1);
-    ovl__park_lock_init(&executor->lock);
-    ovl__list_init(&executor->queue);
-    ovl__list_init(&executor->running);
-    ovl__wait_list_init(&executor->work);
-    ovl__wait_list_init(&executor->room);
-    ovl__wait_list_init(&executor->quiet);
+    ovl__executor_init_lists(executor);
     return executor;
 }
 

@@ -283,6 +283,9 @@ static inline bool ovl__executor_is_copy(const struct ovl_executor *executor)
  */
 #define OVL__LOOKS 30
 
+/* Makes the lock anew, and empties what it guards: nothing is queued, and nobody waits. */
+void ovl__executor_init_lists(struct ovl_executor *executor);
+
 void ovl__executor_hold(struct ovl_executor *executor);
 void ovl__executor_drop(struct ovl_executor *executor);
 

@@ -45,10 +45,5 @@ void ovl__nest(struct ovl_executor *executor, struct ovl__worker *worker)
     ovl__ledger_drop(executor->ledger);
     executor->ledger = NULL;
     atomic_fetch_add(&executor->references, 1);
-    ovl__park_lock_init(&executor->lock);
-    ovl__list_init(&executor->queue);
-    ovl__list_init(&executor->running);
-    ovl__wait_list_init(&executor->work);
-    ovl__wait_list_init(&executor->room);
-    ovl__wait_list_init(&executor->quiet);
+    ovl__executor_init_lists(executor);
 }
