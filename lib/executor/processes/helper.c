@@ -12,14 +12,17 @@
 
 enum { ENDED_WELL = 0, LOST_PARENT = 120, NO_SIGNALS = 123 };
 
+/* It may have gone before the first line took effect. */
+void ovl__end_with(pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(LOST_PARENT);
+}
+
 void ovl__helper_ring(struct ovl__processes *processes)
 {
     ovl__ring(processes->helper_fd);
-}
-
-static void set_state(struct ovl__place *place, enum ovl__place_state state)
-{
-    atomic_store_explicit(&place->state, state, memory_order_release);
 }
 
 static void reap(struct ovl__place *place)
@@ -39,10 +42,10 @@ static void fork_worker(struct ovl__processes *processes, unsigned number)
         ovl__process_main(processes, &processes->all[number], helper);
     if (pid < 0) {
         place->error = -errno;
-        set_state(place, OVL__FAILED);
+        ovl__place_set(place, OVL__FAILED);
     } else {
         place->pid = pid;
-        set_state(place, OVL__RUNS);
+        ovl__place_set(place, OVL__RUNS);
     }
 }
 
@@ -55,7 +58,7 @@ static bool has_died(struct ovl__place *place)
         return false;
     place->status =
         info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status & 0x7f;
-    set_state(place, OVL__DEAD);
+    ovl__place_set(place, OVL__DEAD);
     return true;
 }
 
@@ -70,7 +73,7 @@ static void empty_place(struct ovl__place *place)
 static bool look_at(struct ovl__processes *processes, unsigned number)
 {
     struct ovl__place *place = &processes->shared->places[number];
-    switch ((enum ovl__place_state)atomic_load_explicit(&place->state, memory_order_acquire)) {
+    switch (ovl__place_look(place)) {
     case OVL__WANTED:
         fork_worker(processes, number);
         return true;
@@ -101,7 +104,7 @@ static void fork_first(struct ovl__processes *processes)
     for (unsigned i = 0; i < processes->place_count; i++) {
         if (error) {
             places[i].error = error;
-            set_state(&places[i], OVL__FAILED);
+            ovl__place_set(&places[i], OVL__FAILED);
         } else {
             fork_worker(processes, i);
             error = places[i].error;
@@ -126,18 +129,10 @@ static void empty(int fd)
         ;
 }
 
-/* The parent may have gone before the first line took effect. */
-static void end_with_parent(const struct ovl__processes *processes)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != processes->parent)
-        _exit(LOST_PARENT);
-}
-
 /* All signals are blocked, as they were in the thread that forked it. */
 _Noreturn static void helper_main(struct ovl__processes *processes)
 {
-    end_with_parent(processes);
+    ovl__end_with(processes->parent);
     prctl(PR_SET_NAME, "ovl-helper");
     ovl__processor_be_brief();
     ovl__sys.close(processes->epoll_fd);

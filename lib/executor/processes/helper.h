@@ -40,6 +40,22 @@ struct ovl__place {
     int status;        /* DEAD: as waitpid gives it */
 };
 
+static inline enum ovl__place_state ovl__place_look(const struct ovl__place *place)
+{
+    return (enum ovl__place_state)atomic_load_explicit(&place->state, memory_order_acquire);
+}
+
+static inline void ovl__place_set(struct ovl__place *place, enum ovl__place_state state)
+{
+    atomic_store_explicit(&place->state, state, memory_order_release);
+}
+
+/*
+ * Has the calling process end when `parent`, which forked it, does; it ends at once where that has
+ * gone already. The system forgets this where the process changes its user.
+ */
+void ovl__end_with(pid_t parent);
+
 /*
  * Forks the helper: called by the thread that lives as long as the executor, since the helper ends
  * with it, and the workers with the helper. 0, or -errno.

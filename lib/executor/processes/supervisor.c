@@ -33,16 +33,6 @@ static struct ovl__place *place_of(const struct ovl__processes *processes,
     return &processes->shared->places[process->number];
 }
 
-static enum ovl__place_state state_of(const struct ovl__place *place)
-{
-    return (enum ovl__place_state)atomic_load_explicit(&place->state, memory_order_acquire);
-}
-
-static void set_state(struct ovl__place *place, enum ovl__place_state state)
-{
-    atomic_store_explicit(&place->state, state, memory_order_release);
-}
-
 void ovl__processes_set_due(struct ovl__processes *processes, struct ovl__process *process,
                             ovl_time at)
 {
@@ -74,7 +64,7 @@ static void want(struct ovl__processes *processes, struct ovl__process *process)
     atomic_store(&head->oversize, 0);
     atomic_store(&head->footprint, 0);
     atomic_store(&head->next, process->posted);
-    set_state(place_of(processes, process), OVL__WANTED);
+    ovl__place_set(place_of(processes, process), OVL__WANTED);
 }
 
 /* Waits longer with each failure, so that what cannot work is not tried without pause. */
@@ -139,13 +129,13 @@ static void bury(struct ovl__processes *processes, struct ovl__process *process,
 static void look_at_place(struct ovl__processes *processes, struct ovl__process *process)
 {
     struct ovl__place *place = place_of(processes, process);
-    switch (state_of(place)) {
+    switch (ovl__place_look(place)) {
     case OVL__RUNS:
         if (!process->alive)
             came(processes, process);
         break;
     case OVL__FAILED:
-        set_state(place, OVL__EMPTY);
+        ovl__place_set(place, OVL__EMPTY);
         retry_later(processes, process, place->error);
         break;
     case OVL__DEAD:
@@ -153,7 +143,7 @@ static void look_at_place(struct ovl__processes *processes, struct ovl__process 
             break; /* who holds it asks to look again */
         if (!process->alive)
             came(processes, process);
-        set_state(place, OVL__LEFT);
+        ovl__place_set(place, OVL__LEFT);
         ovl__helper_ring(processes);
         bury(processes, process, death_of(place->status));
         break;
@@ -193,10 +183,10 @@ static void bury_with_helper(struct ovl__processes *processes, struct ovl__proce
     }
     if (process->alive)
         bury(processes, process, (struct ovl__death){OVL_ESIGNALED, SIGKILL});
-    else if (state_of(place) == OVL__WANTED)
+    else if (ovl__place_look(place) == OVL__WANTED)
         retry_later(processes, process, OVL_ESIGNALED);
     place->pid = 0;
-    set_state(place, OVL__EMPTY);
+    ovl__place_set(place, OVL__EMPTY);
 }
 
 static void watch_helper(struct ovl__processes *processes)
@@ -315,9 +305,9 @@ static void fill_gaps(struct ovl__processes *processes)
     }
     for (unsigned i = 0; i < processes->place_count; i++) {
         struct ovl__process *process = &processes->all[i];
-        if (state_of(place_of(processes, process)) != OVL__WANTED)
+        if (ovl__place_look(place_of(processes, process)) != OVL__WANTED)
             continue;
-        set_state(place_of(processes, process), OVL__EMPTY);
+        ovl__place_set(place_of(processes, process), OVL__EMPTY);
         processes->failures = FAILURES_LIMIT;
         retry_later(processes, process, error);
     }
@@ -366,7 +356,7 @@ static bool is_any_left(const struct ovl__processes *processes)
     if (!processes->helper)
         return false;
     for (unsigned i = 0; i < processes->place_count; i++) {
-        enum ovl__place_state state = state_of(place_of(processes, &processes->all[i]));
+        enum ovl__place_state state = ovl__place_look(place_of(processes, &processes->all[i]));
         if (state == OVL__WANTED || state == OVL__RUNS || state == OVL__DEAD)
             return true;
     }
@@ -463,7 +453,7 @@ static int open_lanes(struct ovl__processes *processes)
 static bool all_answered(const struct ovl__processes *processes)
 {
     for (unsigned i = 0; i < processes->place_count; i++)
-        if (state_of(&processes->shared->places[i]) == OVL__WANTED)
+        if (ovl__place_look(&processes->shared->places[i]) == OVL__WANTED)
             return false;
     return true;
 }
@@ -489,12 +479,12 @@ static int count_workers(struct ovl__processes *processes)
 {
     unsigned count = 0;
     while (count < processes->place_count &&
-           state_of(&processes->shared->places[count]) != OVL__FAILED)
+           ovl__place_look(&processes->shared->places[count]) != OVL__FAILED)
         count++;
     int error = count < processes->place_count ? processes->shared->places[count].error : 0;
     for (unsigned i = count; i < processes->place_count; i++) {
         ovl__lane_drop(processes->all[i].lane);
-        set_state(&processes->shared->places[i], OVL__EMPTY);
+        ovl__place_set(&processes->shared->places[i], OVL__EMPTY);
     }
     processes->place_count = count;
     return count ? 0 : error;

@@ -22,7 +22,7 @@
 #include <sys/syscall.h>
 
 /* Exit codes of a worker that could not go on; only tests of the parent's see them. */
-enum { ENDED_WELL = 0, LOST_PARENT = 120, NO_MEMORY = 121, NO_BELL = 122 };
+enum { ENDED_WELL = 0, NO_MEMORY = 121, NO_BELL = 122 };
 
 /* How long a worker with nothing to do looks for more before it sleeps. */
 #define SPIN_NS (50 * OVL_MICROSECOND)
@@ -53,15 +53,6 @@ struct running {
 };
 
 /* --- becoming a worker --- */
-
-/* The helper may have gone before the first line took effect. The system forgets it where a task,
- * or a session, changes the worker's user. */
-static void end_with_helper(pid_t helper)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != helper)
-        _exit(LOST_PARENT);
-}
 
 static void close_others(struct ovl__processes *processes, const struct ovl__process *self)
 {
@@ -107,7 +98,7 @@ static void settle_place(struct ovl_executor *executor, unsigned number)
 
 static void become_worker(struct ovl__processes *processes, struct ovl__process *self, pid_t helper)
 {
-    end_with_helper(helper);
+    ovl__end_with(helper);
     settle_place(processes->executor, self->number);
     close_others(processes, self);
     if (ovl__lane_adopt(self->lane) || (processes->store && ovl__lane_adopt(processes->store)) ||
@@ -433,7 +424,8 @@ static void await(struct server *server)
         return;
     if (server->untold)
         tell_reply(server, false);
-    end_with_helper(server->helper);
+    /* Once more: a task, or a session, may have changed the user. */
+    ovl__end_with(server->helper);
     sleep_until(server, OVL_FOREVER);
 }
 
