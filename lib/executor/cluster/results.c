@@ -32,14 +32,6 @@ static int receive_result(struct ovl__cluster *cluster, unsigned number, struct 
     return error;
 }
 
-/* What a lane keeps of memory while its rank is busy, and while it is not. */
-#define BUSY_BYTES ((size_t)64 << 20)
-#define IDLE_BYTES ((size_t)4 << 20)
-
-/* Blocks that futures may keep; the results beyond that are copied, so that the rank finds blocks
- * for those to come. */
-#define LENT_MAX (OVL__RESULT_BLOCKS / 2)
-
 static int copy_result(struct ovl_future *future, const void *data, size_t size)
 {
     int error = size ? ovl__buffer_resize(&future->result, size) : 0;
@@ -54,7 +46,7 @@ static int take_from_lane(struct ovl__lane *lane, struct ovl_future *future,
     if (!lane || block->index >= OVL__RESULT_BLOCKS || size > block->size)
         return -EPROTO;
     void *data = ovl__lane_map(lane, &lane->results[block->index], block);
-    if (data && ovl__lane_lend_result(lane, block->index, LENT_MAX, &future->more->loan)) {
+    if (data && ovl__lane_lend_result(lane, block->index, OVL__LENT_MAX, &future->more->loan)) {
         future->result = (struct ovl__buffer){.data = data, .size = size};
         return 0;
     }
@@ -72,7 +64,7 @@ static void trim_lane(struct ovl__cluster *cluster, struct ovl__rank *rank)
     bool busy = ovl__rank_has(rank) || ovl__executor_may_take(cluster->executor);
     ovl__park_unlock(&cluster->executor->lock);
     atomic_store_explicit(&rank->lane->quiet, !busy, memory_order_relaxed);
-    size_t kept = busy ? BUSY_BYTES : IDLE_BYTES;
+    size_t kept = busy ? OVL__BUSY_BYTES : OVL__IDLE_BYTES;
     if (ovl__lane_size(rank->lane) > kept)
         ovl__lane_trim(rank->lane, kept);
 }

@@ -10,14 +10,6 @@
 /* A result of this size stays where the worker wrote it. */
 #define LENT_BYTES ((size_t)32 << 10)
 
-/* Blocks of results that futures may keep; beyond that results are copied, so that the worker finds
- * blocks for those to come. */
-#define LENT_MAX (OVL__RESULT_BLOCKS / 2)
-
-/* What a lane keeps of memory for large items and results while it is busy, and while it is not. */
-#define BUSY_BYTES ((size_t)64 << 20)
-#define IDLE_BYTES ((size_t)4 << 20)
-
 /* The worker knows of the deadline, but not of being cancelled. */
 static int final_error(const struct ovl__process *process, const struct ovl_future *future,
                        int error)
@@ -45,7 +37,7 @@ static int take_result(struct ovl__process *process, struct ovl_future *future,
         if (!data)
             return -ENOMEM;
         if (size >= LENT_BYTES &&
-            ovl__lane_lend_result(lane, index, LENT_MAX, &future->more->loan)) {
+            ovl__lane_lend_result(lane, index, OVL__LENT_MAX, &future->more->loan)) {
             future->result =
                 (struct ovl__buffer){.data = lane->results[index].memory, .size = size};
             return 0;
@@ -181,8 +173,8 @@ static void retire(struct ovl__processes *processes, struct ovl__process *proces
 static void trim(const struct ovl__processes *processes, struct ovl__lane *lane)
 {
     size_t size = ovl__lane_size(lane);
-    if (size > IDLE_BYTES && (size > BUSY_BYTES || !ovl__is_there_work(processes)))
-        ovl__lane_trim(lane, ovl__is_there_work(processes) ? BUSY_BYTES : IDLE_BYTES);
+    if (size > OVL__IDLE_BYTES && (size > OVL__BUSY_BYTES || !ovl__is_there_work(processes)))
+        ovl__lane_trim(lane, ovl__is_there_work(processes) ? OVL__BUSY_BYTES : OVL__IDLE_BYTES);
 }
 
 /* Blocks of items that are freed later go at once, where much is kept and nobody has work. */
@@ -190,7 +182,7 @@ static void trim_store(const struct ovl__processes *processes)
 {
     struct ovl__lane *store = processes->store;
     bool idle = !processes->working && !ovl__is_there_work(processes);
-    atomic_store_explicit(&store->quiet, idle && ovl__lane_size(store) > IDLE_BYTES,
+    atomic_store_explicit(&store->quiet, idle && ovl__lane_size(store) > OVL__IDLE_BYTES,
                           memory_order_relaxed);
     trim(processes, store);
 }

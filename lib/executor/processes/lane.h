@@ -41,6 +41,14 @@
 /* What a slot holds by itself of an item, and of a result. */
 #define OVL__SLOT_BYTES 192
 
+/* Results' blocks that futures may keep; the results beyond that are copied, so that whoever works
+ * finds blocks for those to come. */
+#define OVL__LENT_MAX (OVL__RESULT_BLOCKS / 2)
+
+/* What a lane keeps of memory for large items and results while it is busy, and while it is not. */
+#define OVL__BUSY_BYTES ((size_t)64 << 20)
+#define OVL__IDLE_BYTES ((size_t)4 << 20)
+
 #define OVL__NO_BLOCK UINT32_MAX
 
 /* A piece of the lane's memory file. */
