@@ -118,7 +118,11 @@ const void *ovl__reader_take(struct ovl__reader *reader, size_t size);
 _Noreturn void ovl__rank_serve(const struct ovl__transport *transport, unsigned rank,
                                struct ovl_executor *executor);
 
-/* Gives way, or sleeps: longer, the longer nothing has arrived since `since`. */
+/* How long to sleep before the next look for messages: longer, the longer nothing has arrived since
+ * `since`. 0: not at all yet. */
+ovl_time ovl__rank_pause(ovl_time since);
+
+/* Sleeps so long, or gives way. */
 void ovl__rank_rest(ovl_time since);
 
 #endif

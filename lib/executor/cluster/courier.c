@@ -11,10 +11,6 @@
 /* How long a close waits for sessions to close. */
 #define CLOSE_NS (5 * OVL_SECOND)
 
-/* How long the courier looks for messages awake; and the longest sleep between two looks. */
-#define AWAKE_NS   (200 * OVL_MICROSECOND)
-#define SLEEP_MOST OVL_MILLISECOND
-
 /* --- messages --- */
 
 void ovl__courier_free(struct ovl__sending *sending)
@@ -85,18 +81,17 @@ static bool is_idle(const struct ovl__cluster *cluster)
 static void rest(struct ovl__cluster *cluster, ovl_time since)
 {
     struct ovl_executor *executor = cluster->executor;
-    ovl_time idle = ovl_now() - since;
+    ovl_time pause = ovl__rank_pause(since);
     if (is_idle(cluster)) {
         if (ovl__executor_may_take(executor)) /* it was queued while the lock was let go */
             return;
         ovl__wait(&cluster->changed, &executor->lock, OVL_FOREVER);
-    } else if (idle < AWAKE_NS) {
+    } else if (pause) {
+        ovl__wait(&cluster->changed, &executor->lock, ovl_after(pause));
+    } else {
         ovl__park_unlock(&executor->lock);
         sched_yield();
         ovl__park_lock(&executor->lock);
-    } else {
-        ovl_time length = idle / 8 < SLEEP_MOST ? idle / 8 : SLEEP_MOST;
-        ovl__wait(&cluster->changed, &executor->lock, ovl_after(length));
     }
 }
 

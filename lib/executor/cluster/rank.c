@@ -23,7 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How long a rank looks for messages awake; and the longest sleep between two looks. */
+/* How long messages are looked for awake; and the longest sleep between two looks. */
 #define AWAKE_NS   (200 * OVL_MICROSECOND)
 #define SLEEP_MOST OVL_MILLISECOND
 
@@ -64,16 +64,21 @@ struct serving {
     bool leaving;
 };
 
-void ovl__rank_rest(ovl_time since)
+ovl_time ovl__rank_pause(ovl_time since)
 {
     ovl_time idle = ovl_now() - since;
-    if (idle < AWAKE_NS) {
+    if (idle < AWAKE_NS)
+        return 0;
+    return idle / 8 < SLEEP_MOST ? idle / 8 : SLEEP_MOST;
+}
+
+void ovl__rank_rest(ovl_time since)
+{
+    struct timespec pause = {.tv_nsec = ovl__rank_pause(since)};
+    if (pause.tv_nsec)
+        ovl__sys.nanosleep(&pause, NULL);
+    else
         sched_yield();
-        return;
-    }
-    ovl_time length = idle / 8 < SLEEP_MOST ? idle / 8 : SLEEP_MOST;
-    struct timespec rest = {.tv_nsec = length};
-    ovl__sys.nanosleep(&rest, NULL);
 }
 
 /* Without its messages a rank is of no use: the job ends, and says why. */
