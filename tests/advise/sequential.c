@@ -1,6 +1,7 @@
 /* Which model is advised for what is done one after the other, and how the loading of asyncio's
  * libraries counts. */
 #include "advise/sequential.h"
+#include "advise/sketch.h"
 #include "support/cases.h"
 
 #include <math.h>
@@ -112,6 +113,22 @@ static void threads_where_loading_takes_what_it_saves(void)
     assert_true(program->advice.best.speedup > 2);
     assert_int_equal(program->advice.replace_count, 0);
     assert_non_null(strstr(program->advice.reason, "have to be loaded first"));
+    end(program);
+}
+
+/* A map over what is accepted would begin nothing before the last connection has come. */
+static void accepted_connections_are_submitted_one_by_one(void)
+{
+    char sketch[2048] = "";
+    struct program *program = make(900 * OVL_MILLISECOND);
+    assert_int_equal(program->advice.model, OVL_THREADS);
+    program->advice.accepts = true;
+    FILE *out = fmemopen(sketch, sizeof sketch - 1, "w");
+    assert_non_null(out);
+    sketch_write(out, &program->advice, "");
+    fclose(out);
+    assert_non_null(strstr(sketch, "pool.submit(page, connection)"));
+    assert_null(strstr(sketch, "map("));
     end(program);
 }
 
@@ -228,6 +245,7 @@ static const struct test_case cases[] = {
     TEST_CASE(asyncio_where_it_loads_quickly),
     TEST_CASE(threads_are_mentioned_where_it_loads_long),
     TEST_CASE(threads_where_loading_takes_what_it_saves),
+    TEST_CASE(accepted_connections_are_submitted_one_by_one),
     TEST_CASE(threads_for_what_syncs_compute),
     TEST_CASE(short_syncs_gain_little_by_threads),
     TEST_CASE(syncs_of_a_slow_disk_overlap),

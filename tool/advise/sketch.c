@@ -93,6 +93,8 @@ static void find_names(const struct advice *advice, struct names *names)
         strcpy(names->endless, names->items);
         strcpy(names->items, "items");
     }
+    if (advice->accepts)
+        strcpy(names->item, "connection");
     if (strcmp(names->item, "_") == 0)
         strcpy(names->item, "n");
 }
@@ -163,6 +165,20 @@ static void write_accepting(FILE *out, const struct names *names, const char *in
             names->function, indent, indent);
 }
 
+/* The same with threads: a pool's map would wait for the last connection first. */
+static void write_accepting_pool(FILE *out, const struct advice *advice, const struct names *names,
+                                 const char *indent)
+{
+    fprintf(out, "%sfrom concurrent.futures import ThreadPoolExecutor\n\n", indent);
+    write_body(out, advice, names, indent, "");
+    fprintf(out,
+            "%swith ThreadPoolExecutor(%u) as pool:\n"
+            "%s    while True:\n"
+            "%s        connection, address = server.accept()\n"
+            "%s        pool.submit(%s%s, connection)\n",
+            indent, advice->workers, indent, indent, indent, names->on, names->function);
+}
+
 /* The same for what is not Python: liboverlap's models, which run the function as it is. */
 static void write_native(FILE *out, const struct advice *advice, const char *indent)
 {
@@ -209,11 +225,12 @@ void sketch_write(FILE *out, const struct advice *advice, const char *indent)
                 names.endless);
     switch (advice->model) {
     case OVL_THREADS:
-        if (advice->unit.server) {
+        if (advice->unit.server)
             write_server(out, indent);
-            break;
-        }
-        write_pool(out, advice, &names, indent, "ThreadPoolExecutor");
+        else if (advice->accepts)
+            write_accepting_pool(out, advice, &names, indent);
+        else
+            write_pool(out, advice, &names, indent, "ThreadPoolExecutor");
         break;
     case OVL_PROCESSES:
         write_pool(out, advice, &names, indent, "ProcessPoolExecutor");
