@@ -2,7 +2,7 @@
  * Tuners: how many workers are worth having now, found from the tasks that end.
  *
  * A tuner is told of each task that ended, and says how many workers to have from then on. It
- * begins low and doubles while that pays; then it takes small steps, and keeps those alone that
+ * begins low and doubles while that pays; then it takes single steps, and keeps those alone that
  * pay; then it stays, watches, and begins again where the work has changed. It has no clock and no
  * threads of its own: the same completions always give the same numbers.
  *

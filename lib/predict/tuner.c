@@ -15,9 +15,11 @@
 /* Shorter tasks are counted: whoever loses its processor loses it for longer than they take. */
 #define DEFAULT_SHORT_NS (2 * OVL_MILLISECOND)
 
-/* What twice as many workers must bring, four times as many twice, and what a small step must. */
+/* What twice as many workers must bring, and four times as many twice. */
 #define DOUBLING_PAYS 0.25
-#define STEP_PAYS     0.05
+
+/* Less than this is nothing. */
+#define GAIN_LEAST 0.05
 
 /* What may be lost by having fewer, in all. */
 #define FEWER_LOSE 0.025
@@ -45,11 +47,11 @@
 /* An unsure comparison is continued until the sample is this much larger. */
 #define EXTENSION 4
 
-/* Samples between one small step and the next; doubled when a step brought nothing. */
+/* Samples between one step and the next; doubled when a step brought nothing. */
 #define PATIENCE      8
 #define PATIENCE_MOST 64
 
-/* Mean durations that pass before a small step is measured. */
+/* Mean durations that pass before a step is measured. */
 #define MIXING 1.5
 
 /* Samples for which a refusal is remembered. */
@@ -75,11 +77,11 @@ struct ovl_tuner {
     struct ovl__sample sample; /* of those that did not */
     struct ovl__sample base;   /* what it is held against; empty: nothing yet */
     unsigned base_workers;
-    unsigned kept;  /* the number to go back to where a small step brings nothing */
+    unsigned kept;  /* the number to go back to where a step brings nothing */
     unsigned quiet; /* samples in a row in which nothing changed */
     unsigned odd;   /* in which something did */
     unsigned patience;
-    bool down_next;   /* the next small step goes down */
+    bool down_next;   /* the next step goes down */
     unsigned ceiling; /* as many were refused; 0: none were */
     unsigned ceiling_lasts;
     ovl_time now;
@@ -191,13 +193,20 @@ static enum answer does_pay(const struct ovl_tuner *tuner, double least, double 
     return gain.gain + gain.error < least || long_enough ? PAYS_NOT : UNSURE;
 }
 
+/* What doublings must, by how many of them the number has grown. */
+static double must_bring(const struct ovl_tuner *tuner)
+{
+    double doublings = log2((double)tuner->workers / tuner->base_workers);
+    return pow(1 + DOUBLING_PAYS, doublings) - 1;
+}
+
 static bool processors_are_busy(const struct ovl_tuner *tuner)
 {
     return ovl__sample_busy(&tuner->sample) >= BUSY * tuner->options.cores;
 }
 
 /*
- * Of the tasks that begin with a step the short ones end first. What a small step brings shows only
+ * Of the tasks that begin with a step the short ones end first. What a step brings shows only
  * when long and short ones end side by side again.
  */
 static void let_mix(struct ovl_tuner *tuner)
@@ -210,7 +219,7 @@ static void let_mix(struct ovl_tuner *tuner)
 static void settle(struct ovl_tuner *tuner)
 {
     tuner->patience = PATIENCE;
-    tuner->down_next = true;
+    tuner->down_next = false;
     tuner->found = true;
     watch(tuner);
 }
@@ -275,20 +284,20 @@ static void double_again(struct ovl_tuner *tuner, double gain)
 static void stop_doubling(struct ovl_tuner *tuner, double gain)
 {
     unsigned base = tuner->base_workers;
-    double knee = gain >= STEP_PAYS ? ceil(base * (1 + gain) * (1 + STEP_PAYS)) : base;
+    double knee = gain >= GAIN_LEAST ? ceil(base * (1 + gain) * (1 + GAIN_LEAST)) : base;
     if (knee > tuner->workers)
         knee = tuner->workers;
     double workers = tuner->workers;
     change(tuner, within(tuner, knee), "%.0f workers do %.2f times as much as %u", workers,
            1 + gain, base);
-    if (gain >= STEP_PAYS)
+    if (gain >= GAIN_LEAST)
         tuner->base = (struct ovl__sample){0};
     settle(tuner);
 }
 
 /*
  * Those that began together, at the doubling, held each other up, and the first ones that end are
- * few: before a doubling is given up, it is measured again. Where more do less, once is enough.
+ * few, and share what stalls: before a doubling is given up, it is measured again.
  */
 static bool decide_doubling(struct ovl_tuner *tuner)
 {
@@ -299,14 +308,13 @@ static bool decide_doubling(struct ovl_tuner *tuner)
         return true;
     }
     double gain;
-    double doublings = log2((double)tuner->workers / tuner->base_workers);
-    switch (does_pay(tuner, pow(1 + DOUBLING_PAYS, doublings) - 1, &gain)) {
+    switch (does_pay(tuner, must_bring(tuner), &gain)) {
     case PAYS:
         tuner->doubted = false;
         double_again(tuner, gain);
         return true;
     case PAYS_NOT:
-        tuner->doubted = !tuner->doubted && gain > -FEWER_LOSE;
+        tuner->doubted = !tuner->doubted;
         if (tuner->doubted)
             let_mix(tuner);
         else
@@ -327,11 +335,22 @@ static void begin_again(struct ovl_tuner *tuner)
     tuner->patience = PATIENCE;
 }
 
-/* --- small steps --- */
+/* --- steps --- */
 
-static unsigned step_size(const struct ovl_tuner *tuner)
+/*
+ * Half as many more: what one or two more bring is lost in what a disk or a network differs by from
+ * one moment to the next, and a number that was found too low in a stall would stay.
+ */
+static unsigned grown(const struct ovl_tuner *tuner)
 {
-    return tuner->workers < 16 ? 1 : tuner->workers / 8;
+    return within(tuner, ceil(1.5 * tuner->workers));
+}
+
+static unsigned shrunk(const struct ovl_tuner *tuner)
+{
+    bool crowd = processors_are_busy(tuner) && tuner->workers >= 4 * tuner->options.cores;
+    unsigned eighth = tuner->workers < 16 ? 1 : tuner->workers / 8;
+    return within(tuner, (double)tuner->workers - (crowd ? tuner->workers / 2 : eighth));
 }
 
 static void step_up(struct ovl_tuner *tuner, const char *reason)
@@ -339,7 +358,7 @@ static void step_up(struct ovl_tuner *tuner, const char *reason)
     tuner->phase = STEPPING_UP;
     take_as_base(tuner);
     tuner->kept = tuner->workers;
-    change(tuner, within(tuner, tuner->workers + step_size(tuner)), "%s", reason);
+    change(tuner, grown(tuner), "%s", reason);
     if (tuner->workers == tuner->base_workers)
         watch(tuner);
     else
@@ -350,9 +369,7 @@ static void step_up(struct ovl_tuner *tuner, const char *reason)
 static void step_down_further(struct ovl_tuner *tuner, const char *reason)
 {
     unsigned before = tuner->workers;
-    bool crowd = processors_are_busy(tuner) && before >= 4 * tuner->options.cores;
-    unsigned step = crowd ? before / 2 : step_size(tuner);
-    change(tuner, within(tuner, (double)before - step), "%s", reason);
+    change(tuner, shrunk(tuner), "%s", reason);
     tuner->kept = before;
     if (tuner->workers == before)
         watch(tuner);
@@ -389,11 +406,11 @@ static bool decide_step(struct ovl_tuner *tuner)
 {
     double gain;
     bool up = tuner->phase == STEPPING_UP;
-    enum answer answer = does_pay(tuner, up ? STEP_PAYS : -FEWER_LOSE, &gain);
+    enum answer answer = does_pay(tuner, up ? must_bring(tuner) : -FEWER_LOSE, &gain);
     if (answer == UNSURE)
         return false;
     if (answer == PAYS_NOT)
-        step_back(tuner, up ? "a few more bring nothing" : "fewer do less");
+        step_back(tuner, up ? "half as many more bring too little" : "fewer do less");
     else if (up)
         double_after_step(tuner, gain);
     else
@@ -426,10 +443,10 @@ static bool has_turned(struct ovl_tuner *tuner)
 
 static void try_step(struct ovl_tuner *tuner)
 {
-    if (tuner->down_next)
+    if (tuner->down_next || tuner->workers >= most(tuner))
         step_down(tuner, "perhaps fewer do as much");
     else
-        step_up(tuner, "perhaps a few more do more");
+        step_up(tuner, "perhaps half as many more do more");
 }
 
 static bool decide_watching(struct ovl_tuner *tuner)
