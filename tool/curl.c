@@ -175,7 +175,9 @@ void curl_url_cleanup(CURLU *url)
     REAL(curl_url_cleanup)(url);
 }
 
-CURLUcode curl_url_get(CURLU *url, CURLUPart part, char **text, unsigned flags)
+/* It takes a CURLU or a const one, by libcurl's version: so it has another name in C. */
+CURLUcode url_get(CURLU *url, CURLUPart part, char **text, unsigned flags) __asm__("curl_url_get");
+CURLUcode url_get(CURLU *url, CURLUPart part, char **text, unsigned flags)
 {
     return REAL(curl_url_get)(url, part, text, flags);
 }
