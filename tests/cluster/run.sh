@@ -131,7 +131,7 @@ says out '"done":1,"failed":0,"not_started":2'
 # What is tried again waits for its machine as it did before: the load is what ./load says.
 if [ -n "${LOAD_AVERAGE-}" ] && ! ldd "$OVERLAP" | grep -q 'lib[at]san'; then
     echo 0 >load
-    timeout 300 mpirun -n 3 env LD_PRELOAD="$LOAD_AVERAGE" "$OVERLAP" run --model cluster --load 1 --retries 2 --json -- sh -c '
+    timeout 300 mpirun -n 3 env LD_PRELOAD="${LOAD_AVERAGE##*/}" LD_LIBRARY_PATH="${LOAD_AVERAGE%/*}" "$OVERLAP" run --model cluster --load 1 --retries 2 --json -- sh -c '
         if [ {} = a ] && mkdir a; then
             until [ -e b ]; do sleep 0.02; done
             echo 5 >load
