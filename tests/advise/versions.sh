@@ -43,7 +43,7 @@ look() {
     advise -- "$1" work.py 30
     [ "$code" -eq 0 ] || fail "$1: exit code $code: $(cat err)"
     case $2 in
-    3.8.* | 3.9.* | 3.1[0-3].*)
+    3.8.* | 3.9.* | 3.1[0-5].*)
         holds '.unit.function == "task" and .unit.count == 30'
         holds 'any(.where[]; .kind == "sleep" and .line == 12 and .function == "task")'
         holds 'any(.where[]; .kind == "cpu" and (.line == 6 or .line == 7) and .function == "inner")'
@@ -56,7 +56,7 @@ look() {
     holds '.waits.sleep >= 0.29 or any(.notes[]; contains("from outside"))'
     advise -- "$1" lines.py
     case $2 in
-    3.8.* | 3.9.* | 3.1[0-3].*) holds '.unit.line == 4 and .unit.count == 24' ;;
+    3.8.* | 3.9.* | 3.1[0-5].*) holds '.unit.line == 4 and .unit.count == 24' ;;
     esac
 }
 
@@ -70,7 +70,7 @@ attach() {
     wait "$program" 2>/dev/null
     ! grep -q 'may not be read' document || return 0
     case $2 in
-    3.8.* | 3.9.* | 3.1[0-3].*)
+    3.8.* | 3.9.* | 3.1[0-5].*)
         holds 'any(.where[]; (.function == "inner" and .line >= 5 and .line <= 7) or (.function == "task" and .line >= 11))'
         ;;
     *)

@@ -100,7 +100,7 @@ static void note_what_was_not_seen(struct advice *advice, const struct observati
         advice_note(
             advice,
             "This version of Python is not known: waits are measured, the lines where they are not "
-            "(3.8 to 3.13 are known).");
+            "(3.8 to 3.15 are known).");
     if (observed->threads_lost)
         advice_note(advice,
                     "%llu threads more than are taken down at once (%u) were there: what they did "

@@ -124,7 +124,7 @@ static bool read_raw(struct python_reader *reader, uint64_t address, struct raw_
     if (!reader->read(reader->context, address, head, sizeof head))
         return false;
     ret->address = address;
-    ret->code = word_at(head, layout->frame_code);
+    ret->code = word_at(head, layout->frame_code) & ~(uint64_t)layout->frame_tags;
     ret->previous = word_at(head, layout->frame_previous);
     ret->from_c = layout->minor < 11 || (layout->frame_entry >= 0 && head[layout->frame_entry]);
     ret->calls_c = false;

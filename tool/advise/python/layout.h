@@ -2,7 +2,7 @@
  * Where the parts of CPython's structures are, version by version: what is needed to read a
  * thread's frames without its headers, from inside of the process or from outside.
  *
- * Source: the headers of CPython 3.8 to 3.13, 64-bit, ordinary builds (not the free-threaded one).
+ * Source: the headers of CPython 3.8 to 3.15, 64-bit, ordinary builds (not the free-threaded one).
  */
 #ifndef TOOL_ADVISE_PYTHON_LAYOUT_H
 #define TOOL_ADVISE_PYTHON_LAYOUT_H
@@ -42,8 +42,11 @@ struct python_layout {
     int frame_instruction; /* a pointer into the code's bytes, or an int where code_bytes is -1 */
     int frame_locals;
     int frame_owner;
-    int frame_entry; /* 3.11: whether it was called from C */
-    int frame_names; /* the dict that holds the names of a module */
+    int frame_entry;    /* 3.11: whether it was called from C */
+    int frame_names;    /* the dict that holds the names of a module */
+    uint8_t frame_tags; /* the lowest bits of a frame's references that are none of an address */
+    bool
+        frame_counts; /* whether loops over sequences count on the stack, where both bits are set */
 
     /* code objects */
     int code_file;
@@ -59,9 +62,10 @@ struct python_layout {
     int code_cells;
     int code_free;
 
-    /* str and dict */
+    /* str, tuple and dict */
     int text_ascii;
     int text_compact;
+    int tuple_items;
     int dict_version;
 
     /* the instructions of for loops */
@@ -71,7 +75,8 @@ struct python_layout {
     uint8_t for_iter_cache; /* words after it */
     uint8_t jump_cache;     /* words after the jump back */
     uint8_t jump_back;
-    uint8_t jump_back_special; /* what it may have become */
+    uint8_t jump_back_special_first; /* what it may have become */
+    uint8_t jump_back_special_last;
     uint8_t extended_arg;
     uint8_t store_fast;
     uint8_t store_name;

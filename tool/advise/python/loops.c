@@ -31,12 +31,18 @@ static bool is_for_iter(const struct python_layout *layout, uint8_t code)
             code <= layout->for_iter_special_last);
 }
 
+static bool is_jump_back(const struct python_layout *layout, uint8_t code)
+{
+    return code == layout->jump_back ||
+           (code >= layout->jump_back_special_first && code <= layout->jump_back_special_last);
+}
+
 /* Whether the instruction at `jump` goes back to the one at `at`, or to its prefix. */
 static bool jumps_back(const struct python_layout *layout, const uint8_t *bytes, size_t jump,
                        size_t at)
 {
     size_t unit = layout->minor >= 10 ? 2 : 1;
-    if (bytes[jump] != layout->jump_back && bytes[jump] != layout->jump_back_special)
+    if (!is_jump_back(layout, bytes[jump]))
         return false;
     size_t back = unit * (size_t)argument(layout, bytes, jump);
     size_t next = jump + 2 + 2 * (size_t)layout->jump_cache;
@@ -79,7 +85,7 @@ static int32_t local_at(const struct python_layout *layout, const uint8_t *bytes
     if ((layout->minor == 11 && (code == 62 || code == 63)) ||
         (layout->minor == 12 && (code == 56 || code == 57)) || (layout->minor == 11 && code == 161))
         return value;
-    if (layout->minor >= 13 && (code == 111 || code == 112))
+    if (layout->minor >= 13 && code > layout->store_fast && code <= layout->store_fast + 2)
         return value >> 4;
     return -1;
 }
@@ -263,7 +269,8 @@ static enum position position_of(struct python_reader *reader, uint64_t object,
         *ret_number = 0 - words[iterator.word];
         break;
     case POSITION_OF_FIRST:
-        return reader->checked(reader->context, inner + 24, &inner, sizeof inner)
+        return reader->checked(reader->context, inner + (unsigned)reader->layout->tuple_items,
+                               &inner, sizeof inner)
                    ? position_within(reader, inner, ret_number, depth)
                    : POSITION_UNTOLD;
     case POSITION_OF:
@@ -275,6 +282,21 @@ static enum position position_of(struct python_reader *reader, uint64_t object,
         break;
     }
     return iterator.position;
+}
+
+/* Whether what is on a frame's stack is a number, and no object. */
+static bool is_number(const struct python_layout *layout, uint64_t value)
+{
+    return layout->frame_counts && (value & 3) == 3;
+}
+
+static enum position position_on_stack(struct python_reader *reader, uint64_t value,
+                                       uint64_t *ret_number)
+{
+    if (!is_number(reader->layout, value))
+        return position_of(reader, value, ret_number, 0);
+    *ret_number = value >> 2;
+    return POSITION_UP;
 }
 
 static uint32_t turn_of(uint64_t frame, uint64_t iterator, uint64_t position)
@@ -357,6 +379,19 @@ static void read_map(struct python_reader *reader, uint64_t address, const uint6
     }
 }
 
+/* What a frame's stack holds: objects; and from 3.15 on the numbers of the next items of sequences,
+ * each above its sequence. */
+static bool read_stack(struct python_reader *reader, uint64_t base, uint64_t *stack, size_t slots)
+{
+    const struct python_layout *layout = reader->layout;
+    if (!reader->checked(reader->context, base, stack, slots * sizeof *stack))
+        return false;
+    for (size_t slot = 0; slot < slots; slot++)
+        if (!is_number(layout, stack[slot]))
+            stack[slot] &= ~(uint64_t)layout->frame_tags;
+    return true;
+}
+
 void python_loops_read(struct python_reader *reader, uint64_t address,
                        const struct python_code *code, bool calls_c, struct python_frame *frame)
 {
@@ -372,7 +407,7 @@ void python_loops_read(struct python_reader *reader, uint64_t address,
         /* At its head, a loop is between two turns. */
         if (frame->instruction <= known->start || frame->instruction >= known->end)
             continue;
-        if (!read && !reader->checked(reader->context, base, stack, slots * sizeof *stack))
+        if (!read && !read_stack(reader, base, stack, slots))
             return;
         read = true;
         struct python_loop *loop = &frame->loops[found];
@@ -380,7 +415,7 @@ void python_loops_read(struct python_reader *reader, uint64_t address,
         enum position position = POSITION_NONE;
         size_t begin = slot;
         while (slot < slots && position == POSITION_NONE)
-            position = position_of(reader, stack[slot++], &number, 0);
+            position = position_on_stack(reader, stack[slot++], &number);
         if (position == POSITION_NONE)
             slot = begin;
         if (position == POSITION_NONE || position == POSITION_UNTOLD)
@@ -392,6 +427,6 @@ void python_loops_read(struct python_reader *reader, uint64_t address,
     }
     if (!calls_c || found == PYTHON_LOOPS)
         return;
-    if (read || reader->checked(reader->context, base, stack, slots * sizeof *stack))
+    if (read || read_stack(reader, base, stack, slots))
         read_map(reader, address, stack + slot, slots - slot, frame, &frame->loops[found]);
 }

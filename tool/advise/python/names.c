@@ -43,7 +43,9 @@ uint64_t python_name(struct python_reader *reader, uint64_t code, uint32_t numbe
     uint64_t name = 0;
     if (!reader->checked(reader->context, code + (unsigned)reader->layout->code_names, &tuple,
                          sizeof tuple) ||
-        !reader->checked(reader->context, tuple + 24 + 8 * (uint64_t)number, &name, sizeof name))
+        !reader->checked(reader->context,
+                         tuple + (unsigned)reader->layout->tuple_items + 8 * (uint64_t)number,
+                         &name, sizeof name))
         return 0;
     return name;
 }
