@@ -19,6 +19,12 @@ for program in "$WAITS" "$WAITS_FAST"; do
     holds '.where[0].file | endswith("/waits.c")'
     holds ".unit.function == \"download\" and .unit.count == 20 and .unit.line == $(line 'n < 20 * times')"
     [ -s out ] || fail 'its output did not pass'
+    # The sketch is C, for who fills in what it leaves open.
+    awk '/#include <overlap/ { on = 1 } !on { next } { sub("^    ", "") } /^    \.\.\./ { next } { print }
+        $0 == "}" { print "int main(void)\n{\nint items[32] = {0}, results[32];\nsize_t count = 32;" }
+        /ovl_executor_close/ { print "return (int)count + results[0];\n}"; exit }' err >sketch.c
+    cc -fsyntax-only -I "$(dirname "$0")/../../include" sketch.c 2>wrong || fail "the sketch: $(cat wrong sketch.c)"
+    grep -q main sketch.c || fail "no sketch: $(cat err)"
 done
 
 # One that only computes: the line, its loop, and the loop whose turns could be shared; also without the dynamic

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CALLS 20
 
@@ -132,6 +133,60 @@ static void accepted_connections_are_submitted_one_by_one(void)
     end(program);
 }
 
+/* The sketch for a program of these lines, whose loop is at the second. */
+static void expect_sketch(ovl_time load_ns, const char *lines, const char *wanted)
+{
+    char file[] = "/tmp/overlap-sketch-XXXXXX";
+    char sketch[2048] = "";
+    int source = mkstemp(file);
+    assert_true(source >= 0);
+    assert_int_equal(write(source, lines, strlen(lines)), strlen(lines));
+    close(source);
+    struct program *program = make(load_ns);
+    struct place *place = &program->places[1];
+    place->file = file;
+    place->line = 2;
+    program->advice.call = source_call(place, place->function);
+    FILE *out = fmemopen(sketch, sizeof sketch - 1, "w");
+    assert_non_null(out);
+    sketch_write(out, &program->advice, "");
+    fclose(out);
+    unlink(file);
+    if (!strstr(sketch, wanted))
+        fail_msg("no \"%s\" in\n%s", wanted, sketch);
+    end(program);
+}
+
+/* The function is called in the sketch with what it is called with in the program. */
+static void calls_keep_their_arguments(void)
+{
+    const ovl_time threads = 900 * OVL_MILLISECOND;
+    const ovl_time async = 50 * OVL_MILLISECOND;
+    expect_sketch(threads, "\nfor x in xs:\n    page(x)\n", "list(pool.map(page, xs))");
+    expect_sketch(threads, "\nfor i in range(12):\n    total += page(20000 + i)\n",
+                  "list(pool.map(page, [20000 + i for i in range(12)]))");
+    expect_sketch(threads, "\nprint([page(f(x)) for x in xs])\n",
+                  "list(pool.map(page, [f(x) for x in xs]))");
+    expect_sketch(threads, "\nfor x in xs:\n    site.page(base, x)\n",
+                  "[pool.submit(site.page, base, x) for x in xs]");
+    expect_sketch(threads, "\nfor i, x in enumerate(xs):\n    page(x)\n",
+                  "list(pool.map(page, [x for i, x in enumerate(xs)]))");
+    expect_sketch(threads, "\nfor _ in range(9):\n    page()\n",
+                  "[pool.submit(page) for _ in range(9)]");
+    expect_sketch(async, "\nfor i in range(12):\n    page(i + 1)\n", "return await page(i + 1)");
+}
+
+/* What is made in the loop's body, or ends on another line, is not known in the sketch. */
+static void arguments_of_the_body_are_the_item(void)
+{
+    const ovl_time threads = 900 * OVL_MILLISECOND;
+    expect_sketch(threads, "\nfor x in xs:\n    y = f(x)\n    page(y)\n",
+                  "list(pool.map(page, xs))");
+    expect_sketch(threads, "\nfor x in xs:\n    page(x,\n         y)\n",
+                  "list(pool.map(page, xs))");
+    expect_sketch(threads, "\nfor x in xs:\n    page(max.x, xx)\n", "list(pool.map(page, xs))");
+}
+
 /* What the system computes while it makes sure of files: that needs no GIL. */
 static void threads_for_what_syncs_compute(void)
 {
@@ -246,6 +301,8 @@ static const struct test_case cases[] = {
     TEST_CASE(threads_are_mentioned_where_it_loads_long),
     TEST_CASE(threads_where_loading_takes_what_it_saves),
     TEST_CASE(accepted_connections_are_submitted_one_by_one),
+    TEST_CASE(calls_keep_their_arguments),
+    TEST_CASE(arguments_of_the_body_are_the_item),
     TEST_CASE(threads_for_what_syncs_compute),
     TEST_CASE(short_syncs_gain_little_by_threads),
     TEST_CASE(syncs_of_a_slow_disk_overlap),

@@ -73,9 +73,9 @@ void advice_unit_name(const struct advice *advice, char *text, size_t size)
     const struct place *function = &advice->tree->places[advice->unit.function];
     if (advice->unit.function && !advice_is_named(function))
         snprintf(text, size, "a part of %s", advice_file_name(function->file));
-    else if (advice->unit.function && !function->own && advice->call_line)
+    else if (advice->unit.function && !function->own && advice->call.line)
         snprintf(text, size, "%s(), called at line %d of %s,", function->function,
-                 advice->call_line, advice_file_name(call->file));
+                 advice->call.line, advice_file_name(call->file));
     else if (advice->unit.function)
         snprintf(text, size, "%s()", function->function);
     else if (call->line)
@@ -260,9 +260,8 @@ static void find_unit_call(struct advice *advice)
     const struct place *call = &advice->tree->places[advice->unit.call];
     if (!advice->python || !advice->unit.function || !call->own)
         return;
-    advice->call_line = source_call(call, advice->tree->places[advice->unit.function].function,
-                                    advice->call_on, sizeof advice->call_on);
-    advice->accepts = advice->call_line && source_accepts(call, advice->call_line);
+    advice->call = source_call(call, advice->tree->places[advice->unit.function].function);
+    advice->accepts = advice->call.line && source_accepts(call, advice->call.line);
 }
 
 /* What the program needs, by the rules for what it is. `forecast`: NULL: there is none. */

@@ -53,9 +53,8 @@ struct advice {
 
     enum ovl_bound bound;
     struct unit unit;
-    int call_line;    /* that calls the unit's function, as far as the source tells; 0: not known */
-    char call_on[64]; /* what it calls it on: "self."; or "" */
-    bool accepts;     /* with a connection that it has accepted: it is a server's own loop */
+    struct source_call call; /* of the unit's function, as far as the source tells */
+    bool accepts;            /* with a connection that it has accepted: it is a server's own loop */
     struct advice_where where[ADVICE_WHERE];
     size_t where_count;
 

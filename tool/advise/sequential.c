@@ -148,9 +148,9 @@ static bool is_in_while(const struct advice *advice)
 {
     const struct place *call = &advice->tree->places[advice->unit.call];
     const struct node *node = &advice->tree->nodes[advice->unit.node];
-    return advice->call_line && node->kind == NODE_CALL &&
+    return advice->call.line && node->kind == NODE_CALL &&
            source_is_while(call->file,
-                           source_loop(call->file, call->first_line, advice->call_line));
+                           source_loop(call->file, call->first_line, advice->call.line));
 }
 
 static void add_cautions(struct advice *advice)

@@ -11,8 +11,9 @@ struct names {
     char on[64]; /* "self."; or "" */
     char item[TEXT_BYTES];
     char items[TEXT_BYTES];
-    char endless[TEXT_BYTES]; /* where the items come from, if those have no end; or "" */
-    bool body;                /* the function is yet to be made, of a loop's body */
+    char arguments[TEXT_BYTES]; /* what the function is called with for an item */
+    char endless[TEXT_BYTES];   /* where the items come from, if those have no end; or "" */
+    bool body;                  /* the function is yet to be made, of a loop's body */
 };
 
 /* --- names out of the loop's own line: "for url in urls:", "[f(x) for x in xs]", "map(f, xs)" ---
@@ -77,6 +78,36 @@ static void read_loop(const char *line, struct names *names)
     copy(names->items, in + 4, expression_length(in + 4));
 }
 
+static bool is_of_name(char character)
+{
+    return isalnum((unsigned char)character) || character == '_';
+}
+
+/* Whether one of the names in `names` stands in the text. */
+static bool mentions(const char *text, const char *names)
+{
+    for (size_t length; *names; names += length) {
+        for (length = 0; is_of_name(names[length]);)
+            length++;
+        for (const char *at = text; length && (at = strchr(at, *names)); at++)
+            if (strncmp(at, names, length) == 0 && !is_of_name(at[length]) &&
+                (at == text || (!is_of_name(at[-1]) && at[-1] != '.')))
+                return true;
+        length += !length;
+    }
+    return false;
+}
+
+/* Those of the call itself, unless they are made in the loop's body: where no item is in them. */
+static void find_arguments(const struct advice *advice, struct names *names)
+{
+    const struct source_call *call = &advice->call;
+    bool items_matter = strcmp(names->item, "_") != 0;
+    bool told = !names->body && call->line && call->whole &&
+                (!items_matter || !call->arguments[0] || mentions(call->arguments, names->item));
+    snprintf(names->arguments, sizeof names->arguments, "%s", told ? call->arguments : names->item);
+}
+
 static void find_names(const struct advice *advice, struct names *names)
 {
     const struct tree *tree = advice->tree;
@@ -84,7 +115,7 @@ static void find_names(const struct advice *advice, struct names *names)
     char line[512];
     *names = (struct names){.item = "item", .items = "items", .body = !advice_unit_is_own(advice)};
     if (!names->body)
-        snprintf(names->on, sizeof names->on, "%s", advice->call_on);
+        snprintf(names->on, sizeof names->on, "%s", advice->call.on);
     snprintf(names->function, sizeof names->function, "%s",
              names->body ? "task" : tree->places[advice->unit.function].function);
     if (source_line(call->file, call->line, line, sizeof line))
@@ -95,8 +126,9 @@ static void find_names(const struct advice *advice, struct names *names)
     }
     if (advice->accepts)
         strcpy(names->item, "connection");
-    if (strcmp(names->item, "_") == 0)
+    if (names->body && strcmp(names->item, "_") == 0)
         strcpy(names->item, "n");
+    find_arguments(advice, names);
 }
 
 /* --- the code --- */
@@ -105,11 +137,11 @@ static void write_body(FILE *out, const struct advice *advice, const struct name
                        const char *indent, const char *keyword)
 {
     const struct node *node = &advice->tree->nodes[advice->unit.node];
-    bool loop = node->kind == NODE_LOOP || !advice->call_line;
+    bool loop = node->kind == NODE_LOOP || !advice->call.line;
     if (names->body)
         fprintf(out, "%s%sdef task(%s):\n%s    ...  # what %s %d does with one %s\n\n", indent,
                 keyword, names->item, indent, loop ? "the loop at line" : "line",
-                loop ? advice->tree->places[advice->unit.call].line : advice->call_line,
+                loop ? advice->tree->places[advice->unit.call].line : advice->call.line,
                 names->item);
 }
 
@@ -123,9 +155,20 @@ static void write_pool(FILE *out, const struct advice *advice, const struct name
     if (guarded)
         fprintf(out, "%sif __name__ == \"__main__\":\n", indent);
     fprintf(out, "%s%swith %s(%u) as pool:\n", indent, more, pool, advice->workers);
-    fprintf(out, "%s%s    results = list(pool.map(%s%s, %s%s))\n", indent, more, names->on,
-            names->function, names->items,
-            guarded && advice->unit.uncounted ? ", chunksize=1000" : "");
+    const char *chunks = guarded && advice->unit.uncounted ? ", chunksize=1000" : "";
+    const char *arguments = names->arguments;
+    if (!arguments[0] || strpbrk(arguments, ",="))
+        fprintf(out,
+                "%s%s    calls = [pool.submit(%s%s%s%s) for %s in %s]\n"
+                "%s%s    results = [call.result() for call in calls]\n",
+                indent, more, names->on, names->function, arguments[0] ? ", " : "", arguments,
+                names->item, names->items, indent, more);
+    else if (strcmp(arguments, names->item) != 0)
+        fprintf(out, "%s%s    results = list(pool.map(%s%s, [%s for %s in %s]%s))\n", indent, more,
+                names->on, names->function, arguments, names->item, names->items, chunks);
+    else
+        fprintf(out, "%s%s    results = list(pool.map(%s%s, %s%s))\n", indent, more, names->on,
+                names->function, names->items, chunks);
 }
 
 static void write_async(FILE *out, const struct advice *advice, const struct names *names,
@@ -146,7 +189,8 @@ static void write_async(FILE *out, const struct advice *advice, const struct nam
             "%s    return await asyncio.gather(*[one(%s) for %s in %s])\n\n"
             "%sresults = asyncio.run(main())\n",
             indent, indent, advice->workers, indent, names->item, indent, indent, names->on,
-            names->function, names->item, indent, names->item, names->item, names->items, indent);
+            names->function, names->arguments, indent, names->item, names->item, names->items,
+            indent);
 }
 
 /* A server's own loop that accepts connections: asyncio has one. */
@@ -188,14 +232,14 @@ static void write_native(FILE *out, const struct advice *advice, const char *ind
     if (advice->unit.count && !advice->unit.uncounted && !advice->unit.at_least)
         snprintf(count, sizeof count, "%llu", (unsigned long long)advice->unit.count);
     fprintf(out,
-            "%s#include <overlap/overlap.h>\n\n"
+            "%s#include <overlap.h>\n\n"
             "%sstatic int task(struct ovl_task *task, struct ovl_bytes item)\n%s{\n"
             "%s    ...  /* %s: its item is in item.data */\n%s    return 0;\n%s}\n\n"
             "%sstruct ovl_executor *executor;\n"
             "%sstruct ovl_options options = {.workers = %u};\n"
             "%sovl_executor_open(%s, &options, &executor);\n"
             "%sovl_map(executor, task, items, sizeof *items, results, sizeof *results, %s, NULL);\n"
-            "%sovl_executor_close(executor, OVL_NEVER);\n",
+            "%sovl_executor_close(executor, OVL_FOREVER);\n",
             indent, indent, indent, indent, work, indent, indent, indent, indent, advice->workers,
             indent, "OVL_THREADS", indent, count, indent);
 }

@@ -256,26 +256,39 @@ static const char *find_call(const char *line, const char *function)
     return NULL;
 }
 
-int source_call(const struct place *from, const char *function, char *ret_on, size_t size)
+/* What stands between the brackets, of which the first was before `text`. */
+static void read_arguments(const char *text, struct source_call *call)
+{
+    int depth = 0;
+    size_t length = 0;
+    for (; text[length] && depth >= 0; length++)
+        depth += (strchr("([{", text[length]) != NULL) - (strchr(")]}", text[length]) != NULL);
+    call->whole = depth < 0 && length <= sizeof call->arguments;
+    if (call->whole)
+        snprintf(call->arguments, sizeof call->arguments, "%.*s", (int)length - 1, text);
+}
+
+struct source_call source_call(const struct place *from, const char *function)
 {
     FILE *stream = from->line > 0 && from->file[0] == '/' ? fopen(from->file, "re") : NULL;
+    struct source_call call = {0};
     char *line = NULL;
     size_t room = 0;
-    int found = 0;
-    ret_on[0] = '\0';
-    for (int n = 1; stream && !found && n < from->line + CALL_LINES; n++) {
+    for (int n = 1; stream && !call.line && n < from->line + CALL_LINES; n++) {
         if (getline(&line, &room, stream) < 0)
             break;
-        const char *call = n >= from->line && !is_blank(line) ? find_call(line, function) : NULL;
-        if (!call)
+        const char *at = n >= from->line && !is_blank(line) ? find_call(line, function) : NULL;
+        if (!at)
             continue;
-        found = n;
-        snprintf(ret_on, size, "%.*s", (int)(strstr(call, function) - call), call);
+        const char *name = strstr(at, function);
+        call.line = n;
+        snprintf(call.on, sizeof call.on, "%.*s", (int)(name - at), at);
+        read_arguments(name + strlen(function) + 1, &call);
     }
     free(line);
     if (stream)
         fclose(stream);
-    return found;
+    return call;
 }
 
 bool source_accepts(const struct place *function, int line)

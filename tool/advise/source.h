@@ -25,9 +25,16 @@ struct source_cautions {
 void source_cautions(const struct place *function, const struct place *call,
                      struct source_cautions *ret);
 
-/* The first line from a place on that calls the function; `ret_on`: what it is called on, with the
- * point ("self."), or "". 0: none is found. */
-int source_call(const struct place *from, const char *function, char *ret_on, size_t size);
+/* How a line calls a function. */
+struct source_call {
+    int line;            /* 0: none is found */
+    char on[64];         /* what it is called on, with the point ("self."); or "" */
+    char arguments[128]; /* as they are written */
+    bool whole;          /* all of them are: they end on the line, and are no longer than that */
+};
+
+/* The first line from a place on that calls the function. */
+struct source_call source_call(const struct place *from, const char *function);
 
 /* Whether a line of the function is in a loop that accepts a connection before it in each turn. */
 bool source_accepts(const struct place *function, int line);
