@@ -20,12 +20,6 @@ OVL__HOOK_FILE(print);
 
 #define GUARDED OVL__STREAM_GUARDED
 
-/*
- * Part of libc's binary interface, as are a stream's fields, for what its headers do in line: puts
- * a byte into a buffer that is full; and for EOF only empties it, or makes one.
- */
-int __overflow(FILE *stream, int byte);
-
 /* How a stream's flags say that it is being written, and that it is emptied with every call or with
  * every line. */
 #define WRITTEN    0x800
@@ -118,7 +112,8 @@ static size_t put_some(FILE *stream, const char *data, size_t size)
     return size;
 }
 
-/* Makes the stream one that is written, as the first byte does. */
+/* Makes the stream one that is written, as the first byte does: for EOF, libc only makes a buffer.
+ */
 static bool begin(FILE *stream)
 {
     fwide(stream, -1);
