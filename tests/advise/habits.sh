@@ -157,7 +157,7 @@ main()
 END
 advise -- "$python" accepts.py
 holds '.unit.function == "answer" and .recommendation.model == "async"'
-holds 'any(.notes[]; contains("as requests come")) and all(.notes[]; contains("`while`") | not)'
+holds 'any(.notes[]; contains("as requests come")) and all(.notes[]; test("\\x60while") | not)'
 says err 'replace socket by'
 says err 'asyncio.start_server'
 says err 'await asyncio.start_server(answer, host, port)'
