@@ -3,6 +3,7 @@
 #include "advise/sequential.h"
 #include "advise/sketch.h"
 #include "support/cases.h"
+#include "support/scratch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -136,9 +137,9 @@ static void accepted_connections_are_submitted_one_by_one(void)
 /* The sketch for a program of these lines, whose loop is at the second. */
 static void expect_sketch(ovl_time load_ns, const char *lines, const char *wanted)
 {
-    char file[] = "/tmp/overlap-sketch-XXXXXX";
+    char file[SCRATCH_BYTES];
     char sketch[2048] = "";
-    int source = mkstemp(file);
+    int source = scratch_file(file, ANYWHERE);
     assert_true(source >= 0);
     assert_int_equal(write(source, lines, strlen(lines)), strlen(lines));
     close(source);
@@ -169,6 +170,7 @@ static void calls_keep_their_arguments(void)
                   "list(pool.map(page, [f(x) for x in xs]))");
     expect_sketch(threads, "\nfor x in xs:\n    site.page(base, x)\n",
                   "[pool.submit(site.page, base, x) for x in xs]");
+    expect_sketch(threads, "\nfor x in xs:\n    pages.page(x)\n", "list(pool.map(pages.page, xs))");
     expect_sketch(threads, "\nfor i, x in enumerate(xs):\n    page(x)\n",
                   "list(pool.map(page, [x for i, x in enumerate(xs)]))");
     expect_sketch(threads, "\nfor _ in range(9):\n    page()\n",

@@ -78,33 +78,14 @@ static void read_loop(const char *line, struct names *names)
     copy(names->items, in + 4, expression_length(in + 4));
 }
 
-static bool is_of_name(char character)
-{
-    return isalnum((unsigned char)character) || character == '_';
-}
-
-/* Whether one of the names in `names` stands in the text. */
-static bool mentions(const char *text, const char *names)
-{
-    for (size_t length; *names; names += length) {
-        for (length = 0; is_of_name(names[length]);)
-            length++;
-        for (const char *at = text; length && (at = strchr(at, *names)); at++)
-            if (strncmp(at, names, length) == 0 && !is_of_name(at[length]) &&
-                (at == text || (!is_of_name(at[-1]) && at[-1] != '.')))
-                return true;
-        length += !length;
-    }
-    return false;
-}
-
 /* Those of the call itself, unless they are made in the loop's body: where no item is in them. */
 static void find_arguments(const struct advice *advice, struct names *names)
 {
     const struct source_call *call = &advice->call;
     bool items_matter = strcmp(names->item, "_") != 0;
-    bool told = !names->body && call->line && call->whole &&
-                (!items_matter || !call->arguments[0] || mentions(call->arguments, names->item));
+    bool told =
+        !names->body && call->line && call->whole &&
+        (!items_matter || !call->arguments[0] || source_has_names(call->arguments, names->item));
     snprintf(names->arguments, sizeof names->arguments, "%s", told ? call->arguments : names->item);
 }
 

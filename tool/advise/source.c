@@ -201,9 +201,20 @@ static bool has_name(const char *text, const char *name)
 {
     size_t length = strlen(name);
     for (const char *at = strstr(text, name); at; at = strstr(at + 1, name))
-        if (at > text && !is_name(at[-1]) && at[-1] != '.' && !is_name(at[length]) &&
+        if ((at == text || (!is_name(at[-1]) && at[-1] != '.')) && !is_name(at[length]) &&
             at[length] != '=')
             return true;
+    return false;
+}
+
+bool source_has_names(const char *text, const char *names)
+{
+    char name[NAME_BYTES];
+    for (size_t length; *names; names += length ? length : 1) {
+        length = name_at(names, name, sizeof name);
+        if (length && has_name(text, name))
+            return true;
+    }
     return false;
 }
 
@@ -240,8 +251,9 @@ static void look_for_chain(const struct place *function, const struct place *cal
 
 #define CALL_LINES 4000
 
-/* "on.function(": where it begins. NULL: it is not called there. */
-static const char *find_call(const char *line, const char *function)
+/* "on.function(": where the function's name is, and where it begins. NULL: it is not called there.
+ */
+static const char *find_call(const char *line, const char *function, const char **ret_begin)
 {
     size_t length = strlen(function);
     const char *text = line + strspn(line, " \t");
@@ -250,8 +262,9 @@ static const char *find_call(const char *line, const char *function)
         const char *begin = at;
         while (begin > text && (is_name(begin[-1]) || begin[-1] == '.'))
             begin--;
+        *ret_begin = begin;
         if (at[length] == '(' && (at == begin || at[-1] == '.'))
-            return begin;
+            return at;
     }
     return NULL;
 }
@@ -277,12 +290,13 @@ struct source_call source_call(const struct place *from, const char *function)
     for (int n = 1; stream && !call.line && n < from->line + CALL_LINES; n++) {
         if (getline(&line, &room, stream) < 0)
             break;
-        const char *at = n >= from->line && !is_blank(line) ? find_call(line, function) : NULL;
-        if (!at)
+        const char *begin;
+        const char *name =
+            n >= from->line && !is_blank(line) ? find_call(line, function, &begin) : NULL;
+        if (!name)
             continue;
-        const char *name = strstr(at, function);
         call.line = n;
-        snprintf(call.on, sizeof call.on, "%.*s", (int)(name - at), at);
+        snprintf(call.on, sizeof call.on, "%.*s", (int)(name - begin), begin);
         read_arguments(name + strlen(function) + 1, &call);
     }
     free(line);

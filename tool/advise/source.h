@@ -25,6 +25,9 @@ struct source_cautions {
 void source_cautions(const struct place *function, const struct place *call,
                      struct source_cautions *ret);
 
+/* Whether a text has one of these names, which may stand in any text, as a value. */
+bool source_has_names(const char *text, const char *names);
+
 /* How a line calls a function. */
 struct source_call {
     int line;            /* 0: none is found */
