@@ -19,6 +19,8 @@ static char state[512];
 static char cframe[64];
 static char frame[512];
 static char code[512];
+static char type[64];
+static char type_name[8];
 static char file[128];
 static char lines[64];
 
@@ -48,6 +50,9 @@ static void begin(uint64_t id)
     layout = python_layout_find(3, 11);
     assert_non_null(layout);
     put_text(file, "/home/u/p.py");
+    strcpy(type_name, "code");
+    put(type, 24, address_of(type_name));
+    put(code, 8, address_of(type));
     put(code, layout->code_file, address_of(file));
     put(code, layout->code_name, address_of(file));
     put(code, layout->code_lines, address_of(lines));
@@ -105,8 +110,24 @@ static void a_thread_that_has_just_begun_is_not_taken_for_its_maker(void)
     end();
 }
 
+/* Where the layout has a frame's code there is none: then nothing is where it says. */
+static void of_a_build_of_its_own_nothing_is_believed(void)
+{
+    struct process_state found[4];
+    begin(77);
+    process->was_python = true;
+    strcpy(type_name, "tuple");
+    for (int looks = 0; looks < 100 && !process_hides_python(process); looks++)
+        assert_int_equal(process_states(process, found, 4), 0);
+    assert_true(process_hides_python(process));
+    strcpy(type_name, "code");
+    assert_int_equal(process_states(process, found, 4), 0);
+    end();
+}
+
 static const struct test_case cases[] = {
     TEST_CASE(its_stack_is_read),
+    TEST_CASE(of_a_build_of_its_own_nothing_is_believed),
     TEST_CASE(a_thread_that_has_just_begun_is_not_taken_for_its_maker),
 };
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Every CPython that is to be had here, from outside and from inside: the lines that wait and compute, and how often the
-# unit of work was done; of what is older or newer than what is known, that it is not known. Says which were tried.
+# unit of work was done; of what is older or newer than what is known, or built another way, that it is not known, and what
+# is known all the same. Says which were tried.
 # shellcheck source=tests/advise/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -78,6 +79,49 @@ attach() {
         ;;
     esac
 }
+
+# claim MINOR COPY: a copy of $python that takes itself for 3.MINOR, and has its structures where they were. Fails where
+# its version is not in its program, but in a library.
+claim() {
+    "$python" - "$python" "$1" "$2" <<'END'
+import os
+import sys
+
+program, minor, copy = sys.argv[1:]
+with open(program, "rb") as file:
+    data = file.read()
+old = b"\0" + sys.version.split()[0].encode() + b"\0"
+new = b"\0" + f"3.{minor}.0".encode()[: len(old) - 2].ljust(len(old) - 1, b"\0")
+if data.count(old) != 1:
+    sys.exit(1)
+number = sys.hexversion.to_bytes(8, "little")
+data = data.replace(old, new).replace(number, (3 << 24 | int(minor) << 16).to_bytes(8, "little"))
+with open(copy, "wb") as file:
+    file.write(data)
+os.chmod(copy, 0o755)
+END
+}
+
+# A version that is newer than what is known; and structures that are where another version has them: nothing of them
+# is believed then, and above all nothing followed that leads nowhere.
+own=$("$python" -c 'import sys; print(sys.version_info[1])')
+for minor in 99 8 9 10 11 12 13 14 15; do
+    if [ "$minor" -eq "$own" ] || ! claim "$minor" python_claims; then
+        continue
+    fi
+    advise -- ./python_claims loop.py 30
+    [ "$code" -eq 0 ] || fail "a Python that takes itself for 3.$minor: exit code $code: $(cat err)"
+    holds 'any(.notes[]; contains("version of Python is not known")) and .unit == null'
+    holds '.bound == "io" and .waits.sleep >= 0.59'
+    holds '.recommendation.model == "sync" and (.recommendation.reason | contains("sleeps could not be seen"))'
+    ./python_claims work.py 100000 >ready 2>/dev/null </dev/null &
+    program=$!
+    read -r _ <ready
+    advise -p "$program" --seconds 1
+    kill -KILL "$program"
+    wait "$program" 2>/dev/null
+    holds 'any(.notes[]; contains("version of Python is not known") or contains("may not be read")) and .unit == null'
+done
 
 tried=
 for command in "$python" /usr/local/bin/python[23].* /usr/bin/python[23].* "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin/python[23].*; do

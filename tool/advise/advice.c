@@ -95,12 +95,13 @@ void advice_unit_times(const struct advice *advice, char *text, size_t size)
 
 const char *advice_stay_words(const struct advice *advice)
 {
-    bool unseen = !advice->unit.node && advice->bound == OVL_NEITHER_BOUND;
+    bool neither = !advice->unit.node && advice->bound == OVL_NEITHER_BOUND;
     if (advice->waits_too_often)
         return "Wait less often.";
-    if (unseen && advice->script_kind == SCRIPT_SHELL)
+    if (neither && advice->script_kind == SCRIPT_SHELL)
         return "Run at once what needs nothing of the rest.";
-    if (unseen && (advice->script_kind == SCRIPT_LANGUAGE || advice->unseen))
+    if ((neither && advice->script_kind == SCRIPT_LANGUAGE) ||
+        (!advice->unit.node && advice->unseen))
         return "That cannot be seen from here.";
     return "Leave it as it is.";
 }
@@ -234,11 +235,30 @@ static void advise_paced(struct advice *advice)
     rules_stay(advice, reason);
 }
 
+/* What can be said without a line. */
+static void advise_unseen(struct advice *advice)
+{
+    char reason[ADVICE_TEXT];
+    const char *unseen = "could not be seen, and so not what of it could overlap";
+    if (advice->bound == OVL_NEITHER_BOUND)
+        snprintf(reason, sizeof reason, "What it does %s.", unseen);
+    else if (advice->bound == OVL_CPU_BOUND)
+        snprintf(reason, sizeof reason,
+                 "In which lines it computes %s: where one turn of a loop needs nothing of the one "
+                 "before, processes use all %u cores.",
+                 unseen, advice->cores);
+    else
+        snprintf(
+            reason, sizeof reason,
+            "In which lines it waits for %s %s: where one wait needs nothing of the one before, "
+            "threads or asyncio overlap them.",
+            rules_waits_for(&advice->spent), unseen);
+    rules_stay(advice, reason);
+}
+
 /* Why it stays as it is where nothing was seen that is done over and over. */
 static const char *no_loop_words(const struct advice *advice)
 {
-    if (advice->unseen)
-        return "What it does could not be seen, and so not what of it could overlap.";
     if (advice->python)
         return "No loop was seen whose turns could overlap: a `for`, or a function that is called "
                "with one thing after the other.";
@@ -281,6 +301,8 @@ static void recommend(struct advice *advice, const struct observation *observed,
         concurrent_advise_pool(advice, forecast);
     else if (concurrent)
         concurrent_advise_unknown(advice);
+    else if (!forecast && advice->unseen)
+        advise_unseen(advice);
     else if (!forecast)
         rules_stay(advice, no_loop_words(advice));
     else
@@ -351,9 +373,10 @@ void advice_make(struct advice *advice, const struct observation *observed, ovl_
     find_where(advice);
     unit_find(advice->tree, advice->cores, &advice->unit);
     find_unit_call(advice);
-    advice->bound = advice->unit.node                   ? rules_bound_of(&advice->unit.spent)
-                    : advice->present.model != OVL_SYNC ? rules_bound_of(&advice->spent)
-                                                        : OVL_NEITHER_BOUND;
+    bool told_whole = advice->present.model != OVL_SYNC || advice->unseen;
+    advice->bound = advice->unit.node ? rules_bound_of(&advice->unit.spent)
+                    : told_whole      ? rules_bound_of(&advice->spent)
+                                      : OVL_NEITHER_BOUND;
     struct forecast forecast;
     const struct forecast_setting setting = setting_of(advice, observed);
     bool known = forecast_init(&forecast, advice->tree, &advice->unit, &setting) == 0;

@@ -65,7 +65,7 @@ static void note_thread(struct observation *observed, const struct process *proc
     thread_times_add(&observed->threads, &time);
 }
 
-/* What a thread that is not Python's computed since its last wait was in none of its calls. */
+/* What a thread whose code is not seen computed since its last wait was in none of its calls. */
 static void count_rest(struct observation *observed, struct process *process,
                        struct watched_thread *thread)
 {
@@ -100,7 +100,7 @@ static void remember_work(struct process *process, ovl_time work_ns)
 static void finish_thread(struct observation *observed, struct process *process,
                           struct watched_thread *thread)
 {
-    if (!process->was_python)
+    if (!process->was_python || process_hides_python(process))
         count_rest(observed, process, thread);
     process->work_ns += thread->work_ns;
     if (thread->id != process->pid)
@@ -163,7 +163,8 @@ static bool is_worker(const struct process *process, const struct watched_thread
 {
     bool coordinates =
         thread->id == process->pid && thread->idle_ns > thread->work_ns - thread->alone_ns;
-    return thread->python && !coordinates && thread->work_ns * WORKING_SHARE > most_ns;
+    bool python = thread->python || process_hides_python(process);
+    return python && !coordinates && thread->work_ns * WORKING_SHARE > most_ns;
 }
 
 /* What the busiest did: of the others, where these do most of the work. Of many that are gone it is
@@ -227,6 +228,7 @@ void ending_process(struct observation *observed, struct process *process)
     if (process->retired || process->launcher)
         return;
     process->end_ns = end_of(observed, process);
+    observed->python_unknown |= !process->command && process_hides_python(process);
     struct record *record = process->record;
     if (record) {
         ring_empty(observed, process);

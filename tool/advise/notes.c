@@ -99,8 +99,8 @@ static void note_what_was_not_seen(struct advice *advice, const struct observati
     if (observed->python_unknown)
         advice_note(
             advice,
-            "This version of Python is not known: waits are measured, the lines where they are not "
-            "(3.8 to 3.15 are known).");
+            "This version of Python is not known, or is built in a way of its own: waits are "
+            "measured, the lines where they are not (3.8 to 3.15 are known).");
     if (observed->threads_lost)
         advice_note(advice,
                     "%llu threads more than are taken down at once (%u) were there: what they did "
@@ -134,6 +134,6 @@ void notes_add(struct advice *advice, const struct observation *observed)
     note_what_was_not_seen(advice, observed);
     note_launchers(advice, observed);
     note_lost_time(advice);
-    if (!observed->sampling_refused && observed->process_count)
+    if (!observed->sampling_refused && !advice->unseen)
         note_few_looks(advice);
 }

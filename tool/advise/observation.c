@@ -135,8 +135,6 @@ int observation_add(struct observation *observed, struct process *process)
     if (launchers_find(observed, process))
         start_anew(observed, process->start_ns);
     observed->processes[observed->process_count++] = process;
-    if (process->record && process->was_python && !process->reader)
-        observed->python_unknown = true;
     if (process->record && process->was_python && !observed->interpreter[0])
         snprintf(observed->interpreter, sizeof observed->interpreter, "%.*s",
                  (int)sizeof process->record->program, process->record->program);

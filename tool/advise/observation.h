@@ -57,7 +57,7 @@ struct observation {
     ovl_time children_ns; /* when they were looked for last */
     ovl_time last_sample_ns;
     bool sampling_refused; /* the memory of a process could not be read */
-    bool python_unknown;   /* a version whose structures are not known */
+    bool python_unknown;   /* a version or a build whose structures are not known */
     unsigned left_running; /* processes that have not ended when the program has, */
     pid_t left_pid;        /* one of these */
     char interpreter[256]; /* of the first process in Python; "": none */

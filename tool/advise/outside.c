@@ -60,7 +60,6 @@ static int add(struct observation *observed, pid_t pid, const struct process *pa
         process_free(process);
         return error;
     }
-    observed->python_unknown |= python && !found.layout;
     return 0;
 }
 

@@ -409,6 +409,30 @@ static uint64_t word(struct process *process, uint64_t address)
     return read_other(process, address, &value, sizeof value) ? value : 0;
 }
 
+/* By then a Python that runs has been looked at, or has waited. */
+#define FITS_BY_NS (200 * OVL_MILLISECOND)
+
+/* The lists of a build that the layout does not fit hold anything: one of its threads has frames.
+ */
+static bool layout_fits(struct process *process, const struct process_state *states, size_t count)
+{
+    struct python_frame frames[PYTHON_FRAMES_MAX];
+    for (size_t n = 0; n < count && process->reader->fit == PYTHON_FIT_OPEN; n++)
+        python_frames(process->reader, states[n].address, frames);
+    return process->reader->fit == PYTHON_FITS;
+}
+
+bool process_hides_python(const struct process *process)
+{
+    if (!process->was_python || process->unreadable)
+        return false;
+    enum python_fit seen = process->reader ? process->reader->fit : PYTHON_MISFIT;
+    enum python_fit told = process->record ? atomic_load(&process->record->python_fit) : seen;
+    if (seen == PYTHON_FIT_OPEN && told == PYTHON_FIT_OPEN)
+        return process->end_ns - process->start_ns > FITS_BY_NS;
+    return seen == PYTHON_MISFIT || told == PYTHON_MISFIT;
+}
+
 /* Before a thread begins, its state is known by who made it. */
 static uint64_t owner_of(struct process *process, uint64_t state)
 {
@@ -450,7 +474,7 @@ size_t process_states(struct process *process, struct process_state *ret_states,
     }
     if (count && !ret_states[count - 1].id)
         ret_states[count - 1].id = (int)process->pid;
-    return count;
+    return layout_fits(process, ret_states, count) ? count : 0;
 }
 
 uint64_t process_gil_holder(struct process *process)

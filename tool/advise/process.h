@@ -162,6 +162,10 @@ struct process_state {
 /* Lists CPython's thread states, at most `most`. Returns how many; 0 where they cannot be read. */
 size_t process_states(struct process *process, struct process_state *ret_states, size_t most);
 
+/* Whether it ran a Python whose structures are not known: a version or a build of its own. Once its
+ * end_ns is known. */
+bool process_hides_python(const struct process *process);
+
 /* Which thread state holds the GIL; 0: none, or not known. */
 uint64_t process_gil_holder(struct process *process);
 

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define RECORD_MAGIC   0x6f76616476697365u
-#define RECORD_VERSION 5u
+#define RECORD_VERSION 6u
 
 /* The environment by which the agent finds the folder that its file goes to. */
 #define RECORD_FOLDER_VARIABLE "OVERLAP_ADVISE_FOLDER"
@@ -143,7 +143,8 @@ struct record {
     /* Python: 0 where there is none */
     int32_t python_major;
     int32_t python_minor;
-    uint64_t python_runtime; /* &_PyRuntime */
+    uint64_t python_runtime;     /* &_PyRuntime */
+    _Atomic uint32_t python_fit; /* an enum python_fit */
     char python_version[32];
     char program[256]; /* its executable */
     char command[256]; /* the first words of its command line */

@@ -82,6 +82,7 @@ void agent_python_find(void)
     record->python_major = major;
     record->python_minor = minor;
     record->python_runtime = (uint64_t)(uintptr_t)runtime;
+    atomic_store(&record->python_fit, python.reader.fit);
     strncpy(record->python_version, text, sizeof record->python_version - 1);
     dl_iterate_phdr(note_code, symbol);
 
@@ -257,6 +258,9 @@ size_t agent_stack(struct agent_wait *wait, struct record_thread *thread,
         wait->flags |= RECORD_GIL_HELD;
     struct python_frame frames[PYTHON_FRAMES_MAX];
     size_t count = python_frames(&python.reader, (uint64_t)(uintptr_t)state, frames);
+    atomic_store_explicit(&agent_record->python_fit, python.reader.fit, memory_order_relaxed);
+    if (python.reader.fit != PYTHON_FITS)
+        return native_levels(wait, native, ret_levels);
     for (size_t n = 0; n < count; n++)
         fill_level(&frames[count - 1 - n], &ret_levels[n]);
     return count;

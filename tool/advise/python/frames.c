@@ -117,11 +117,18 @@ static struct python_code *known_code(struct python_reader *reader, uint64_t add
 
 /* --- frames --- */
 
+/* What is sure to be there is so only where the layout says it right. */
+static bool read_sure(struct python_reader *reader, uint64_t address, void *buffer, size_t size)
+{
+    python_read_fn *read = reader->fit == PYTHON_FITS ? reader->read : reader->checked;
+    return read(reader->context, address, buffer, size);
+}
+
 static bool read_raw(struct python_reader *reader, uint64_t address, struct raw_frame *ret)
 {
     const struct python_layout *layout = reader->layout;
     char head[112];
-    if (!reader->read(reader->context, address, head, sizeof head))
+    if (!read_sure(reader, address, head, sizeof head))
         return false;
     ret->address = address;
     ret->code = word_at(head, layout->frame_code) & ~(uint64_t)layout->frame_tags;
@@ -145,12 +152,10 @@ static uint64_t innermost_frame(struct python_reader *reader, uint64_t thread)
 {
     const struct python_layout *layout = reader->layout;
     uint64_t frame = 0;
-    if (!reader->read(reader->context, thread + (unsigned)layout->thread_frame, &frame,
-                      sizeof frame))
+    if (!read_sure(reader, thread + (unsigned)layout->thread_frame, &frame, sizeof frame))
         return 0;
     if (layout->cframe_frame >= 0 && frame &&
-        !reader->read(reader->context, frame + (unsigned)layout->cframe_frame, &frame,
-                      sizeof frame))
+        !read_sure(reader, frame + (unsigned)layout->cframe_frame, &frame, sizeof frame))
         return 0;
     return frame;
 }
@@ -193,6 +198,46 @@ static uint64_t state_of(struct python_reader *reader, const struct raw_frame *r
     return hash;
 }
 
+/* From outside a frame may be read while it changes: one miss says nothing yet. */
+#define MISSES_MOST 16
+
+/* Frames of C may stand before the first of Python. */
+#define C_FRAMES_MOST 8
+
+/* Of any object, where its type is; and of a type, where its name is. */
+#define OBJECT_TYPE 8
+#define TYPE_NAME   24
+
+static bool is_code(struct python_reader *reader, uint64_t address)
+{
+    uint64_t type = 0;
+    uint64_t name = 0;
+    char text[sizeof "code"] = "";
+    return reader->checked(reader->context, address + OBJECT_TYPE, &type, sizeof type) &&
+           reader->checked(reader->context, type + TYPE_NAME, &name, sizeof name) &&
+           reader->checked(reader->context, name, text, sizeof text) &&
+           memcmp(text, "code", sizeof text) == 0;
+}
+
+/* Whether the layout fits, by what is run in the innermost frame. Decided once. */
+static bool fits(struct python_reader *reader, uint64_t thread)
+{
+    struct raw_frame frame = {.previous = 0};
+    if (reader->fit != PYTHON_FIT_OPEN)
+        return reader->fit == PYTHON_FITS;
+    uint64_t address = innermost_frame(reader, thread);
+    for (int steps = 0; address && !frame.code && steps < C_FRAMES_MOST; steps++) {
+        if (!read_raw(reader, address, &frame))
+            break;
+        address = frame.previous;
+    }
+    if (is_code(reader, frame.code))
+        reader->fit = PYTHON_FITS;
+    else if (frame.address && ++reader->misses == MISSES_MOST)
+        reader->fit = PYTHON_MISFIT;
+    return reader->fit == PYTHON_FITS;
+}
+
 /* The chain, innermost first. Of a deep one, the middle is left out. */
 static size_t read_chain(struct python_reader *reader, uint64_t thread, struct raw_frame *chain)
 {
@@ -221,6 +266,8 @@ static size_t read_chain(struct python_reader *reader, uint64_t thread, struct r
 size_t python_frames(struct python_reader *reader, uint64_t thread, struct python_frame *ret_frames)
 {
     struct raw_frame chain[PYTHON_FRAMES_MAX];
+    if (!fits(reader, thread))
+        return 0;
     size_t count = read_chain(reader, thread, chain);
     uint64_t state = thread;
     size_t first = count; /* of those that could be read: all outside of it */

@@ -58,12 +58,17 @@ struct python_code {
     struct python_code_loop loops[PYTHON_CODE_LOOPS];
 };
 
+/* Whether the layout is that of the build: who builds CPython may have changed it. */
+enum python_fit { PYTHON_FIT_OPEN, PYTHON_FITS, PYTHON_MISFIT };
+
 /* One process as it is read. Set `layout`, `read`, `checked` and `context`; the rest is zero. */
 struct python_reader {
     const struct python_layout *layout;
     python_read_fn *read;    /* of what is sure to be there, where the process reads itself */
     python_read_fn *checked; /* of what may be anything: fails, and never faults */
     void *context;
+    enum python_fit fit; /* until it fits, `checked` alone is used, and no frames are found */
+    unsigned misses;
     struct python_code codes[PYTHON_CODES];
 };
 
