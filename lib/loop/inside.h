@@ -27,6 +27,7 @@ struct ovl__loop {
     struct ovl__exceptions callers;     /* those of who runs the loop */
     atomic_ullong turn;      /* goes up whenever another one runs; written by the loop only */
     uint64_t look_at;        /* the turn after which the loop looks at epoll */
+    uint64_t number;         /* no other loop has had it, or will; from 1 */
     struct ovl__fiber fiber; /* the thread's own stack, where the loop sleeps */
 
     struct ovl__trial *trial; /* NULL: it is no test */

@@ -26,13 +26,13 @@ enum side { READ, WRITE };
 struct ovl_io {
     int fd;
     bool is_socket;
-    bool is_registered; /* with epoll, of `loop` */
+    bool is_registered; /* with epoll, of `loop`, as long as there is that */
     bool is_closed;
-    bool has_ended;         /* epoll has told of the end: reading will not block any more */
-    bool has_read;          /* the loop has, for the reader that waits */
-    bool may[2];            /* by side: the next call may go through */
-    unsigned users;         /* calls that wait, and look at it afterwards */
-    struct ovl__loop *loop; /* where it first waited */
+    bool has_ended; /* epoll has told of the end: reading will not block any more */
+    bool has_read;  /* the loop has, for the reader that waits */
+    bool may[2];    /* by side: the next call may go through */
+    unsigned users; /* calls that wait, and look at it afterwards */
+    uint64_t loop;  /* the number of that where it first waited; 0: none */
     struct ovl__coroutine *waiter[2]; /* by side */
     void *buffer; /* the reader's, while it waits and nothing was read: NULL otherwise */
     union {
@@ -67,14 +67,20 @@ static void drop(struct ovl_io *stream)
         free(stream);
 }
 
+/* The loop may be gone. In a child of fork its epoll is the parent's, who may go on waiting. */
+static void leave_epoll(const struct ovl_io *stream)
+{
+    if (!stream->is_registered)
+        ovl__loop_forget_fd(stream->fd);
+    else if (ovl__here && ovl__here->number == stream->loop)
+        ovl__sys.epoll_ctl(ovl__here->epoll_fd, EPOLL_CTL_DEL, stream->fd, NULL);
+}
+
 void ovl_io_close(struct ovl_io *stream)
 {
     if (!stream)
         return;
-    if (stream->is_registered)
-        ovl__sys.epoll_ctl(stream->loop->epoll_fd, EPOLL_CTL_DEL, stream->fd, NULL);
-    else
-        ovl__loop_forget_fd(stream->fd);
+    leave_epoll(stream);
     ovl__sys.close(stream->fd);
     stream->is_closed = true;
     for (int side = READ; side <= WRITE; side++)
@@ -164,7 +170,7 @@ static int enter_epoll(struct ovl_io *stream, struct ovl__loop *loop)
     if (ovl__sys.epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, stream->fd, &event) &&
         (errno != EEXIST || ovl__sys.epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, stream->fd, &event)))
         return -errno;
-    stream->loop = loop;
+    stream->loop = loop->number;
     stream->is_registered = true;
     return 0;
 }
@@ -214,7 +220,7 @@ FOR_EACH_SIDE int wait_held(struct ovl_io *stream, enum side side, struct buffer
                             ovl_time deadline)
 {
     struct ovl__loop *loop = ovl__here;
-    if (!ovl__self() || !stream->is_socket || (stream->loop && stream->loop != loop))
+    if (!ovl__self() || !stream->is_socket || (stream->loop && stream->loop != loop->number))
         return ovl_wait_fd(stream->fd, SIDE_EVENTS(side), deadline);
     if (!stream->is_registered) {
         stream->may[side] = false;
@@ -318,8 +324,8 @@ static __attribute__((noinline)) ssize_t read_on(struct ovl_io *stream, void *da
 /* Whether there is nothing but to wait, and the loop will read for who does. */
 static inline bool is_to_be_told(const struct ovl_io *stream, const struct ovl__coroutine *self)
 {
-    return self && stream->loop == self->loop && !stream->may[READ] && !stream->waiter[READ] &&
-           !stream->is_closed;
+    return self && stream->loop == self->loop->number && !stream->may[READ] &&
+           !stream->waiter[READ] && !stream->is_closed;
 }
 
 /* The wait that most reads come to, in few steps. HAS_READ; 0: try; an error. */

@@ -25,6 +25,8 @@
 
 _Thread_local struct ovl__loop *ovl__here;
 
+static atomic_ullong loops; /* that were made */
+
 struct ovl__loop *ovl__loop_here(void)
 {
     return ovl__here;
@@ -256,6 +258,7 @@ int ovl__loop_new(size_t stack_bytes, struct ovl__loop **ret_loop)
     struct ovl__loop *loop = ovl__zalloc(sizeof *loop);
     if (!loop)
         return -ENOMEM;
+    loop->number = atomic_fetch_add_explicit(&loops, 1, memory_order_relaxed) + 1;
     loop->ready_end = &loop->ready;
     ovl__stack_pool_init(&loop->stacks, stack_bytes);
     loop->epoll_fd = -1;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define GUARD ovl_after(20 * OVL_SECOND)
@@ -390,6 +391,68 @@ static void numbers_used_again_get_no_old_events(void)
     in_loop(reuse_numbers);
 }
 
+/* --- loops --- */
+
+static int wait_in_vain(void *argument)
+{
+    char byte;
+    assert_int_equal(ovl_io_read(argument, &byte, 1, ovl_after(MS)), OVL_ETIMEDOUT);
+    return 0;
+}
+
+static int write_byte(void *argument)
+{
+    return ovl_io_write(argument, "x", 1, GUARD);
+}
+
+/* Its reader waits before there is anything. */
+static int carry_byte(void *argument)
+{
+    struct ovl_io **pair = argument;
+    struct ovl_coroutine *reader;
+    assert_int_equal(ovl_go(read_byte, pair[0], &reader), 0);
+    assert_int_equal(ovl_yield(), 0);
+    assert_int_equal(write_byte(pair[1]), 0);
+    assert_int_equal(ovl_join(reader), 1);
+    return 0;
+}
+
+/* One loop after the other is most likely to lie where the former one lay. */
+static void streams_outlive_their_loop(void)
+{
+    struct ovl_io *pair[2];
+    make_pair(pair);
+    assert_int_equal(ovl_run(wait_in_vain, pair[0], NULL), 0);
+    assert_int_equal(ovl_run(carry_byte, pair, NULL), 0);
+    close_pair(pair);
+}
+
+static int close_in_child(void *argument)
+{
+    struct ovl_io **pair = argument;
+    wait_in_vain(pair[0]);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (!child) {
+        close_pair(pair);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    return carry_byte(pair);
+}
+
+static void children_close_their_copies_alone(void)
+{
+    struct ovl_io *pair[2];
+    make_pair(pair);
+    assert_int_equal(ovl_run(close_in_child, pair, NULL), 0);
+    close_pair(pair);
+}
+
+/* --- turns --- */
+
 static int count_up(void *argument)
 {
     int *count = argument;
@@ -481,6 +544,8 @@ int main(int argc, char *argv[])
         TEST_CASE(nothing_read_is_lost_to_a_cancellation),
         TEST_CASE(who_has_read_from_a_closed_stream_is_told),
         TEST_CASE(numbers_used_again_get_no_old_events),
+        TEST_CASE(streams_outlive_their_loop),
+        TEST_CASE(children_close_their_copies_alone),
         TEST_CASE(readers_that_never_wait_give_way),
         TEST_CASE(pipes_are_streams_too),
         TEST_CASE(threads_may_use_streams),
