@@ -13,10 +13,9 @@
 /* Who waits for a descriptor. */
 struct ovl__fd_entry {
     struct ovl__link waits; /* of struct fd_wait; next is NULL until the entry is first used */
-    uint32_t armed;         /* what epoll was last asked for while somebody waited */
     bool known;             /* epoll had it when last asked */
-    uint32_t
-        generation; /* goes up with each close, so that late events are known as such; 31 bits */
+    uint32_t generation; /* goes up with each close, so that late events are known as such; 31 bits
+                          */
 };
 
 /* One descriptor of a waiting coroutine, on that coroutine's stack. */
@@ -73,16 +72,14 @@ static uint32_t fd_wanted(const struct ovl__fd_entry *entry)
 }
 
 /*
- * Asks epoll for what all who wait want, once. A descriptor may have been closed and its number
- * reused behind the hooks' back, so what was asked before is only trusted while somebody waits.
+ * Asks epoll for what all who wait want, once; anew for each who comes. A descriptor may have been
+ * closed and its number reused behind the hooks' back, by another thread for one, even while
+ * somebody waits for the former one: so what was asked before is not trusted.
  */
 static int fd_arm(struct ovl__loop *loop, int fd, struct ovl__fd_entry *entry)
 {
-    uint32_t wanted = fd_wanted(entry);
-    if (entry->armed == wanted)
-        return 0;
     struct epoll_event event = {
-        .events = wanted,
+        .events = fd_wanted(entry),
         .data.u64 = (uint64_t)entry->generation << 32 | (uint32_t)fd,
     };
     int first = entry->known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
@@ -92,16 +89,7 @@ static int fd_arm(struct ovl__loop *loop, int fd, struct ovl__fd_entry *entry)
          ovl__sys.epoll_ctl(loop->epoll_fd, second, fd, &event)))
         return -errno;
     entry->known = true;
-    entry->armed = wanted;
     return 0;
-}
-
-static void fd_wait_end(struct ovl__loop *loop, int fd, struct fd_wait *wait)
-{
-    ovl__list_remove(&wait->link);
-    struct ovl__fd_entry *entry = fd_find(loop, fd);
-    if (entry && ovl__list_empty(&entry->waits))
-        entry->armed = 0;
 }
 
 static int fd_wait_begin(struct ovl__loop *loop, int fd, struct fd_wait *wait)
@@ -121,7 +109,6 @@ void ovl__fd_happened(struct ovl__loop *loop, const struct epoll_event *event)
     struct ovl__fd_entry *entry = fd_find(loop, fd);
     if (!entry || !entry->waits.next || entry->generation != (uint32_t)(event->data.u64 >> 32))
         return;
-    entry->armed = 0;
     struct ovl__link *next;
     for (struct ovl__link *link = entry->waits.next; link != &entry->waits; link = next) {
         next = link->next;
@@ -145,7 +132,6 @@ void ovl__loop_forget_fd(int fd)
     if (!entry || !entry->waits.next)
         return;
     ovl__sys.epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-    entry->armed = 0;
     entry->known = false;
     entry->generation = (entry->generation + 1) & INT32_MAX;
     for (struct ovl__link *link; (link = ovl__list_take(&entry->waits));) {
@@ -189,8 +175,7 @@ static int wait_fds(struct ovl__loop *loop, struct pollfd *fds, nfds_t count, st
         error = ovl__suspend(deadline);
     }
     for (nfds_t i = 0; i < begun; i++) {
-        if (fds[i].fd >= 0)
-            fd_wait_end(loop, fds[i].fd, &waits[i]);
+        ovl__list_remove(&waits[i].link);
         fds[i].revents = (short)waits[i].happened;
         if (waits[i].closed)
             error = -EBADF;

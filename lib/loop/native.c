@@ -49,8 +49,11 @@ static int poll_ms(ovl_time deadline)
 {
     if (deadline == OVL_FOREVER)
         return -1;
-    ovl_time ms = (deadline - ovl_now() + OVL_MILLISECOND - 1) / OVL_MILLISECOND;
-    return ms < 0 ? 0 : ms > 1000000 ? 1000000 : (int)ms;
+    ovl_time now = ovl_now();
+    if (deadline <= now)
+        return 0;
+    ovl_time ms = (deadline - now - 1) / OVL_MILLISECOND + 1;
+    return ms > 1000000 ? 1000000 : (int)ms;
 }
 
 static int wait_in_thread(int fd, short events, ovl_time deadline)

@@ -352,6 +352,56 @@ static int descriptors(void *argument)
     return 0;
 }
 
+/* Numbers of two descriptors: in a thread, the second one's file comes to be the first's. */
+static int replace(void *argument)
+{
+    const int *fds = argument;
+    return dup2(fds[1], fds[0]) == fds[0] ? 0 : -errno;
+}
+
+static int wait_to_read(void *argument)
+{
+    return ovl_wait_fd(*(int *)argument, POLLIN, ovl_after(20 * OVL_SECOND));
+}
+
+static int wait_for_another_file(void *argument)
+{
+    (void)argument;
+    int before[2];
+    int after[2];
+    assert_int_equal(pipe(before), 0);
+    assert_int_equal(pipe(after), 0);
+    struct ovl_coroutine *first;
+    struct ovl_coroutine *second;
+    assert_int_equal(ovl_go(wait_to_read, &before[0], &first), 0);
+    assert_int_equal(ovl_yield(), 0);
+    assert_int_equal(ovl_to_thread(replace, (int[]){before[0], after[0]}), 0);
+    assert_int_equal(ovl_go(wait_to_read, &before[0], &second), 0);
+    assert_int_equal(ovl_yield(), 0);
+    assert_int_equal(write(after[1], "a", 1), 1);
+    assert_int_equal(ovl_join(second), 0);
+    assert_int_equal(ovl_join(first), 0);
+    for (int i = 0; i < 2; i++) {
+        close(before[i]);
+        close(after[i]);
+    }
+    return 0;
+}
+
+static void number_used_again_is_waited_for_anew(void)
+{
+    in_loop(wait_for_another_file);
+}
+
+static void a_deadline_long_past_has_passed(void)
+{
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(ovl_wait_fd(fds[0], POLLIN, INT64_MIN), OVL_ETIMEDOUT);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static void descriptors_are_waited_for(void)
 {
     in_loop(descriptors);
@@ -372,6 +422,8 @@ int main(void)
         TEST_CASE(scope_is_cancelled_by_another_coroutine),
         TEST_CASE(to_thread_calls_in_another_thread),
         TEST_CASE(descriptors_are_waited_for),
+        TEST_CASE(number_used_again_is_waited_for_anew),
+        TEST_CASE(a_deadline_long_past_has_passed),
     };
     return run_cases("native", cases, COUNT_OF(cases), NULL) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
