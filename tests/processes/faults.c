@@ -4,6 +4,7 @@
 #include "../support/watch.h"
 #include "base/system.h"
 #include "executor/processes/processes.h"
+#include <dlfcn.h>
 #include <errno.h>
 #include <overlap.h>
 #include <stdlib.h>
@@ -298,6 +299,47 @@ static void payloads_without_memory(void)
     free(bytes);
 }
 
+/* The sanitizers ask for the size of a page before there is anything to answer with. */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define PAGES_MAY_BE_CHOSEN
+
+/* Bytes of a page, where they are to be others than the machine's. */
+static long large_page;
+
+long sysconf(int name)
+{
+    long (*libc)(int);
+    *(void **)&libc = dlsym(RTLD_NEXT, "sysconf");
+    return large_page && name == _SC_PAGESIZE ? large_page : libc(name);
+}
+
+static void *mmap_by_page(void *address, size_t size, int protection, int flags, int fd,
+                          off_t offset)
+{
+    if (offset % large_page) {
+        refuse(EINVAL);
+        return MAP_FAILED;
+    }
+    return real.mmap(address, size, protection, flags, fd, offset);
+}
+
+/* As some kernels of aarch64 have them. */
+static void pages_may_be_large(void)
+{
+    char bytes[20000] = "";
+    large_page = 65536;
+    ovl__sys.mmap = mmap_by_page;
+    struct ovl_executor *executor = open_workers(1);
+    for (size_t size = 1000; size <= sizeof bytes; size += 1000) {
+        assert_int_equal(run(executor, large, &size, sizeof size).error, 0);
+        assert_int_equal(run(executor, die, bytes, size).error, OVL_EEXITED);
+    }
+    close_all(executor);
+    large_page = 0;
+}
+
+#endif
+
 /* Before Linux 5.3, and under some filters of system calls. */
 static void without_pidfds(void)
 {
@@ -382,6 +424,9 @@ FAULT_CASE(replacing_when_the_system_refuses)
 FAULT_CASE(close_while_no_worker_can_be_had)
 FAULT_CASE(workers_that_never_come_to_serve)
 FAULT_CASE(payloads_without_memory)
+#ifdef PAGES_MAY_BE_CHOSEN
+FAULT_CASE(pages_may_be_large)
+#endif
 FAULT_CASE(without_pidfds)
 FAULT_CASE(few_descriptors)
 FAULT_CASE(full_bells)
@@ -394,6 +439,9 @@ int main(int argc, char **argv)
         TEST_CASE(close_while_no_worker_can_be_had_case),
         TEST_CASE(workers_that_never_come_to_serve_case),
         TEST_CASE(payloads_without_memory_case),
+#ifdef PAGES_MAY_BE_CHOSEN
+        TEST_CASE(pages_may_be_large_case),
+#endif
         TEST_CASE(without_pidfds_case),
         TEST_CASE(few_descriptors_case),
         TEST_CASE(full_bells_case),

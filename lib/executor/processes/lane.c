@@ -10,8 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PAGE ((size_t)4096)
-
 /* Blocks are made at least so large, and of sizes that fit others later. */
 #define LEAST_BLOCK ((size_t)16 << 10)
 #define STEP        ((size_t)1 << 20)
@@ -21,12 +19,18 @@
 #define KEPT_BLOCKS 4
 #define KEPT_SIZE   STEP
 
+/* 4 KiB on x86-64, and up to 64 KiB on aarch64: blocks are mapped from where a page begins. */
+static size_t page_bytes(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
 static size_t head_bytes(const struct ovl__lane *lane)
 {
     size_t size = sizeof(struct ovl__lane_head);
     if (lane->recorded)
         size += OVL__SLOTS * sizeof(struct ovl__meter);
-    return (size + PAGE - 1) / PAGE * PAGE;
+    return (size + page_bytes() - 1) / page_bytes() * page_bytes();
 }
 
 /* --- progress --- */
@@ -220,7 +224,7 @@ int ovl__lane_join(const struct ovl__lane_place *place, struct ovl__lane **ret_l
 static bool is_there(const struct ovl__lane *lane, const struct ovl__block *block)
 {
     struct stat file;
-    return !fstat(lane->fd, &file) && block->size && block->offset % PAGE == 0 &&
+    return !fstat(lane->fd, &file) && block->size && block->offset % page_bytes() == 0 &&
            block->size <= (uint64_t)file.st_size &&
            block->offset <= (uint64_t)file.st_size - block->size;
 }
@@ -245,7 +249,7 @@ void *ovl__lane_map(struct ovl__lane *lane, struct ovl__mapping *mapping,
 
 static size_t rounded(size_t size)
 {
-    size_t round = LEAST_BLOCK;
+    size_t round = LEAST_BLOCK > page_bytes() ? LEAST_BLOCK : page_bytes();
     while (round < size && round < STEP)
         round *= 2;
     return round >= size ? round : (size + STEP - 1) / STEP * STEP;
