@@ -102,7 +102,7 @@ static void take_result(struct ovl__cluster *cluster, unsigned number, struct ov
     int error = 0;
     const struct ovl__meter *meter =
         head->recorded ? ovl__reader_take(reader, sizeof *meter) : NULL;
-    if ((head->recorded && !meter) || (part->in_lane && !block))
+    if ((head->recorded && !meter) || (part->in_lane && !block) || (!apart && !block && !data))
         ovl__courier_give_up(cluster, "a message makes no sense");
     if (!stale && meter) {
         ovl__meter_copy(&future->more->meter, meter);
