@@ -7,7 +7,9 @@ place=$STAGE-package
 rm -rf "$place"
 mkdir -p "$place/made" "$place/root"
 cpack=$(dirname "$CMAKE")/cpack
-"$cpack" --config "$BUILD/CPackConfig.cmake" -B "$place/made" >"$place/log" 2>&1 || { cat "$place/log"; exit 1; }
+# A package is for everybody, also where who makes it keeps all to themselves.
+(umask 077 && "$cpack" --config "$BUILD/CPackConfig.cmake" -B "$place/made" >"$place/log" 2>&1) ||
+    { cat "$place/log"; exit 1; }
 package=$(echo "$place"/made/*.deb)
 [ -f "$package" ] || { echo "no package was made: $(cat "$place/log")"; exit 1; }
 
@@ -20,6 +22,11 @@ case $(field Depends) in
 *libc6*libcurl*libjansson* | *libcurl*libc6* | *libjansson*) ;;
 *) echo "it depends on: $(field Depends)"; exit 1 ;;
 esac
+
+if dpkg-deb --contents "$package" | grep -v '^\(drwxr-xr-x\|-rw[-x]r-[-x]r-[-x]\|lrwxrwxrwx\) '; then
+    echo 'these are not for everybody'
+    exit 1
+fi
 
 dpkg-deb --extract "$package" "$place/root"
 cd "$place/root/usr"
