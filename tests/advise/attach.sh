@@ -83,6 +83,45 @@ kill -KILL "$program"
 wait "$program" 2>/dev/null
 program=
 
+# Children that another thread began, more than a page of the system's list is for: the last one computes.
+cat >many.py <<'END'
+import os
+import threading
+
+def spin():
+    while os.getppid() == parent:
+        pass
+
+def begin():
+    for n in range(260):
+        child = os.fork()
+        if child == 0:
+            os.close(keep)
+            if n == 259:
+                os.write(1, b"on\n")
+                spin()
+            os.read(end, 1)
+            os._exit(0)
+    threading.Event().wait()
+
+parent = os.getpid()
+end, keep = os.pipe()
+thread = threading.Thread(target=begin)
+thread.start()
+thread.join()
+END
+"$python" many.py >ready 2>/dev/null </dev/null &
+program=$!
+read -r _ <ready
+for seconds in 2 8 32 128; do
+    advise -p "$program" --seconds $seconds
+    ! jq -e 'any(.where[]; .function == "spin")' document >/dev/null || break
+done
+holds 'any(.where[]; .function == "spin" and .kind == "cpu")'
+kill -KILL "$program"
+wait "$program" 2>/dev/null
+program=
+
 # A shell that becomes the program, as launchers do, while it is looked at.
 mkfifo go
 sh -c "echo on; read line; exec $python long.py much" <go >ready 2>/dev/null &

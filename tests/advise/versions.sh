@@ -28,6 +28,28 @@ def main(most):
 main(int(sys.argv[1]))
 END
 
+# Four threads that wait, and one that waits for them.
+cat >four.py <<'END'
+import sys
+import threading
+import time
+
+def task(n):
+    time.sleep(0.01)
+
+def run():
+    for n in range(1000000):
+        task(n)
+
+threads = [threading.Thread(target=run) for n in range(4)]
+for thread in threads:
+    thread.start()
+sys.stdout.write("on\n")
+sys.stdout.flush()
+for thread in threads:
+    thread.join()
+END
+
 # The module's own lines, over what does not tell its turns.
 cat >lines.py <<'END'
 import time
@@ -114,6 +136,7 @@ for minor in 99 8 9 10 11 12 13 14 15; do
     holds 'any(.notes[]; contains("version of Python is not known")) and .unit == null'
     holds '.bound == "io" and .waits.sleep >= 0.59'
     holds '.recommendation.model == "sync" and (.recommendation.reason | contains("sleeps could not be seen"))'
+    [ "$minor" -gt 11 ] || continue
     ./python_claims work.py 100000 >ready 2>/dev/null </dev/null &
     program=$!
     read -r _ <ready
@@ -123,6 +146,29 @@ for minor in 99 8 9 10 11 12 13 14 15; do
     holds 'any(.notes[]; contains("version of Python is not known") or contains("may not be read")) and .unit == null'
 done
 
+# attach_threads COMMAND VERSION: while four of its threads run.
+attach_threads() {
+    "$1" four.py >ready 2>/dev/null </dev/null &
+    program=$!
+    read -r _ <ready
+    # On a busy machine it is looked at a few times a second; and one that is not known has no lines.
+    for seconds in 1 4 16 64; do
+        advise -p "$program" --seconds $seconds
+        ! jq -e '.where[0].function == "task" and .where[0].kind == "sleep"' document >/dev/null || break
+        case $2 in 2.* | 3.[0-7].*) break ;; esac
+    done
+    kill -KILL "$program"
+    wait "$program" 2>/dev/null
+    ! grep -q 'may not be read' document || return 0
+    case $2 in
+    3.8.* | 3.9.* | 3.1[0-5].*)
+        holds '.recommendation.model == "threads" and (.recommendation.reason | contains("It has 4 threads"))'
+        holds '.where[0].function == "task" and .where[0].kind == "sleep"'
+        holds 'any(.threads[]; .thread == .process and .idle_seconds > 0.5 * .wall_seconds)'
+        ;;
+    esac
+}
+
 tried=
 for command in "$python" /usr/local/bin/python[23].* /usr/bin/python[23].* "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin/python[23].*; do
     [ -x "$command" ] || continue
@@ -131,6 +177,7 @@ for command in "$python" /usr/local/bin/python[23].* /usr/bin/python[23].* "${PY
     tried="$tried $version "
     look "$command" "$version"
     attach "$command" "$version"
+    attach_threads "$command" "$version"
 done
 echo "tried: $tried"
 finish

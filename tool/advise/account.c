@@ -357,19 +357,10 @@ bool account_is_start(const struct process *process, const struct watched_thread
     return thread->id == process->pid && !thread->path.seen_ns;
 }
 
-/* A wait for a lock, while another thread has the GIL and nothing of the library's own waits for
- * others. */
-static enum record_kind kind_from_outside(const struct account_sample *sample, bool others_hold)
-{
-    if (sample->kind == RECORD_LOCK && others_hold && !sample->native && sample->cpu_ns > 0)
-        return RECORD_GIL;
-    return sample->kind;
-}
-
 void account_sample(struct observation *observed, struct process *process,
                     struct watched_thread *thread, const struct account_sample *sample)
 {
-    struct record_wait wait = {.kind = (uint8_t)kind_from_outside(sample, sample->free_of_gil),
+    struct record_wait wait = {.kind = (uint8_t)sample->kind,
                                .descriptor = -1,
                                .flags = sample->native ? RECORD_NATIVE : 0,
                                .start_ns = (uint64_t)(sample->now_ns - sample->wait_ns),

@@ -41,11 +41,21 @@ static uint64_t image_of(pid_t pid)
     return stack ? image ^ (strtoull(stack, NULL, 10) << 20) : image;
 }
 
+/* In a fork all is where it is in its parent. */
+static bool find_python(pid_t pid, const struct process *parent, struct python_found *ret)
+{
+    bool forked = parent && parent->reader && parent->image && parent->image == image_of(pid);
+    if (!forked)
+        return python_find(pid, ret);
+    *ret = (struct python_found){.layout = parent->reader->layout, .runtime = parent->runtime};
+    return true;
+}
+
 /* `parent`: NULL where that is this command itself, or nobody who is looked at. */
 static int add(struct observation *observed, pid_t pid, const struct process *parent)
 {
     struct python_found found = {.layout = NULL};
-    bool python = python_find(pid, &found);
+    bool python = find_python(pid, parent, &found);
     struct process *process = process_attach(pid, found.layout, found.runtime);
     if (process)
         process->parent = parent ? parent->pid : observed->folder.path[0] ? getpid() : 0;
@@ -148,13 +158,17 @@ static void look_at_child(struct observation *observed, pid_t pid, const struct 
                           ovl_time now_ns)
 {
     struct outside_child *oldest = &observed->children[0];
+    bool attached = !observed->folder.path[0];
     if (is_known(observed, pid))
         return;
+    if (attached) {
+        add(observed, pid, parent);
+        return;
+    }
     for (size_t n = 0; n < OBSERVATION_CHILDREN; n++) {
         struct outside_child *child = &observed->children[n];
         if (child->pid == pid) {
-            bool attached = !observed->folder.path[0];
-            if (now_ns - child->seen_ns >= GRACE_NS && (attached || lacks_agent(pid)) &&
+            if (now_ns - child->seen_ns >= GRACE_NS && lacks_agent(pid) &&
                 add(observed, pid, parent) == 0)
                 *child = (struct outside_child){.pid = 0};
             return;
@@ -165,21 +179,33 @@ static void look_at_child(struct observation *observed, pid_t pid, const struct 
     *oldest = (struct outside_child){.pid = pid, .seen_ns = now_ns};
 }
 
-static void look_at_children(struct observation *observed, const struct process *parent,
+/* Of one thread's: a child is in the list of the thread that began it. */
+static void look_at_children(struct observation *observed, const struct process *parent, int thread,
                              ovl_time now_ns)
 {
     pid_t pid = parent ? parent->pid : getpid();
     char path[64];
-    char text[1024];
-    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t size = file >= 0 ? read(file, text, sizeof text - 1) : 0;
-    if (file >= 0)
-        close(file);
-    text[size > 0 ? size : 0] = '\0';
-    char *rest = text;
-    for (long child = strtol(rest, &rest, 10); child > 0 && *rest; child = strtol(rest, &rest, 10))
-        look_at_child(observed, (pid_t)child, parent, now_ns);
+    int child;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, thread);
+    FILE *list = fopen(path, "re");
+    while (list && fscanf(list, "%d", &child) == 1)
+        look_at_child(observed, child, parent, now_ns);
+    if (list)
+        fclose(list);
+}
+
+/* Its first thread's, and of its others so many at a time. */
+#define THREADS_AT_ONCE 16
+
+static void look_at_all_children(struct observation *observed, struct process *parent,
+                                 ovl_time now_ns)
+{
+    int ids[STATES_MAX];
+    size_t count = process_tasks(parent, ids, STATES_MAX);
+    size_t most = count < THREADS_AT_ONCE ? count : THREADS_AT_ONCE;
+    look_at_children(observed, parent, parent->pid, now_ns);
+    for (size_t n = 0; count > 1 && n < most; n++)
+        look_at_children(observed, parent, ids[parent->thread_turn++ % count], now_ns);
 }
 
 static const struct process *find(const struct observation *observed, pid_t pid)
@@ -212,7 +238,7 @@ void outside_find(struct observation *observed)
     if (now_ns - observed->children_ns < pause_ns)
         return;
     observed->children_ns = now_ns;
-    look_at_children(observed, NULL, now_ns);
+    look_at_children(observed, NULL, getpid(), now_ns);
     bool launched = observed->folder.path[0] != '\0';
     for (size_t n = 0, count = observed->process_count; n < count; n++) {
         struct process *process = observed->processes[n];
@@ -220,7 +246,7 @@ void outside_find(struct observation *observed)
             follow_exec(observed, process);
         /* Of a program in Python that was started here, what it runs is in what that waits for. */
         if (!process->retired && !(launched && (process->was_python || process->command)))
-            look_at_children(observed, process, now_ns);
+            look_at_all_children(observed, process, now_ns);
     }
 }
 
@@ -287,7 +313,13 @@ static void look_at_python(struct observation *observed, struct process *process
     size_t count = state->address ? process_stack(process, &observed->tree, state, levels) : 0;
     if (count && observed->tree.places[levels[0].place].flags & PYTHON_CODE_SUSPENDS)
         count = 0;
+    struct syscalls_wait wait = {.kind = RECORD_OTHER};
+    if (since->wait_ns > 0)
+        wait = syscalls_wait_of(process->pid, state->id);
+    if (wait.lock && process->reader && process_is_gil(process, wait.lock))
+        wait.kind = RECORD_GIL;
     observed->samples++;
+    thread->python |= state->address != 0;
     thread->cpu_ns = since->total_ns;
     struct account_sample sample = {
         .levels = levels,
@@ -295,7 +327,7 @@ static void look_at_python(struct observation *observed, struct process *process
         .now_ns = since->now_ns,
         .cpu_ns = since->cpu_ns,
         .wait_ns = since->wait_ns,
-        .kind = since->wait_ns > 0 ? syscalls_wait_kind(process->pid, state->id, NULL) : 0,
+        .kind = wait.kind,
         .free_of_gil = state->address && process_gil_holder(process) != state->address,
         .native = !state->address,
     };
@@ -342,9 +374,6 @@ static void look_at_native(struct observation *observed, struct process *process
                            struct watched_thread *thread, const struct since *since)
 {
     bool runs = thread->stopping || process_thread_runs(process, thread);
-    bool restarts = false;
-    enum record_kind kind =
-        runs ? RECORD_OTHER : syscalls_wait_kind(process->pid, thread->id, &restarts);
     if (runs) {
         /* It may have waited until a moment ago. */
         if (thread->open_wait_ns && since->wait_ns > 0)
@@ -354,14 +383,15 @@ static void look_at_native(struct observation *observed, struct process *process
         sampling_line(observed, process, thread, since->total_ns);
         return;
     }
+    struct syscalls_wait wait = syscalls_wait_of(process->pid, thread->id);
     /* One that has computed nothing since is still in the same wait, which after a stop has no
      * name. */
     if (since->cpu_ns > 0 || !thread->open_wait_ns)
-        begin_wait(observed, process, thread, since, restarts);
-    else if (kind == RECORD_OTHER)
-        kind = thread->open_kind;
+        begin_wait(observed, process, thread, since, wait.restarts);
+    else if (wait.kind == RECORD_OTHER)
+        wait.kind = thread->open_kind;
     thread->open_wait_ns = since->now_ns;
-    thread->open_kind = kind;
+    thread->open_kind = wait.kind;
     go_on_waiting(observed, process, thread, since);
 }
 

@@ -451,8 +451,34 @@ static int id_of(struct process *process, uint64_t owner)
         if (process->record->threads[n].ident == owner &&
             atomic_load(&process->record->threads[n].state) == RECORD_THREAD_RUNS)
             return (int)process->record->threads[n].id;
-    /* Without a record: the first to be made is the main thread, and the last of the list. */
     return 0;
+}
+
+/* What of a pthread is looked through for the kernel's number. */
+#define PTHREAD_BYTES 1024
+
+/*
+ * Without a record, and without the kernel's numbers in what CPython keeps: the first to be made is
+ * the main thread, and the last of the list. Where its number is in its pthread, the others' are.
+ */
+static void find_ids(struct process *process, struct process_state *states, size_t count)
+{
+    int32_t words[PTHREAD_BYTES / sizeof(int32_t)];
+    struct process_state *main_thread = &states[count - 1];
+    size_t at = 0;
+    main_thread->id = (int)process->pid;
+    if (count == 1 || !read_other(process, main_thread->owner, words, sizeof words))
+        return;
+    while (at < sizeof words / sizeof *words && words[at] != process->pid)
+        at++;
+    for (size_t n = 0; at < sizeof words / sizeof *words && n < count - 1; n++) {
+        int32_t id = 0;
+        char path[64];
+        if (states[n].owner != main_thread->owner)
+            read_other(process, states[n].owner + at * sizeof id, &id, sizeof id);
+        snprintf(path, sizeof path, "/proc/%d/task/%d", (int)process->pid, (int)id);
+        states[n].id = id > 0 && access(path, F_OK) == 0 ? id : 0;
+    }
 }
 
 size_t process_states(struct process *process, struct process_state *ret_states, size_t most)
@@ -472,20 +498,35 @@ size_t process_states(struct process *process, struct process_state *ret_states,
         }
         interpreter = word(process, interpreter + (unsigned)layout->interpreter_next);
     }
-    if (count && !ret_states[count - 1].id)
+    if (count && !process->record && layout->thread_native < 0)
+        find_ids(process, ret_states, count);
+    else if (count && !ret_states[count - 1].id)
         ret_states[count - 1].id = (int)process->pid;
     return layout_fits(process, ret_states, count) ? count : 0;
+}
+
+/* From its beginning to the end of its locks and conditions. */
+#define GIL_BYTES 208
+
+static uint64_t find_gil(struct process *process)
+{
+    const struct python_layout *layout = process->reader->layout;
+    if (layout->interpreter_gil < 0)
+        return process->runtime + (unsigned)layout->runtime_gil;
+    uint64_t interpreter = word(process, process->runtime + (unsigned)layout->runtime_interpreters);
+    return interpreter ? word(process, interpreter + (unsigned)layout->interpreter_gil) : 0;
+}
+
+bool process_is_gil(struct process *process, uint64_t address)
+{
+    uint64_t gil = find_gil(process);
+    return gil && address >= gil && address - gil < GIL_BYTES;
 }
 
 uint64_t process_gil_holder(struct process *process)
 {
     const struct python_layout *layout = process->reader->layout;
-    uint64_t gil = process->runtime + (unsigned)layout->runtime_gil;
-    if (layout->interpreter_gil >= 0) {
-        uint64_t interpreter =
-            word(process, process->runtime + (unsigned)layout->runtime_interpreters);
-        gil = interpreter ? word(process, interpreter + (unsigned)layout->interpreter_gil) : 0;
-    }
+    uint64_t gil = find_gil(process);
     int32_t locked = 0;
     if (!gil || !read_other(process, gil + (unsigned)layout->gil_locked, &locked, sizeof locked) ||
         locked != 1)

@@ -94,6 +94,7 @@ struct process {
     struct sampled_place *sampled; /* the tree's, by code and instruction */
     struct watched_thread **threads;
     size_t thread_count;
+    size_t thread_turn;                  /* of its threads, whose children are looked for next */
     ovl_time others_ns;                  /* of work_ns, what the main thread did not */
     ovl_time gone_work_ns[PROCESS_GONE]; /* of threads that are forgotten: the busiest first */
     size_t gone_count;
@@ -168,6 +169,9 @@ bool process_hides_python(const struct process *process);
 
 /* Which thread state holds the GIL; 0: none, or not known. */
 uint64_t process_gil_holder(struct process *process);
+
+/* Whether a lock at this address is a part of the GIL, as far as it shows: of glibc's. */
+bool process_is_gil(struct process *process, uint64_t address);
 
 /* The stack of one of them, outermost first. Returns how many levels; 0 where it could not be read
  * in one go, or is another thread's by now. */

@@ -142,20 +142,20 @@ static enum record_kind kind_of(pid_t pid, size_t call, const long *arguments)
     }
 }
 
-enum record_kind syscalls_wait_kind(pid_t pid, int thread, bool *ret_restarts)
+struct syscalls_wait syscalls_wait_of(pid_t pid, int thread)
 {
+    struct syscalls_wait wait = {.kind = RECORD_OTHER};
     long number = -1;
     long arguments[3] = {0};
-    if (ret_restarts)
-        *ret_restarts = false;
     if (!read_call(pid, thread, &number, arguments))
-        return RECORD_OTHER;
+        return wait;
     for (size_t n = 0; n < sizeof calls / sizeof *calls; n++) {
         if (calls[n].number != number)
             continue;
-        if (ret_restarts)
-            *ret_restarts = restarts(number, n);
-        return kind_of(pid, n, arguments);
+        wait.restarts = restarts(number, n);
+        wait.kind = kind_of(pid, n, arguments);
+        wait.lock = number == SYS_futex ? (uint64_t)arguments[0] : 0;
+        break;
     }
-    return RECORD_OTHER;
+    return wait;
 }

@@ -5,13 +5,16 @@
 #include "advise/agent/record.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
-/*
- * Returns the kind of wait of a thread that does not run; RECORD_OTHER where it cannot be told.
- * `ret_restarts`, where it is not NULL: whether a thread that is stopped in it goes on waiting as
- * if it had not been.
- */
-enum record_kind syscalls_wait_kind(pid_t pid, int thread, bool *ret_restarts);
+struct syscalls_wait {
+    enum record_kind kind; /* RECORD_OTHER where it cannot be told */
+    bool restarts;         /* one that is stopped in it goes on waiting as if it had not been */
+    uint64_t lock;         /* where what it waits for is in its memory; 0: it is no lock */
+};
+
+/* The wait of a thread that does not run. */
+struct syscalls_wait syscalls_wait_of(pid_t pid, int thread);
 
 #endif
