@@ -4,6 +4,12 @@
 . "$(dirname "$0")/../tool/lib.sh"
 scratch=$folder/nginx
 mkdir -p "$scratch/www"
+md5() {
+    printf %s "$1" | md5sum | cut -d ' ' -f 1
+}
+
+# What proves to know the password, where each request has the same nonce.
+proof=$(md5 "$(md5 me:here:secret):once:$(md5 GET:/proved)")
 # shellcheck disable=SC2016 # these are nginx's variables
 nginx_server='
     listen unix:'$scratch'/socket;
@@ -45,6 +51,11 @@ connection=$connection
     location ~ ^/set/(.*)$ { add_header Set-Cookie "c$1=$1; Path=/"; return 200 "set"; }
     location /named { add_header Content-Disposition "attachment; filename=\"from server.txt\""; return 200 "named"; }
     location /evil { add_header Content-Disposition "attachment; filename=\"../../../evil\""; return 200 "evil"; }
+    location = /proved {
+        add_header WWW-Authenticate "Digest realm=\"here\", nonce=\"once\"" always;
+        if ($http_authorization !~ "^Digest .*response=\"'$proof'\"") { return 401 "who?"; }
+        return 200 "method=$request_method\n";
+    }
     location /away { return 302 http://127.0.0.1:$server_port/echo; }
 '
 # shellcheck disable=SC2034 # for nginx.sh
@@ -116,6 +127,12 @@ done
 ask "authorization=Basic $(base64_of me:secret)" -u me:secret "$http/echo"
 ask 'authorization=Bearer abc' --oauth2-bearer abc "$http/echo"
 ask 'authorization=' -u me:secret "$http/away"
+ask "authorization=Basic $(base64_of me:secret)" -u me:secret --basic "$http/echo"
+ask 'method=GET' -u me:secret --digest "$http/proved"
+ask 'method=GET' -u me:secret --anyauth "$http/proved"
+lacks -u me:wrong --digest "$http/proved"
+lacks -u me:secret "$http/proved"
+says err 'status 401; .*--anyauth'
 printf 'machine localhost login me password kept\n' >.netrc
 ask 'authorization=' "$http/echo"
 ask "authorization=Basic $(base64_of me:kept)" -n "$http/echo"

@@ -49,7 +49,7 @@ static const char *status_remedy(int status)
 {
     switch (status) {
     case 401:
-        return "; give a name and password with --user or --netrc";
+        return "; give a name and password with --user or --netrc (and --anyauth for Digest)";
     case 403:
         return "; the server does not give it to this client";
     case 404:

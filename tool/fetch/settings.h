@@ -65,6 +65,7 @@ struct settings {
     const char *user_agent;
     const char *referer;
     const char *user;
+    int authentication; /* CURLAUTH_…; 0: libcurl's own, which is Basic */
     const char *bearer;
     struct words cookies;
     const char *cookie_jar;

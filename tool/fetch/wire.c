@@ -199,6 +199,8 @@ static void set_identity(CURL *handle, const struct settings *settings)
                      settings->user_agent ? settings->user_agent : "overlap/" OVL_VERSION);
     set_text(handle, CURLOPT_REFERER, settings->referer);
     set_text(handle, CURLOPT_USERPWD, settings->user);
+    if (settings->authentication)
+        curl_easy_setopt(handle, CURLOPT_HTTPAUTH, (long)settings->authentication);
     if (settings->bearer) {
         curl_easy_setopt(handle, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
         curl_easy_setopt(handle, CURLOPT_XOAUTH2_BEARER, settings->bearer);
