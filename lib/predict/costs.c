@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <locale.h>
 #include <math.h>
 #include <overlap/version.h>
 #include <pthread.h>
@@ -95,7 +96,7 @@ static size_t append(char *text, size_t size, size_t length, const char *name, d
     return more > 0 && length + (size_t)more < size ? length + (size_t)more : size;
 }
 
-size_t ovl__costs_write(const struct ovl_costs *costs, char *text, size_t size)
+static size_t write_text(const struct ovl_costs *costs, char *text, size_t size)
 {
     int begun = snprintf(text, size, FORMAT " %016" PRIx64 " %u", machine(), costs->cores);
     size_t length = begun > 0 ? (size_t)begun : size;
@@ -121,6 +122,21 @@ size_t ovl__costs_write(const struct ovl_costs *costs, char *text, size_t size)
     int ended = snprintf(text + length, size - length, " sum %016" PRIx64 "\n", hash(1, text));
     length += ended > 0 ? (size_t)ended : size;
     return length < size ? length : 0;
+}
+
+/* Numbers have a point in the file, whatever they have in the program's locale. Returns the
+ * thread's, to be set again. */
+static locale_t speak_plainly(void)
+{
+    return uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0));
+}
+
+size_t ovl__costs_write(const struct ovl_costs *costs, char *text, size_t size)
+{
+    locale_t before = speak_plainly();
+    size_t length = write_text(costs, text, size);
+    uselocale(before);
+    return length;
 }
 
 static bool expect(const char **text, const char *word)
@@ -169,7 +185,7 @@ static bool take_model(const char **text, struct ovl_model_cost *cost)
            take_number(text, "tell", MOST_NS, &cost->tell_ns);
 }
 
-bool ovl__costs_read(const char *text, struct ovl_costs *ret_costs)
+static bool read_text(const char *text, struct ovl_costs *ret_costs)
 {
     char head[80];
     snprintf(head, sizeof head, FORMAT " %016" PRIx64 " %u", machine(), ovl__processors());
@@ -186,6 +202,14 @@ bool ovl__costs_read(const char *text, struct ovl_costs *ret_costs)
         return false;
     *ret_costs = costs;
     return true;
+}
+
+bool ovl__costs_read(const char *text, struct ovl_costs *ret_costs)
+{
+    locale_t before = speak_plainly();
+    bool whole = read_text(text, ret_costs);
+    uselocale(before);
+    return whole;
 }
 
 /* --- the file --- */

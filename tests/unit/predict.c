@@ -8,6 +8,7 @@
 #include "predict/costs.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <math.h>
 #include <overlap.h>
 #include <stdio.h>
@@ -574,6 +575,47 @@ static void the_cache_survives_everything(void)
     in_child(get_and_check);
 }
 
+/* Has numbers written with a comma; false where no such locale can be made. */
+static bool write_commas(void)
+{
+    char place[SCRATCH_BYTES];
+    char command[2 * SCRATCH_BYTES + 200];
+    assert_true(scratch_folder(place, "/tmp"));
+    snprintf(command, sizeof command,
+             "cd '%s' && printf 'LC_NUMERIC\\ndecimal_point \",\"\\nthousands_sep \"\"\\ngrouping "
+             "-1\\nEND LC_NUMERIC\\n' >source && localedef -c -i source ./comma >log 2>&1",
+             place);
+    (void)!system(command);
+    setenv("LOCPATH", place, 1);
+    bool set = setlocale(LC_NUMERIC, "comma");
+    snprintf(command, sizeof command, "rm -r '%s'", place);
+    assert_int_equal(system(command), 0);
+    return set;
+}
+
+static void costs_are_the_same_text_in_every_locale(void)
+{
+    struct ovl_costs costs = free_of_charge;
+    struct ovl_costs back;
+    char plain[4096];
+    char text[4096];
+    costs.cores = ovl_model_default_workers(OVL_PROCESSES);
+    costs.parallel = 0.5;
+    assert_true(ovl__costs_write(&costs, plain, sizeof plain) > 0);
+    if (!write_commas()) {
+        puts("skipped: localedef makes no locale here");
+        return;
+    }
+    snprintf(text, sizeof text, "%.1f", 0.5);
+    assert_string_equal(text, "0,5");
+    assert_true(ovl__costs_write(&costs, text, sizeof text) > 0);
+    assert_string_equal(text, plain);
+    assert_true(ovl__costs_read(plain, &back));
+    assert_true(back.parallel == 0.5);
+    snprintf(text, sizeof text, "%.1f", 0.5);
+    assert_string_equal(text, "0,5"); /* the program's locale is as it was */
+}
+
 int main(void)
 {
     static const struct test_case cases[] = {
@@ -593,6 +635,7 @@ int main(void)
         TEST_CASE(a_slow_resource_is_found),
         TEST_CASE(costs_come_back_from_text),
         TEST_CASE(the_cache_survives_everything),
+        TEST_CASE(costs_are_the_same_text_in_every_locale),
     };
     return run_cases("predict", cases, COUNT_OF(cases), NULL) ? 1 : 0;
 }
