@@ -62,7 +62,8 @@ connection=$connection
 nginx_tls=http2
 # shellcheck source=tests/support/nginx.sh
 . "$(dirname "$0")/../support/nginx.sh"
-trap 'stop_nginx; clean' EXIT
+strict_pid=
+trap '[ -z "$strict_pid" ] || kill "$strict_pid"; stop_nginx; clean' EXIT
 start_nginx
 export HOME="$folder"
 
@@ -215,6 +216,18 @@ ask 'client=' --cacert "$ca" "$https/echo"
 ask 'client=CN=someone' --cacert "$ca" -E own.pem --key own.key "$https/echo"
 ask 'client=CN=someone' --cacert "$ca" -E own.p12 --cert-type P12 --pass open "$https/echo"
 lacks --cacert "$ca" -E own.p12 --cert-type P12 --pass wrong "$https/echo"
+
+# By TLS 1.3 a server that wants a certificate says so once the handshake is over: trying again is of no use.
+openssl s_server -accept 127.0.0.1:0 -cert "$scratch/server.pem" -key "$scratch/server.key" -CAfile "$ca" -Verify 1 -WWW \
+    >strict.out 2>&1 </dev/null &
+strict_pid=$!
+await grep -q '^ACCEPT .*:' strict.out || fail "openssl s_server did not start: $(cat strict.out)"
+expect 1 fetch --discard --json --cacert "$ca" "https://localhost:$(sed -n 's/^ACCEPT .*://p' strict.out)/own.pem"
+says out '"attempts": 1,'
+says out 'certificate required.*--cert and --key'
+kill "$strict_pid"
+wait "$strict_pid" || true
+strict_pid=
 
 # Rates: no sooner than they allow, but for the first tenth of a second.
 head -c 300000 /dev/zero >"$scratch/www/zeros"

@@ -20,6 +20,8 @@ static const char *curl_remedy(CURLcode code)
         return "; its certificate is not trusted here (--cacert FILE, or --insecure)";
     case CURLE_SSL_CACERT_BADFILE:
         return "; check --cacert";
+    case CURLE_SSL_CLIENTCERT:
+        return "; give it one with --cert and --key";
     case CURLE_SSL_CERTPROBLEM:
         return "; check --cert and --key";
     case CURLE_UNSUPPORTED_PROTOCOL:

@@ -286,6 +286,13 @@ static bool is_no_answer_of_http(const struct session *session, CURLcode code)
     return code == CURLE_UNSUPPORTED_PROTOCOL && status == 0;
 }
 
+/* By TLS 1.3 the server says so when the handshake is over, where libcurl has it as any end of the
+ * connection. */
+static bool wants_certificate(const struct session *session, CURLcode code)
+{
+    return code == CURLE_RECV_ERROR && strstr(session->message, "alert certificate required");
+}
+
 static void judge(const struct session *session, CURLcode code, struct reply *reply)
 {
     const struct body *body = &session->body;
@@ -303,6 +310,9 @@ static void judge(const struct session *session, CURLcode code, struct reply *re
     } else if (is_no_answer_of_http(session, code)) {
         reply->fault = FAULT_CURL;
         reply->number = CURLE_WEIRD_SERVER_REPLY;
+    } else if (wants_certificate(session, code)) {
+        reply->fault = FAULT_CURL;
+        reply->number = CURLE_SSL_CLIENTCERT;
     } else if (code != CURLE_OK) {
         reply->fault = FAULT_CURL;
         reply->number = (int)code;
