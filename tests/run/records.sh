@@ -106,6 +106,18 @@ while [ "$kills" -gt 0 ]; do
     [ ! -s again ] || fail "recorded, and run again after kill $kills: $(tr '\n' ' ' <again)"
 done
 
+# Output that cannot be stored is lost, and its job is not recorded: a later call runs it again.
+set -- --json --journal kept --results stored -w1 -- \
+    sh -c 'if [ {} = b ] && [ ! -e room ]; then mkdir -p stored/1; : >stored/1/b; fi; echo {}' ::: a b c
+expect 3 run "$@"
+[ "$(number 'done')" = 1 ] || fail "no room for results: $(cat out)"
+says err "'b': cannot store its output: Not a directory"
+rm stored/1/b
+touch room
+expect 0 run "$@"
+counts 3 0 0 1
+[ "$(cat stored/1/a/stdout stored/1/b/stdout stored/1/c/stdout | tr -d '\n')" = abc ] || fail 'results were lost'
+
 # The joblog is GNU parallel's.
 expect 1 run --joblog log -k -- sh -c 'exit {}' ::: 0 3
 head -n 1 log | grep -q '^Seq	Host	Starttime	JobRuntime	Send	Receive	Exitval	Signal	Command$' ||

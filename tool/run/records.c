@@ -153,19 +153,26 @@ static int add_to_journal(struct records *records, const struct job *job, const 
     return result;
 }
 
-int records_add(struct records *records, struct job *job)
+int records_store(struct records *records, struct job *job)
 {
+    int error = records->results ? results_add(records->results, job, records->spool) : 0;
+    if (error && job->state != JOB_CUT_OFF)
+        job_lose_output(job, error, "cannot store its output");
+    return error ? -1 : 0;
+}
+
+int records_add(struct records *records, const struct job *job)
+{
+    /* What was cut off is no outcome, nor is output that got lost: a later call is to run it
+     * again. */
+    if ((!records->journal && !records->joblog) || job->state == JOB_CUT_OFF || job->unkept)
+        return 0;
     int error = 0;
-    /* What was cut off is no outcome: a later call is to run it again. */
-    if ((records->journal || records->joblog) && job->state != JOB_CUT_OFF) {
-        char *command = command_of(records, job);
-        if (records->joblog)
-            error = joblog_add(records->joblog, job, command);
-        if (records->journal)
-            error |= add_to_journal(records, job, command);
-        free(command);
-    }
-    if (records->results)
-        error |= results_add(records->results, job, records->spool);
+    char *command = command_of(records, job);
+    if (records->joblog)
+        error = joblog_add(records->joblog, job, command);
+    if (records->journal)
+        error |= add_to_journal(records, job, command);
+    free(command);
     return error ? -1 : 0;
 }

@@ -29,7 +29,14 @@ int records_find(struct records *records, struct row *row, size_t size, struct j
 /* Whether anything may be found. */
 bool records_may_find(const struct records *records);
 
+/*
+ * Stores the output of a job that has ended, where that was asked for; before it is recorded, so
+ * that no record is of output that is not there. 0, or -1 once it has said what is wrong: then the
+ * job has lost its output.
+ */
+int records_store(struct records *records, struct job *job);
+
 /* Records a job that has ended. 0, or -1 once it has said what is wrong. */
-int records_add(struct records *records, struct job *job);
+int records_add(struct records *records, const struct job *job);
 
 #endif

@@ -19,17 +19,17 @@
 struct results {
     const char *path;
     int folder;
-    bool failed;
+    int error; /* the first */
 };
 
 static int fail(struct results *results, int error)
 {
-    if (!results->failed)
+    if (!results->error)
         console_error("--results %s: cannot write there: %s; %s", results->path, strerror(error),
                       error == ENOSPC || error == EDQUOT ? "make room, and call again"
                                                          : "name a folder that can be written");
-    results->failed = true;
-    return -1;
+    results->error = error;
+    return -error;
 }
 
 int results_open(const char *folder, struct results **ret_results)
@@ -45,7 +45,7 @@ int results_open(const char *folder, struct results **ret_results)
     results->folder = open(folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
     if (results->folder < 0 || faccessat(results->folder, ".", W_OK, AT_EACCESS) < 0)
         fail(results, errno);
-    if (results->failed) {
+    if (results->error) {
         results_close(results);
         return EXIT_REFUSED;
     }
@@ -173,8 +173,8 @@ static int write_number(int folder, uint64_t number)
 
 int results_add(struct results *results, const struct job *job, struct spool *spool)
 {
-    if (results->failed)
-        return -1;
+    if (results->error)
+        return -results->error;
     int folder = open_folder(results, job->row, false);
     if (folder >= 0 && is_anothers(folder, job->row->number)) {
         close(folder);

@@ -17,7 +17,7 @@ void results_close(struct results *results);
  * Writes FOLDER/1/FIELD/2/FIELD…/stdout, stderr and seq. What a file name cannot have is written as
  * %XX; a job whose folder another job of this call has gets ~NUMBER at its end.
  *
- * 0, or -1 once it has said what is wrong.
+ * 0, or -errno once it has said what is wrong; then nothing more is written.
  */
 int results_add(struct results *results, const struct job *job, struct spool *spool);
 

@@ -135,12 +135,16 @@ static void look_at_rank(struct run *run, const struct job *job)
 
 void call_end_job(struct run *run, struct job *job)
 {
+    bool ran = job->state != JOB_NOT_STARTED && !job->remembered;
     look_at_rank(run, job);
+    if (ran)
+        look_at_command(run, job);
+    if (ran && !run->command_told && records_store(run->setup.records, job) < 0)
+        call_refuse(run);
     tally_add(&run->tally, job);
     atomic_store(&run->setup.shared.median_ns, median_of(&run->tally.median));
-    if (job->state != JOB_NOT_STARTED && !job->remembered) {
-        look_at_command(run, job);
-        if (!run->command_told && records_add(run->setup.records, job) < 0 && !run->refused)
+    if (ran) {
+        if (!run->command_told && records_add(run->setup.records, job) < 0)
             call_refuse(run);
         if (run->choices.trace_commands)
             setup_tell_command(&run->setup, job);
