@@ -47,6 +47,15 @@ static void signal_group(struct follow *follow, int number)
     kill(-follow->process, number);
 }
 
+/* Its output cannot be taken: whatever it still does, it is in vain. */
+static void give_up(struct follow *follow, int error)
+{
+    if (follow->error)
+        return;
+    follow->error = error;
+    signal_group(follow, SIGKILL);
+}
+
 /* What is there, without waiting: another reader may have had it, and there is no end to wait for.
  */
 static ssize_t read_now(int fd, char *buffer, size_t size)
@@ -66,10 +75,8 @@ static size_t read_stream(struct follow *follow, int stream)
     if (size < 0 && (errno == EINTR || errno == EAGAIN))
         return 1;
     int error = size > 0 ? take(follow, stream, buffer, (size_t)size) : 0;
-    if (error && !follow->error) {
-        follow->error = error;
-        signal_group(follow, SIGKILL);
-    }
+    if (error)
+        give_up(follow, error);
     if (size > 0 && !error)
         return (size_t)size;
     end_stream(follow, stream);
@@ -140,8 +147,10 @@ static void follow_streams(struct follow *follow, int process)
     bool ended = false;
     while (!ended) {
         set_polls(follow, process, polls);
-        if (poll(polls, POLL_COUNT, patience_ms(follow, process)) < 0 && errno != EINTR)
+        if (poll(polls, POLL_COUNT, patience_ms(follow, process)) < 0 && errno != EINTR) {
+            give_up(follow, -errno);
             break;
+        }
         for (int n = 0; n < JOB_STREAMS; n++)
             if (follow->reads[n] >= 0 && polls[n].revents)
                 read_stream(follow, n);
