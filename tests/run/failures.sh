@@ -111,6 +111,15 @@ says err '--halt sometimes: not understood'
 mkdir sub
 expect 0 run --workdir sub -- sh -c 'pwd >where; echo {} >>where' ::: a
 says sub/where '/sub$'
+# A command that is named by its place is one of that folder, as it is for a shell that has gone there.
+printf '#!/bin/sh\necho within\n' >sub/within
+chmod +x sub/within
+expect 0 run --workdir sub ./within ::: a
+says out '^within$'
+expect 0 run --workdir sub {} ::: ./within
+says out '^within$'
+expect 3 run --workdir sub ./script ::: a
+says err './script: there is no such command'
 expect 3 run --workdir nowhere true ::: a
 says err '--workdir nowhere: No such file'
 expect 0 run --env GREETING=hello --env HOME -- sh -c 'echo $GREETING $OVERLAP_JOB $PARALLEL_SEQ' ::: a

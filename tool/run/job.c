@@ -283,7 +283,7 @@ static bool find_program(struct attempt *attempt)
 {
     if (attempt->shared->path)
         return true;
-    int error = spawn_find(attempt->arguments.words[0], &attempt->path);
+    int error = spawn_find(attempt->shared->folder, attempt->arguments.words[0], &attempt->path);
     if (error)
         job_refuse(attempt->job, -error,
                    error != -ENOENT ? "cannot run it"

@@ -66,12 +66,12 @@ static int complain_command(const char *name, int error)
 }
 
 /* Whether the word is a line, such as "gzip {}": a blank in it, and before that a command. */
-static bool is_line_for_shell(const char *word)
+static bool is_line_for_shell(int folder, const char *word)
 {
     size_t length = strcspn(word, " \t\n");
     char *first = word[length] && !strchr(word, '/') ? strndup(word, length) : NULL;
     char *path = NULL;
-    bool is_line = first && spawn_find(first, &path) == 0;
+    bool is_line = first && spawn_find(folder, first, &path) == 0;
     free(path);
     free(first);
     return is_line;
@@ -83,10 +83,11 @@ static int find_command(struct setup *setup)
     if (choices->shell)
         setup->path = strdup("/bin/sh");
     else if (template_names_command(setup->template))
-        return is_line_for_shell(choices->words[0]) ? complain_command(choices->words[0], -ENOENT)
-                                                    : 0;
+        return is_line_for_shell(setup->shared.folder, choices->words[0])
+                   ? complain_command(choices->words[0], -ENOENT)
+                   : 0;
     if (!setup->path) {
-        int error = spawn_find(choices->words[0], &setup->path);
+        int error = spawn_find(setup->shared.folder, choices->words[0], &setup->path);
         if (error)
             return complain_command(choices->words[0], error);
     }
@@ -293,7 +294,7 @@ int setup_rank_command(struct setup *setup, const struct row *names)
     if (setup->choices->shell)
         setup->path = strdup("/bin/sh");
     else if (!template_names_command(setup->template))
-        spawn_find(setup->choices->words[0], &setup->path);
+        spawn_find(setup->shared.folder, setup->choices->words[0], &setup->path);
     setup->shared.template = setup->template;
     setup->shared.path = setup->path;
     return 0;

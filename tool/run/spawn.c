@@ -131,21 +131,21 @@ pid_t spawn(const struct spawn *spawn)
     return child < 0 ? -error : child;
 }
 
-static bool is_program(const char *path, int *error)
+static bool is_program(int folder, const char *path, int *error)
 {
     struct stat status;
-    if (stat(path, &status) < 0) {
+    if (fstatat(folder, path, &status, 0) < 0) {
         if (errno == EACCES)
             *error = -EACCES;
         return false;
     }
-    if (S_ISREG(status.st_mode) && faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0)
+    if (S_ISREG(status.st_mode) && faccessat(folder, path, X_OK, AT_EACCESS) == 0)
         return true;
     *error = -EACCES;
     return false;
 }
 
-static int find_in(const char *folders, const char *name, char **ret_path)
+static int find_in(int folder, const char *folders, const char *name, char **ret_path)
 {
     int error = -ENOENT;
     while (true) {
@@ -153,7 +153,7 @@ static int find_in(const char *folders, const char *name, char **ret_path)
         char *path;
         if (asprintf(&path, "%.*s%s%s", (int)size, folders, size ? "/" : "./", name) < 0)
             return -ENOMEM;
-        if (is_program(path, &error)) {
+        if (is_program(folder, path, &error)) {
             *ret_path = path;
             return 0;
         }
@@ -164,16 +164,17 @@ static int find_in(const char *folders, const char *name, char **ret_path)
     }
 }
 
-int spawn_find(const char *name, char **ret_path)
+int spawn_find(int folder, const char *name, char **ret_path)
 {
     int error = -ENOENT;
+    folder = folder < 0 ? AT_FDCWD : folder;
     if (!*name)
         return -ENOENT;
     if (!strchr(name, '/')) {
         const char *folders = getenv("PATH");
-        return find_in(folders ? folders : "/usr/local/bin:/usr/bin:/bin", name, ret_path);
+        return find_in(folder, folders ? folders : "/usr/local/bin:/usr/bin:/bin", name, ret_path);
     }
-    if (!is_program(name, &error))
+    if (!is_program(folder, name, &error))
         return error;
     *ret_path = strdup(name);
     return *ret_path ? 0 : -ENOMEM;

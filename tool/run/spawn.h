@@ -31,11 +31,12 @@ struct spawn {
 pid_t spawn(const struct spawn *spawn);
 
 /*
- * Finds a program as a shell does: a name without a slash in the folders of PATH.
+ * Finds a program as a shell does: a name without a slash in the folders of PATH. What is not
+ * absolute counts from the folder that the job will run in; below 0: this process's.
  *
  * Returns 0 and *ret_path, which the caller frees; -ENOENT, -EACCES (it is there and cannot be
  * run), -ENOMEM.
  */
-int spawn_find(const char *name, char **ret_path);
+int spawn_find(int folder, const char *name, char **ret_path);
 
 #endif
