@@ -52,6 +52,12 @@ chmod +x script
 expect 0 run ./script ::: a
 says out '^script a$'
 
+# One whose reader is not there says which of the two is missing.
+printf '#!/nowhere/reader\n' >orphan
+chmod +x orphan
+expect 3 run ./orphan ::: a b
+says err './orphan: the program that its first line names after #! is not there; no more jobs begin'
+
 # One that goes away in the middle: told once.
 seq 1000 >many
 cat >vanish <<'END'

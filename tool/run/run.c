@@ -5,6 +5,7 @@
 #include "report/output.h"
 #include "run/call.h"
 #include "run/records.h"
+#include "run/spawn.h"
 #include "run/supply.h"
 #include "run/told.h"
 
@@ -73,10 +74,15 @@ static void look_at_shortage(struct run *run, const struct job *job)
 /* A command that is one and the same for all items, and cannot be run, is told of once. */
 static void look_at_command(struct run *run, const struct job *job)
 {
+    const char *path = run->setup.shared.path;
     bool gone = !job->unkept && (job->refusal == ENOENT || job->refusal == EACCES);
-    if (!gone || !run->setup.shared.path || run->command_told)
+    if (!gone || !path || run->command_told)
         return;
-    console_error("%s: %s; no more jobs begin", run->setup.shared.path, strerror(job->refusal));
+    /* Of a script the kernel says the same where what is to read it is not there. */
+    bool there = job->refusal == ENOENT && spawn_is_there(run->setup.shared.folder, path);
+    console_error("%s: %s; no more jobs begin", path,
+                  there ? "the program that its first line names after #! is not there"
+                        : strerror(job->refusal));
     run->command_told = true;
     call_refuse(run);
 }

@@ -145,6 +145,11 @@ static bool is_program(int folder, const char *path, int *error)
     return false;
 }
 
+bool spawn_is_there(int folder, const char *path)
+{
+    return faccessat(folder < 0 ? AT_FDCWD : folder, path, F_OK, 0) == 0;
+}
+
 static int find_in(int folder, const char *folders, const char *name, char **ret_path)
 {
     int error = -ENOENT;

@@ -39,4 +39,7 @@ pid_t spawn(const struct spawn *spawn);
  */
 int spawn_find(int folder, const char *name, char **ret_path);
 
+/* Whether a file is there, counted from the same folder. */
+bool spawn_is_there(int folder, const char *path);
+
 #endif
