@@ -296,7 +296,9 @@
       (fd, checks, format, list))                                                                  \
     X(int, vfscanf, (FILE * stream, const char *format, va_list list), (stream, format, list))     \
     X(int, __isoc99_vfscanf, (FILE * stream, const char *format, va_list list),                    \
-      (stream, format, list))
+      (stream, format, list))                                                                      \
+    X(int, __isoc23_vfscanf, (FILE * stream, const char *format, va_list list),                    \
+      (stream, format, list)) /* from glibc 2.38 on */
 
 struct __res_state; /* of resolv.h, which has macros that others clash with */
 

@@ -75,52 +75,41 @@ static int scan_stream(struct scan *scan)
         result_;                                                                                   \
     })
 
-/* The names of C99 and later, and those of before, for which libc's header has other names in C. */
-OVL__HOOK int ovl__scanf(const char *format, ...) __asm__("scanf");
-OVL__HOOK int ovl__fscanf(FILE *stream, const char *format, ...) __asm__("fscanf");
-OVL__HOOK int ovl__vscanf(const char *format, va_list list) __asm__("vscanf");
-OVL__HOOK int ovl__vfscanf(FILE *stream, const char *format, va_list list) __asm__("vfscanf");
-int __isoc99_scanf(const char *format, ...);
-int __isoc99_fscanf(FILE *stream, const char *format, ...);
-int __isoc99_vscanf(const char *format, va_list list);
-int __isoc99_vfscanf(FILE *stream, const char *format, va_list list);
-
-int ovl__scanf(const char *format, ...)
+/* C23's, which libc has from 2.38 on: before that nobody asks for it. */
+static scan_fn *c23_scanner(void)
 {
-    return SCAN(ovl__sys.vfscanf, stdin, format);
+    return ovl__sys.__isoc23_vfscanf ? ovl__sys.__isoc23_vfscanf : ovl__sys.__isoc99_vfscanf;
 }
 
-int ovl__fscanf(FILE *stream, const char *format, ...)
-{
-    return SCAN(ovl__sys.vfscanf, stream, format);
-}
+/*
+ * The names of one dialect: GNU's of before C99, C99's, and C23's. libc's header gives a program
+ * one of them under the common names, by what it was compiled as.
+ */
+#define SCANNERS(prefix, real)                                                                     \
+    OVL__HOOK int ovl__##prefix##scanf(const char *format, ...) __asm__(#prefix "scanf");          \
+    OVL__HOOK int ovl__##prefix##fscanf(FILE *stream, const char *format,                          \
+                                        ...) __asm__(#prefix "fscanf");                            \
+    OVL__HOOK int ovl__##prefix##vscanf(const char *format,                                        \
+                                        va_list list) __asm__(#prefix "vscanf");                   \
+    OVL__HOOK int ovl__##prefix##vfscanf(FILE *stream, const char *format,                         \
+                                         va_list list) __asm__(#prefix "vfscanf");                 \
+    int ovl__##prefix##scanf(const char *format, ...)                                              \
+    {                                                                                              \
+        return SCAN(real, stdin, format);                                                          \
+    }                                                                                              \
+    int ovl__##prefix##fscanf(FILE *stream, const char *format, ...)                               \
+    {                                                                                              \
+        return SCAN(real, stream, format);                                                         \
+    }                                                                                              \
+    int ovl__##prefix##vscanf(const char *format, va_list list)                                    \
+    {                                                                                              \
+        return SCAN_LIST(real, stdin, format, list);                                               \
+    }                                                                                              \
+    int ovl__##prefix##vfscanf(FILE *stream, const char *format, va_list list)                     \
+    {                                                                                              \
+        return SCAN_LIST(real, stream, format, list);                                              \
+    }
 
-int ovl__vscanf(const char *format, va_list list)
-{
-    return SCAN_LIST(ovl__sys.vfscanf, stdin, format, list);
-}
-
-int ovl__vfscanf(FILE *stream, const char *format, va_list list)
-{
-    return SCAN_LIST(ovl__sys.vfscanf, stream, format, list);
-}
-
-OVL__HOOK int __isoc99_scanf(const char *format, ...)
-{
-    return SCAN(ovl__sys.__isoc99_vfscanf, stdin, format);
-}
-
-OVL__HOOK int __isoc99_fscanf(FILE *stream, const char *format, ...)
-{
-    return SCAN(ovl__sys.__isoc99_vfscanf, stream, format);
-}
-
-OVL__HOOK int __isoc99_vscanf(const char *format, va_list list)
-{
-    return SCAN_LIST(ovl__sys.__isoc99_vfscanf, stdin, format, list);
-}
-
-OVL__HOOK int __isoc99_vfscanf(FILE *stream, const char *format, va_list list)
-{
-    return SCAN_LIST(ovl__sys.__isoc99_vfscanf, stream, format, list);
-}
+SCANNERS(, ovl__sys.vfscanf)
+SCANNERS(__isoc99_, ovl__sys.__isoc99_vfscanf)
+SCANNERS(__isoc23_, c23_scanner())

@@ -413,6 +413,33 @@ static void numbers_are_waited_for(struct record *record)
     fclose(stream);
 }
 
+/* What the header's names may stand for, by what a program is compiled as. */
+int gnu_fscanf(FILE *stream, const char *format, ...) __asm__("fscanf");
+int c99_fscanf(FILE *stream, const char *format, ...) __asm__("__isoc99_fscanf");
+int c23_fscanf(FILE *stream, const char *format, ...) __asm__("__isoc23_fscanf");
+
+static void numbers_are_waited_for_in_each_dialect(struct record *record)
+{
+    int fds[2];
+    int number = 0;
+    struct later later;
+    pipe_open(record, fds);
+    FILE *stream = fdopen(fds[0], "r");
+    NEED(record, stream != NULL);
+    later_begin(&later, record, write_word, &(struct word){fds[1], "1\n"});
+    CALL(record, gnu_fscanf(stream, "%d%*c", &number));
+    later_end(&later);
+    later_begin(&later, record, write_word, &(struct word){fds[1], "2\n"});
+    CALL(record, c99_fscanf(stream, "%d%*c", &number));
+    later_end(&later);
+    later_begin(&later, record, write_word, &(struct word){fds[1], "3\n"});
+    CALL(record, c23_fscanf(stream, "%d%*c", &number));
+    later_end(&later);
+    CALL(record, number);
+    fclose(stream);
+    close(fds[1]);
+}
+
 static void standard_input_is_scanned(struct record *record)
 {
     int fds[2];
@@ -449,6 +476,7 @@ const struct hook_case CASES_PRINTS[] = {
     CASE(files_are_written),
     CASE(wide_prints),
     CASE(numbers_are_waited_for),
+    CASE(numbers_are_waited_for_in_each_dialect),
     CASE(standard_input_is_scanned),
     {0},
 };
