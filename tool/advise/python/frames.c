@@ -1,6 +1,7 @@
 #include "advise/python/frames.h"
 
 #include "advise/python/loops.h"
+#include "advise/python/names.h"
 
 #include <string.h>
 
@@ -160,21 +161,22 @@ static uint64_t innermost_frame(struct python_reader *reader, uint64_t thread)
     return frame;
 }
 
-/* The names of a module live in a dict, whose version is another one after each assignment. */
-static uint64_t names_version(struct python_reader *reader, uint64_t frame)
+/* The names of a module live in a dict, whose version is another one after each assignment;
+ * from 3.13 on there is none. */
+static uint64_t names_state(struct python_reader *reader, uint64_t frame)
 {
     const struct python_layout *layout = reader->layout;
     uint64_t names = 0;
-    uint64_t version = 0;
-    if (layout->dict_version < 0 ||
-        !reader->checked(reader->context, frame + (unsigned)layout->frame_names, &names,
+    uint64_t state = 0;
+    if (!reader->checked(reader->context, frame + (unsigned)layout->frame_names, &names,
                          sizeof names) ||
         !names)
         return 0;
-    if (!reader->checked(reader->context, names + (unsigned)layout->dict_version, &version,
-                         sizeof version))
-        return 0;
-    return version;
+    bool read = layout->dict_version < 0
+                    ? python_names_state(reader, names, &state)
+                    : reader->checked(reader->context, names + (unsigned)layout->dict_version,
+                                      &state, sizeof state);
+    return read ? state : 0;
 }
 
 /* While a frame waits for one that it called, nothing in it changes; from call to call of a loop,
@@ -194,7 +196,7 @@ static uint64_t state_of(struct python_reader *reader, const struct raw_frame *r
         for (uint32_t n = 0; n < count; n++)
             hash = mix(hash, locals[n]);
     if (!code->local_count && !frame->loops[0].turn)
-        hash = mix(hash, names_version(reader, raw->address));
+        hash = mix(hash, names_state(reader, raw->address));
     return hash;
 }
 

@@ -4,6 +4,7 @@
 
 #define ENTRIES_MOST 4096
 #define ENTRIES_READ 48 /* at once */
+#define STATE_READS  5  /* so often, for the state of all */
 
 /* Of a dict, since 3.6: its entries stand in the order in which they came to be. */
 #define DICT_KEYS 32
@@ -73,4 +74,25 @@ bool python_name_value(struct python_reader *reader, uint64_t dict, uint64_t nam
         }
     }
     return false;
+}
+
+bool python_names_state(struct python_reader *reader, uint64_t dict, uint64_t *ret_state)
+{
+    struct entries entries;
+    uint64_t read[ENTRIES_READ * 3];
+    uint64_t state = 0;
+    if (!dict || !find_entries(reader, dict, &entries))
+        return false;
+    size_t left = entries.count;
+    for (int reads = 0; left > 0 && reads < STATE_READS; reads++) {
+        size_t count = left < ENTRIES_READ ? left : ENTRIES_READ;
+        left -= count;
+        if (!reader->checked(reader->context, entries.start + 8 * left * entries.words, read,
+                             8 * count * entries.words))
+            return false;
+        for (size_t n = 0; n < count; n++)
+            state = (state ^ read[n * entries.words + entries.words - 1]) * 0x9e3779b97f4a7c15u;
+    }
+    *ret_state = state;
+    return true;
 }

@@ -11,4 +11,8 @@ uint64_t python_name(struct python_reader *reader, uint64_t code, uint32_t numbe
 bool python_name_value(struct python_reader *reader, uint64_t dict, uint64_t name,
                        uint64_t *ret_value);
 
+/* Finds a number that is another one when one of the youngest 240 names stands for something else.
+ */
+bool python_names_state(struct python_reader *reader, uint64_t dict, uint64_t *ret_state);
+
 #endif
