@@ -259,14 +259,19 @@ static void judge_status(const struct session *session, struct reply *reply)
         reply->fault = FAULT_STATUS;
 }
 
+/* CURLE_TOO_LARGE, which headers of libcurl before 8.6 lack. */
+#define CODE_TOO_LARGE 100
+
 /*
- * libcurl has room for so much of a header, and calls what is longer a lack of memory. Once the
- * request was sent, and while there is memory, that is what it means: its server does not cost the
- * others their transfers.
+ * libcurl has room for so much of a header, and calls what is longer too large, or before 8.6 a
+ * lack of memory. Once the request was sent, and while there is memory, that is what it means: its
+ * server does not cost the others their transfers.
  */
-static bool is_long_header(const struct session *session)
+static bool is_long_header(const struct session *session, CURLcode code)
 {
     long sent = 0;
+    if (code != CURLE_OUT_OF_MEMORY && (int)code != CODE_TOO_LARGE)
+        return false;
     curl_easy_getinfo(session->handle, CURLINFO_REQUEST_SIZE, &sent);
     if (sent == 0 || session->body.begun)
         return false;
@@ -305,8 +310,10 @@ static void judge(const struct session *session, CURLcode code, struct reply *re
         reply->fault = FAULT_HEADERS;
     } else if (code == CURLE_FILESIZE_EXCEEDED) {
         reply->fault = FAULT_TOO_LARGE;
+    } else if (is_long_header(session, code)) {
+        reply->fault = FAULT_HEADERS;
     } else if (code == CURLE_OUT_OF_MEMORY) {
-        reply->fault = is_long_header(session) ? FAULT_HEADERS : FAULT_MEMORY;
+        reply->fault = FAULT_MEMORY;
     } else if (is_no_answer_of_http(session, code)) {
         reply->fault = FAULT_CURL;
         reply->number = CURLE_WEIRD_SERVER_REPLY;
