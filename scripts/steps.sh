@@ -173,8 +173,17 @@ find_sources()
     find . \( -path ./build -o -name .git \) -prune -o -type f -name "$1" -print0
 }
 
+# meant_for VERSION COMMAND: a check whose verdict differs from version to version is one of that of Debian 12 alone.
+meant_for()
+{
+    "$2" --version | grep -qwF "$1" && return
+    echo "$("$2" --version | sed 1q): the sources are held against version $1"
+    exit 77
+}
+
 format_is_kept()
 {
+    meant_for 14 clang-format
     cd "$root" || return
     find_sources '*.[ch]' | xargs -0 clang-format --dry-run -Werror >"$log.all" 2>&1 && return
     sed -n 's/^\(.*\):[0-9]*:[0-9]*: error: code should be clang-formatted.*/clang-format -i \1/p' "$log.all" | sort -u
@@ -194,6 +203,7 @@ shell_is_clean()
 # What is shipped; in tests it takes cmocka's assertions for conditions that may fail and go on.
 run_cppcheck()
 {
+    meant_for 2.10 cppcheck
     cppcheck --project="$root/build/dev/compile_commands.json" \
         --file-filter="$root/lib/*" --file-filter="$root/tool/*" --file-filter="$root/examples/*" \
         --enable=warning,performance,portability --inline-suppr --suppressions-list="$root/scripts/cppcheck.txt" \

@@ -39,9 +39,9 @@ static void start_job(const char *group, const struct test_case *test)
                  !setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1) &&
                  !setenv("HWLOC_COMPONENTS", "-gl", 1) && freopen("/dev/null", "r", stdin);
     if (ready)
-        execlp("timeout", "timeout", "-s", "KILL", seconds, "mpirun", "--quiet", "--oversubscribe",
-               "--mca", "btl", "self,vader", "--mca", "plm", "isolated", "-n", ranks_of(group),
-               self, "cluster", NULL);
+        execlp("timeout", "timeout", "-s", "KILL", seconds, "mpirun", "--oversubscribe", "--mca",
+               "btl", "self,vader", "--mca", "plm", "isolated", "-n", ranks_of(group), self,
+               "cluster", NULL);
     fprintf(stderr, "mpirun cannot be started: %s\n", strerror(errno));
     exit(EXIT_FAILURE);
 }
