@@ -45,6 +45,10 @@ OVL__OWN_NAME(sem_wait)
 OVL__OWN_NAME(sem_trywait)
 OVL__OWN_NAME(sem_timedwait)
 
+/* libc has these by two names. */
+extern __typeof__(flockfile) flockfile __asm__("_IO_flockfile");
+extern __typeof__(funlockfile) funlockfile __asm__("_IO_funlockfile");
+
 /* siginterrupt is deprecated, which is its callers' affair. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"

@@ -34,7 +34,7 @@
 #define OVL__HOOK_FILES(X) \
     X(c11) X(child) X(close) X(cond) X(connect) X(dns) X(file) X(filelock) \
     X(fortify) X(guard) X(host) X(io) X(messages) X(mqueue) X(mutex) X(once) X(path) X(poll) X(print) \
-    X(resolve) X(rwlock) X(scan) X(semaphore) X(signal) X(sleep) X(splice) X(stream) X(syscall) X(sysv) X(thread) X(users)
+    X(resolve) X(rwlock) X(scan) X(semaphore) X(signal) X(sleep) X(splice) X(stream) X(streamlock) X(syscall) X(sysv) X(thread) X(users)
 /* clang-format on */
 #define OVL__DECLARE_MARK(name) extern const char ovl__hook_file_##name;
 OVL__HOOK_FILES(OVL__DECLARE_MARK)

@@ -161,12 +161,13 @@ static size_t put(FILE *stream, const char *data, size_t size)
  */
 static size_t write_in_coroutine(const char *data, size_t size, FILE *stream)
 {
-    if (!ovl__stream_may_wait(stream))
+    bool may_wait = ovl__stream_may_wait(stream);
+    if (!may_wait && !ovl__stream_is_another_s(stream))
         return ovl__sys.fwrite(data, 1, size, stream);
     struct ovl__stream_hold hold;
     ovl__stream_lock(stream, &hold);
-    size_t done =
-        stays(stream, size) ? ovl__sys.fwrite(data, 1, size, stream) : put(stream, data, size);
+    size_t done = !may_wait || stays(stream, size) ? ovl__sys.fwrite(data, 1, size, stream)
+                                                   : put(stream, data, size);
     ovl__stream_unlock(&hold);
     return done;
 }

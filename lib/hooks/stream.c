@@ -6,7 +6,6 @@
 #include "hooks/stream.h"
 
 #include "hooks/hooks.h"
-#include "loop/futex.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,52 +21,6 @@ OVL__HOOK_FILE(stream);
 int __underflow(FILE *stream);
 
 #define GUARDED OVL__STREAM_GUARDED
-
-/* --- the lock --- */
-
-/* Of this thread's coroutines, which wait for each other only; the mutex is for their lists. */
-static _Thread_local struct ovl__stream_hold *holds;
-static _Thread_local pthread_mutex_t holds_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static struct ovl__stream_hold *hold_of(const FILE *stream)
-{
-    struct ovl__stream_hold *hold = holds;
-    while (hold && hold->stream != stream)
-        hold = hold->next;
-    return hold;
-}
-
-void ovl__stream_lock(FILE *stream, struct ovl__stream_hold *hold)
-{
-    struct ovl__stream_hold *other;
-    ovl__park_lock(&holds_lock);
-    for (unsigned tries = 0; (other = hold_of(stream)) || ftrylockfile(stream); tries++) {
-        if (other)
-            ovl__wait(&other->waiters, &holds_lock, OVL_FOREVER);
-        ovl__park_unlock(&holds_lock);
-        if (!other)
-            ovl__pause(tries, OVL_FOREVER);
-        ovl__park_lock(&holds_lock);
-    }
-    __tsan_acquire(stream);
-    *hold = (struct ovl__stream_hold){.next = holds, .stream = stream};
-    ovl__wait_list_init(&hold->waiters);
-    holds = hold;
-    ovl__park_unlock(&holds_lock);
-}
-
-void ovl__stream_unlock(struct ovl__stream_hold *hold)
-{
-    struct ovl__stream_hold **place = &holds;
-    ovl__park_lock(&holds_lock);
-    while (*place != hold)
-        place = &(*place)->next;
-    *place = hold->next;
-    __tsan_release(hold->stream);
-    funlockfile(hold->stream);
-    ovl__wake_all(&hold->waiters);
-    ovl__park_unlock(&holds_lock);
-}
 
 /* --- what is read --- */
 

@@ -23,20 +23,25 @@
  */
 bool ovl__stream_may_wait(FILE *stream);
 
-/* A coroutine that holds a stream's lock, for as long as this lies on its stack. */
+/* A coroutine that holds a stream's lock: for a call, on whose stack this lies, or by flockfile. */
 struct ovl__stream_hold {
     struct ovl__stream_hold *next;
+    const struct ovl__coroutine *owner;
     FILE *stream;
+    unsigned times; /* how often flockfile has taken it; 0: for a call */
     struct ovl__wait_list waiters; /* coroutines of its thread */
 };
 
 /*
  * Locks the stream for the running coroutine, against all others: libc's lock keeps out other
  * threads, and a list the thread's other coroutines, which are one owner to libc. It may be held
- * while the coroutine waits; who else wants it gives way.
+ * while the coroutine waits, and by it several times; who else wants it gives way.
  */
 void ovl__stream_lock(FILE *stream, struct ovl__stream_hold *hold);
 void ovl__stream_unlock(struct ovl__stream_hold *hold);
+
+/* Whether another coroutine of the thread holds the stream's lock. */
+bool ovl__stream_is_another_s(const FILE *stream);
 
 enum ovl__filled { OVL__FILLED, OVL__AT_END, OVL__FAILED };
 

@@ -7,6 +7,7 @@
 #include <overlap.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -233,6 +234,101 @@ static void many_print_to_one(void)
     tear_down();
 }
 
+enum { SPELLERS = 6, WORDS = 10, LETTERS = 8 };
+
+/* Spells words, each under the stream's lock, which it takes twice, and gives way at each letter.
+ */
+static int spell(FILE *stream, char letter)
+{
+    for (int word = 0; word < WORDS; word++) {
+        if (ftrylockfile(stream))
+            flockfile(stream);
+        for (int i = 0; i < LETTERS; i++) {
+            flockfile(stream);
+            fputc(letter, stream);
+            funlockfile(stream);
+            sched_yield();
+        }
+        fprintf(stream, "\n");
+        funlockfile(stream);
+        sched_yield();
+    }
+    return ferror(stream) ? -EIO : 0;
+}
+
+static int spell_in_task(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    return spell(shared_stream, (char)*(const int *)item.data);
+}
+
+static void *spell_in_thread(void *letter)
+{
+    return (void *)(intptr_t)spell(shared_stream, *(const char *)letter);
+}
+
+/* Puts letters between, where the lock does not keep it from that: it never asks for it. */
+static int put_lines(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    for (int i = 0; i < WORDS; i++) {
+        if (fprintf(shared_stream, "%.*s\n", LETTERS, "pppppppp") != LETTERS + 1)
+            return -EIO;
+        sched_yield();
+    }
+    return 0;
+}
+
+/* How many words are whole: the letters of one speller each. */
+static int count_words(FILE *stream)
+{
+    char line[LETTERS * WORDS];
+    int words = 0;
+    while (fgets(line, sizeof line, stream))
+        words += strspn(line, (char[]){line[0], '\0'}) == LETTERS && line[LETTERS] == '\n';
+    return words;
+}
+
+static void spell_to(FILE *written, FILE *read)
+{
+    shared_stream = written;
+    set_up(SPELLERS);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, spell_in_thread, (void *)"z"), 0);
+    struct ovl_future *futures[SPELLERS];
+    futures[0] = submit(put_lines, 0);
+    for (int i = 1; i < SPELLERS; i++)
+        futures[i] = submit(spell_in_task, 'a' + i);
+    for (int i = 0; i < SPELLERS; i++)
+        expect_error(futures[i], 0);
+    void *spelled;
+    assert_int_equal(pthread_join(thread, &spelled), 0);
+    assert_null(spelled);
+    tear_down();
+    assert_int_equal(fflush(written), 0);
+    if (written == read)
+        rewind(read);
+    else
+        assert_int_equal(fclose(written), 0);
+    assert_int_equal(count_words(read), (SPELLERS + 1) * WORDS);
+    fclose(read);
+}
+
+/* What flockfile locks is a coroutine's, as it is a thread's elsewhere: no word is torn. */
+static void streams_are_locked_by_a_coroutine(void)
+{
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    spell_to(file, file);
+    assert_int_equal(pipe(fds), 0);
+    FILE *written = fdopen(fds[1], "w");
+    FILE *read = fdopen(fds[0], "r");
+    assert_non_null(written);
+    assert_non_null(read);
+    spell_to(written, read);
+}
+
 static int write_then_read(struct ovl_task *task, struct ovl_bytes item)
 {
     (void)task;
@@ -360,6 +456,7 @@ int main(void)
         TEST_CASE(reused_number_is_not_mixed_up),
         TEST_CASE(many_read_from_one),
         TEST_CASE(many_print_to_one),
+        TEST_CASE(streams_are_locked_by_a_coroutine),
         TEST_CASE(coroutines_talk_to_each_other),
         TEST_CASE(errno_is_each_coroutine_s_own),
         TEST_CASE(coroutines_may_start_children),
