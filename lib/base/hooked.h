@@ -272,6 +272,7 @@
     X(size_t, fread, (void *data, size_t size, size_t count, FILE *stream),                        \
       (data, size, count, stream))                                                                 \
     X(int, fgetc, (FILE * stream), (stream))                                                       \
+    X(int, __uflow, (FILE * stream), (stream))                                                     \
     X(char *, fgets, (char *line, int size, FILE *stream), (line, size, stream))                   \
     X(ssize_t, getdelim, (char **line, size_t *room, int delimiter, FILE *stream),                 \
       (line, room, delimiter, stream))

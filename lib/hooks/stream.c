@@ -117,6 +117,12 @@ static size_t yielding_read(char *data, size_t size, FILE *stream)
     return length;
 }
 
+static int read_one(FILE *stream)
+{
+    char byte;
+    return yielding_read(&byte, 1, stream) ? (unsigned char)byte : EOF;
+}
+
 OVL__HOOK size_t fread(void *restrict data, size_t size, size_t count, FILE *restrict stream)
 {
     size_t bytes;
@@ -133,11 +139,48 @@ OVL__HOOK int fgetc(FILE *stream)
         return ovl__sys.fgetc(stream);
     if (!ovl__current->coroutine || !ovl__stream_may_wait(stream))
         return METERED(int, stream, ovl__sys.fgetc(stream));
-    char byte;
-    return yielding_read(&byte, 1, stream) ? (unsigned char)byte : EOF;
+    return read_one(stream);
 }
 #undef getc
 OVL__HOOK_ALIAS(fgetc, getc)
+
+/*
+ * What getc_unlocked, which libc's header has in line, comes to once the buffer is empty. Its
+ * caller may have locked the stream, and then this locks it once more.
+ */
+OVL__HOOK int __uflow(FILE *stream)
+{
+    if (!ovl__in_task() || buffered(stream))
+        return ovl__sys.__uflow(stream);
+    if (!ovl__current->coroutine || !ovl__stream_may_wait(stream))
+        return METERED(int, stream, ovl__sys.__uflow(stream));
+    return read_one(stream);
+}
+
+/* These have other names in C, since the header has them in line. */
+OVL__HOOK int ovl__getchar(void) __asm__("getchar");
+int ovl__getchar(void)
+{
+    return fgetc(stdin);
+}
+
+OVL__HOOK int ovl__fgetc_unlocked(FILE *stream) __asm__("fgetc_unlocked");
+GUARDED int ovl__fgetc_unlocked(FILE *stream)
+{
+    return __getc_unlocked_body(stream);
+}
+
+OVL__HOOK int ovl__getc_unlocked(FILE *stream) __asm__("getc_unlocked");
+int ovl__getc_unlocked(FILE *stream)
+{
+    return ovl__fgetc_unlocked(stream);
+}
+
+OVL__HOOK int ovl__getchar_unlocked(void) __asm__("getchar_unlocked");
+int ovl__getchar_unlocked(void)
+{
+    return ovl__fgetc_unlocked(stdin);
+}
 
 /* --- lines --- */
 

@@ -109,12 +109,49 @@ static void characters_are_waited_for(struct record *record)
     CALL(record, getc(stream));
     CALL(record, getc_unlocked(stream));
     CALL(record, getc(stream));
+    write_words_later(&later, record, &(struct words){fds[1], "ef", false});
+    CALL(record, getc_unlocked(stream));
+    later_end(&later);
+    CALL(record, ungetc('y', stream));
+    CALL(record, getc_unlocked(stream));
+    CALL(record, fgetc_unlocked(stream));
+    write_words_later(&later, record, &(struct words){fds[1], "gh", false});
+    CALL(record, (fgetc_unlocked)(stream));
+    later_end(&later);
+    CALL(record, (getc_unlocked)(stream));
     write_words_later(&later, record, &(struct words){fds[1], "", true});
+    errno = 0;
     CALL(record, getc(stream));
     later_end(&later);
+    errno = 0;
     CALL(record, getc(stream));
+    CALL(record, getc_unlocked(stream));
     state(record, stream);
     fclose(stream);
+}
+
+static void characters_of_standard_input_are_waited_for(struct record *record)
+{
+    int fds[2];
+    pipe_open(record, fds);
+    FILE *before = stdin;
+    stdin = stream_of(record, fds[0], "r");
+    struct later later;
+    write_words_later(&later, record, &(struct words){fds[1], "a", false});
+    CALL(record, getchar());
+    later_end(&later);
+    write_words_later(&later, record, &(struct words){fds[1], "b", false});
+    CALL(record, getchar_unlocked());
+    later_end(&later);
+    write_words_later(&later, record, &(struct words){fds[1], "cd", true});
+    CALL(record, (getchar_unlocked)());
+    later_end(&later);
+    CALL(record, (getchar)());
+    errno = 0; /* the end leaves it as it is */
+    CALL(record, getchar());
+    state(record, stdin);
+    fclose(stdin);
+    stdin = before;
 }
 
 static void lines_of_any_length(struct record *record)
@@ -296,6 +333,7 @@ const struct hook_case CASES_STREAMS[] = {
     CASE(lines_are_waited_for),
     CASE(bytes_are_waited_for),
     CASE(characters_are_waited_for),
+    CASE(characters_of_standard_input_are_waited_for),
     CASE(lines_of_any_length),
     CASE(questions_and_answers),
     CASE(streams_time_out),
