@@ -12,7 +12,8 @@
  *
  * Cheaper than hooked calls on a descriptor: the loop asks epoll once for a stream, not for each
  * wait. A stream belongs to the loop in which it first waits; within it one coroutine may read
- * while another writes. Threads without a loop may use one too, and block.
+ * while another writes. Threads without a loop may use one too, and block; so may who comes once
+ * that loop has ended. In a child of fork it is a copy, to be closed by itself.
  */
 #ifndef OVERLAP_IO_H
 #define OVERLAP_IO_H
@@ -60,7 +61,10 @@ OVL_EXPORT int ovl_connect(const char *host, const char *service, ovl_time deadl
  */
 OVL_EXPORT int ovl_io_open(int fd, struct ovl_io **ret_stream);
 
-/* Closes a stream. Who waits for it gets -EBADF. NULL is allowed. Threads: its loop's. */
+/*
+ * Closes a stream. Who waits for it gets -EBADF. NULL is allowed. Threads: its loop's; any, once
+ * that has ended.
+ */
 OVL_EXPORT void ovl_io_close(struct ovl_io *stream);
 
 /* Its descriptor, to look at and to set options of. Threads: any. */
