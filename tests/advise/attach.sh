@@ -122,6 +122,40 @@ kill -KILL "$program"
 wait "$program" 2>/dev/null
 program=
 
+# What other programs took of its time before it was looked at is none of the time that it was looked at for.
+cat >delayed.py <<'END'
+import os
+import time
+
+def delayed():
+    with open("/proc/self/schedstat") as file:
+        return int(file.read().split()[1]) / 1e9
+
+parent = os.getpid()
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+child = os.fork()
+while child == 0 and os.getppid() == parent:
+    pass
+if child == 0:
+    os._exit(0)
+while delayed() < 1.5:
+    pass
+os.kill(child, 9)
+os.wait()
+print("on", flush=True)
+while True:
+    time.sleep(0.01)
+END
+"$python" delayed.py >ready 2>/dev/null </dev/null &
+program=$!
+read -r _ <ready
+advise -p "$program" --seconds 500ms
+took=$(sed -n 's/^ *\(But note\)* *For \([0-9.]*\) s of this .*/\2/p' err)
+jq -e ".wall_seconds >= ${took:-0} - 0.1" document >/dev/null || fail "others took $took s of it: $(cat err)"
+kill -KILL "$program"
+wait "$program" 2>/dev/null
+program=
+
 # A shell that becomes the program, as launchers do, while it is looked at.
 mkfifo go
 sh -c "echo on; read line; exec $python long.py much" <go >ready 2>/dev/null &

@@ -121,6 +121,39 @@ advise -- "$python" serves.py
 holds '.unit.function == "app" and .unit.count == 20 and any(.where[]; .function == "app" and .kind == "sleep" and .seconds > 0.9)'
 holds '.waits.network < 0.8 and (.recommendation.model == "sync" or (.recommendation.reason | contains("one request after the other")))'
 
+# The same, called by a framework that stands between the two; and where a server is known that has a word for it.
+mkdir -p site-packages/werkzeug
+: >site-packages/werkzeug/__init__.py
+cat >site-packages/framework.py <<'END'
+class Framework:
+    def __init__(self, view):
+        self.view = view
+
+    def __call__(self, environ, start_response):
+        return self.dispatch(environ, start_response)
+
+    def dispatch(self, environ, start_response):
+        return self.view(environ, start_response)
+END
+cat >site-packages/werkzeug/serving.py <<'END'
+from framework import Framework
+
+class Served(Framework):
+    def __call__(self, environ, start_response):
+        return super().__call__(environ, start_response)
+END
+for name in framework.Framework werkzeug.serving.Served; do
+    sed "s/^server = make_server/import ${name%.*}\n&/; s/ 0, app,/ 0, $name(app),/" serves.py >framed.py
+    advise -- env PYTHONPATH="$PWD/site-packages" "$python" framed.py
+    [ "$code" -eq 0 ] || fail "$name: exit code $code: $(cat err)"
+    holds '.unit.function == "app" and .unit.count == 20'
+    holds '.recommendation.model == "sync" or (.recommendation.reason | contains("one request after the other"))'
+    ! jq -e '.recommendation.model == "threads"' document >/dev/null || case $name in
+    werkzeug*) says err 'app.run(threaded=True)' ;;
+    *) says err 'class Server(ThreadingMixIn, HTTPServer)' ;;
+    esac
+done
+
 # A server's own loop: asyncio has one, which begins a task for each connection.
 cat >accepts.py <<'END'
 import socket
@@ -162,6 +195,19 @@ says err 'replace socket by'
 says err 'asyncio.start_server'
 says err 'await asyncio.start_server(answer, host, port)'
 ! grep -q gather err || fail "the sketch collects connections: $(cat err)"
+
+# One whose answers take a processor: each of several processes accepts by itself.
+sed 's/^        connection.sendall(connection.recv(100))/        asked = connection.recv(100)\n        sum(n * n for n in range(400000))\n        connection.sendall(asked)/
+    s/time.sleep(float(sys.argv\[2\]))/pass/; s/ str(EACH),/ "0",/' accepts.py >answers.py
+advise -- "$python" answers.py
+holds '.unit.function == "answer"'
+if jq -e '.recommendation.model == "processes"' document >/dev/null; then
+    says err 'multiprocessing.Process(target=serve, args=(server,)).start()'
+    says err '^ *answer(connection)'
+    ! grep -q 'pool' err || fail "the sketch collects connections: $(cat err)"
+elif [ "$(nproc)" -gt 1 ]; then
+    holds '.recommendation.model == "sync"'
+fi
 
 # What a function changes of its module does not make its callers begin anew.
 cat >changes.py <<'END'

@@ -110,8 +110,8 @@ static void finish_thread(struct observation *observed, struct process *process,
     if (observed->timeline)
         timeline_track_over(observed->timeline, thread->track);
     /* The kernel's sum goes on over an exec: the same one is told of twice. */
-    if (thread->delay_ns > observed->delay_ns)
-        observed->delay_ns = thread->delay_ns;
+    if (thread->delay_ns - thread->delay_before_ns > observed->delay_ns)
+        observed->delay_ns = thread->delay_ns - thread->delay_before_ns;
 }
 
 static void add_short_waits(struct observation *observed, const struct record_thread *own)

@@ -291,6 +291,7 @@ static bool look_since(struct process *process, struct watched_thread *thread, s
     thread->outside_ns = ret->total_ns;
     if (first) {
         thread->cpu_ns = thread->lined_ns = ret->total_ns;
+        thread->delay_before_ns = thread->delay_ns;
         thread->seen_ns = ret->now_ns;
         return false;
     }

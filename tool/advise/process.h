@@ -34,7 +34,8 @@ struct watched_thread {
     ovl_time cpu_ns;           /* up to which it has been counted */
     ovl_time outside_ns;       /* the same, at the last look from outside */
     ovl_time ready_ns;         /* that it was without a processor, until then */
-    ovl_time delay_ns;         /* the same, as last read */
+    ovl_time delay_ns;         /* the same, as last read, */
+    ovl_time delay_before_ns;  /* and before it was looked at */
     ovl_time lined_ns;         /* the same, for the lines of a program that is not Python's */
     ovl_time drawn_ns;         /* until when it was drawn where it computes */
     bool stopping;             /* as of stopped_take */

@@ -126,8 +126,7 @@ static void give_reason(struct advice *advice, bool too_short)
     else if (advice->unit.server)
         snprintf(text, size,
                  "%s() answers one request after the other, %s, and waits for %s meanwhile; a "
-                 "server with a thread for each (socketserver.ThreadingMixIn) overlaps these "
-                 "waits.",
+                 "server with a thread for each overlaps these waits.",
                  advice->tree->places[advice->unit.function].function, times,
                  rules_waits_for(spent));
     else

@@ -204,6 +204,24 @@ static void write_accepting_pool(FILE *out, const struct advice *advice, const s
             indent, advice->workers, indent, indent, indent, names->on, names->function);
 }
 
+/* The same with processes: each accepts by itself. */
+static void write_accepting_processes(FILE *out, const struct advice *advice,
+                                      const struct names *names, const char *indent)
+{
+    fprintf(out, "%simport multiprocessing\n\n", indent);
+    write_body(out, advice, names, indent, "");
+    fprintf(out,
+            "%sdef serve(server):\n"
+            "%s    while True:\n"
+            "%s        connection, address = server.accept()\n"
+            "%s        %s%s(connection)\n\n"
+            "%sif __name__ == \"__main__\":\n"
+            "%s    for _ in range(%u):\n"
+            "%s        multiprocessing.Process(target=serve, args=(server,)).start()\n",
+            indent, indent, indent, indent, names->on, names->function, indent, indent,
+            advice->workers, indent);
+}
+
 /* The same for what is not Python: liboverlap's models, which run the function as it is. */
 static void write_native(FILE *out, const struct advice *advice, const char *indent)
 {
@@ -225,13 +243,29 @@ static void write_native(FILE *out, const struct advice *advice, const char *ind
             indent, "OVL_THREADS", indent, count, indent);
 }
 
-static void write_server(FILE *out, const char *indent)
+/* What answers requests for a library's server stays as it is, and the server becomes another. */
+static void write_server(FILE *out, const struct advice *advice, const char *indent)
 {
+    const char *several = advice->unit.several[advice->model];
+    bool threads = advice->model == OVL_THREADS;
+    const char *mix = threads ? "ThreadingMixIn" : "ForkingMixIn";
+    if (several) {
+        const char *number = strstr(several, "%u");
+        fprintf(out, "%s%.*s", indent, (int)(number ? number - several : (long)strlen(several)),
+                several);
+        if (number)
+            fprintf(out, "%u%s", advice->workers, number + 2);
+        fputc('\n', out);
+        return;
+    }
     fprintf(out,
-            "%sfrom socketserver import ThreadingMixIn\n\n"
-            "%sclass Server(ThreadingMixIn, HTTPServer):  # or WSGIServer, TCPServer: as now\n"
-            "%s    daemon_threads = True\n",
-            indent, indent, indent);
+            "%sfrom socketserver import %s\n\n"
+            "%sclass Server(%s, HTTPServer):  # or WSGIServer, TCPServer: as now\n",
+            indent, mix, indent, mix);
+    if (threads)
+        fprintf(out, "%s    daemon_threads = True\n", indent);
+    else
+        fprintf(out, "%s    max_children = %u\n", indent, advice->workers);
 }
 
 void sketch_write(FILE *out, const struct advice *advice, const char *indent)
@@ -251,14 +285,19 @@ void sketch_write(FILE *out, const struct advice *advice, const char *indent)
     switch (advice->model) {
     case OVL_THREADS:
         if (advice->unit.server)
-            write_server(out, indent);
+            write_server(out, advice, indent);
         else if (advice->accepts)
             write_accepting_pool(out, advice, &names, indent);
         else
             write_pool(out, advice, &names, indent, "ThreadPoolExecutor");
         break;
     case OVL_PROCESSES:
-        write_pool(out, advice, &names, indent, "ProcessPoolExecutor");
+        if (advice->unit.server)
+            write_server(out, advice, indent);
+        else if (advice->accepts)
+            write_accepting_processes(out, advice, &names, indent);
+        else
+            write_pool(out, advice, &names, indent, "ProcessPoolExecutor");
         break;
     case OVL_ASYNC:
         if (advice->accepts)

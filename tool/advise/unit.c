@@ -43,27 +43,62 @@ static bool is_pool(const struct place *place)
            strstr(place->file, "/threading.py");
 }
 
-/* Servers of Python's own library, which call a user's function for each request, one at a time. */
-static bool is_server(const struct place *place)
+/*
+ * Servers that call a user's function for each request, one at a time, and how they answer several.
+ * Those that stand on others come first.
+ */
+static const struct server {
+    const char *file; /* a part of its path */
+    const char *several[OVL_MODEL_COUNT];
+} servers[] = {
+    {"/werkzeug/serving.py",
+     {[OVL_THREADS] = "app.run(threaded=True)",
+      [OVL_PROCESSES] = "app.run(threaded=False, processes=%u)"}},
+    {"/gunicorn/workers/sync.py",
+     {[OVL_THREADS] = "gunicorn --threads %u", [OVL_PROCESSES] = "gunicorn --workers %u"}},
+    {"/django/core/servers/",
+     {[OVL_THREADS] = "manage.py runserver, without --nothreading",
+      [OVL_PROCESSES] = "gunicorn --workers %u"}},
+    {"/wsgiref/", {NULL}},
+    {"/socketserver.py", {NULL}},
+    {"/http/server.py", {NULL}},
+    {"/xmlrpc/server.py", {NULL}},
+};
+
+#define SERVERS (sizeof servers / sizeof *servers)
+
+/* The server that a call of the user's own answers for: nothing but libraries stand in between.
+ * NULL: it answers for none. */
+static const struct server *server_of(const struct tree *tree, uint32_t number)
 {
-    return strstr(place->file, "/wsgiref/") || strstr(place->file, "/socketserver.py") ||
-           strstr(place->file, "/http/server.py") || strstr(place->file, "/xmlrpc/server.py");
+    size_t first = SERVERS;
+    if (tree->nodes[number].kind != NODE_CALL || !tree->places[tree->nodes[number].place].own)
+        return NULL;
+    for (uint32_t n = tree->nodes[number].parent; n; n = tree->nodes[n].parent) {
+        const struct place *place = &tree->places[tree->nodes[n].place];
+        if (place->own)
+            break;
+        for (size_t i = 0; i < first; i++)
+            if (strstr(place->file, servers[i].file))
+                first = i;
+    }
+    return first < SERVERS ? &servers[first] : NULL;
 }
 
-/* Whether such a library calls a function of the user's own. */
-static bool is_called_by_library(const struct tree *tree, const struct node *node,
-                                 const struct node *caller)
+/* Whether a library calls a function of the user's own over and over: a pool, or a server. */
+static bool is_called_by_library(const struct tree *tree, uint32_t number)
 {
-    const struct place *place = &tree->places[caller->place];
-    return node->kind == NODE_CALL && tree->places[node->place].own &&
-           (is_pool(place) || is_server(place));
+    const struct node *node = &tree->nodes[number];
+    const struct place *caller = &tree->places[tree->nodes[frame_above(tree, node->parent)].place];
+    return (node->kind == NODE_CALL && tree->places[node->place].own && is_pool(caller)) ||
+           server_of(tree, number);
 }
 
 static bool is_candidate(const struct tree *tree, uint32_t number)
 {
     const struct node *node = &tree->nodes[number];
     const struct node *parent = &tree->nodes[node->parent];
-    bool called = node->parent && is_called_by_library(tree, node, parent);
+    bool called = node->parent && is_called_by_library(tree, number);
     uint64_t callers = called || !parent->count ? 1 : parent->count;
     if (!node->parent || node->count < COUNT_LEAST * callers ||
         spent_all(&node->spent) < EACH_LEAST_NS * (ovl_time)node->count)
@@ -71,7 +106,7 @@ static bool is_candidate(const struct tree *tree, uint32_t number)
     const struct place *place = &tree->places[node->place];
     uint32_t above = frame_above(tree, node->kind == NODE_LOOP ? number : node->parent);
     const struct place *caller = &tree->places[tree->nodes[above].place];
-    if (!caller->own && !is_called_by_library(tree, node, &tree->nodes[above]))
+    if (!caller->own && !called)
         return false;
     /* A generator that is asked for its next item is not called anew. */
     return node->kind == NODE_LOOP || !(place->flags & PYTHON_CODE_SUSPENDS);
@@ -204,7 +239,10 @@ void unit_find(const struct tree *tree, unsigned cores, struct unit *unit)
     unit->uncounted = is_uncounted(node);
     unit->at_least = !unit->uncounted && !was_each_seen(node);
     const struct place *above = &tree->places[parent->place];
-    unit->server = node->kind == NODE_CALL && is_server(above);
+    const struct server *server = server_of(tree, unit->node);
+    unit->server = server != NULL;
+    if (server)
+        memcpy(unit->several, server->several, sizeof unit->several);
     unit->groups = parent->count && !is_pool(above) && !unit->server ? parent->count : 1;
     unit->spent = node->spent;
     unit->first_ns = node->first_ns;

@@ -4,6 +4,8 @@
 
 #include "advise/tree.h"
 
+#include <overlap/model.h>
+
 struct unit {
     uint32_t node;     /* 0: there is none, or it was not counted */
     uint32_t function; /* the place of the function that does it; 0: it is the body of a loop */
@@ -14,10 +16,11 @@ struct unit {
     struct spent spent;
     ovl_time first_ns;
     ovl_time last_ns;
-    bool one_connection; /* all of its network waits were on one socket */
-    bool server;         /* it answers requests, for a server of Python's own */
-    bool one_file;       /* all make sure of the same one (fsync) */
-    bool new_files;      /* they make sure of one after the other */
+    bool one_connection;                  /* all of its network waits were on one socket */
+    bool server;                          /* it answers requests, for a server of a library's */
+    const char *several[OVL_MODEL_COUNT]; /* how that answers several at once; NULL: not known */
+    bool one_file;                        /* all make sure of the same one (fsync) */
+    bool new_files;                       /* they make sure of one after the other */
     bool uncounted; /* it was done more often than `count` says: that is how often it was seen */
     bool at_least;  /* it may have been done more often: not each of `count` was seen to wait */
     bool stream;    /* a loop that reads on from where it stopped */
