@@ -46,8 +46,14 @@ OVL_EXPORT const char *ovl_wait_name(enum ovl_wait wait);
  */
 struct ovl_segment {
     ovl_time length_ns;
-    int kind; /* an enum ovl_wait, or one of the above */
+    int kind;      /* an enum ovl_wait, or one of the above */
+    unsigned lock; /* of a wait, but those of OVL_WAIT_LOCK: which mutex the task held all through
+                      it; the same number for the same mutex; 0: none that is known. Of several the
+                      one locked first. Three are told apart in a task */
 };
+
+/* Set in the number of a mutex that processes share. */
+#define OVL_LOCK_SHARED 1u
 
 /*
  * A record keeps at most so many segments. Where a task has more, short ones are added to others of

@@ -64,12 +64,38 @@ static struct ovl__coroutine *holder_of(const pthread_mutex_t *mutex)
     return thread == ovl__owner_thread() || has_deputy(mutex) ? owner : NULL;
 }
 
+/* The meter is told by a number, which has room beside it for whether processes share the mutex. */
+static uint32_t number_of(const pthread_mutex_t *mutex)
+{
+    uint32_t number = (uint32_t)((uintptr_t)mutex >> 2) & ~OVL_LOCK_SHARED;
+    return kind_of(mutex) & SHARED ? number | OVL_LOCK_SHARED : number;
+}
+
+static void tell_locked(const pthread_mutex_t *mutex)
+{
+    if (ovl__current->meter)
+        ovl__meter_hold(ovl__current->meter, number_of(mutex));
+}
+
+static void tell_unlocks(const pthread_mutex_t *mutex)
+{
+    if (ovl__current->meter)
+        ovl__meter_release(ovl__current->meter, number_of(mutex));
+}
+
+/* The coroutine that runs has locked it. */
+static void note(const pthread_mutex_t *mutex)
+{
+    ovl__owner_note(mutex);
+    tell_locked(mutex);
+}
+
 /* What the coroutine itself holds by a deputy. */
 static int lock_once_more(const pthread_mutex_t *mutex)
 {
     if (type_of(mutex) != PTHREAD_MUTEX_RECURSIVE)
         return type_of(mutex) == PTHREAD_MUTEX_ERRORCHECK ? EDEADLK : EBUSY;
-    ovl__owner_note(mutex);
+    note(mutex);
     return 0;
 }
 
@@ -83,7 +109,7 @@ static int try_lock(pthread_mutex_t *mutex)
         return lock_once_more(mutex);
     int error = ovl__sys.pthread_mutex_trylock(mutex);
     if (!error || error == EOWNERDEAD)
-        ovl__owner_note(mutex);
+        note(mutex);
     return error;
 }
 
@@ -144,7 +170,7 @@ static int wait_for_deputy(pthread_mutex_t *mutex, clockid_t clock, const struct
 {
     int error = ovl__deputy_lock(mutex, clock, time);
     if (!error || error == EOWNERDEAD)
-        ovl__owner_note(mutex);
+        note(mutex);
     return error;
 }
 
@@ -221,6 +247,7 @@ int ovl__mutex_unlock(pthread_mutex_t *mutex)
         type_of(mutex) == PTHREAD_MUTEX_ERRORCHECK || type_of(mutex) == PTHREAD_MUTEX_RECURSIVE;
     if (holder && holder != ovl__current->coroutine && checked)
         return EPERM;
+    tell_unlocks(mutex);
     bool is_last = !holder || ovl__owner_forget(mutex);
     if (!has_deputy(mutex))
         return ovl__sys.pthread_mutex_unlock(mutex);
@@ -229,13 +256,21 @@ int ovl__mutex_unlock(pthread_mutex_t *mutex)
     return 0;
 }
 
-/* In a plain thread only a mutex that is held by another is worth the clock. */
+/* A task in a plain thread: passes on the error of a lock. */
+static int told(const pthread_mutex_t *mutex, int error)
+{
+    if (!error || error == EOWNERDEAD)
+        tell_locked(mutex);
+    return error;
+}
+
+/* There only a mutex that is held by another is worth the clock. */
 static int metered_lock(pthread_mutex_t *mutex)
 {
     int error = ovl__sys.pthread_mutex_trylock(mutex);
-    if (error != EBUSY)
-        return error;
-    return OVL__METERED(int, -1, OVL_WAIT_LOCK, ovl__sys.pthread_mutex_lock(mutex));
+    if (error == EBUSY)
+        error = OVL__METERED(int, -1, OVL_WAIT_LOCK, ovl__sys.pthread_mutex_lock(mutex));
+    return told(mutex, error);
 }
 
 OVL__HOOK int pthread_mutex_lock(pthread_mutex_t *mutex)
@@ -251,8 +286,10 @@ OVL__HOOK int pthread_mutex_lock(pthread_mutex_t *mutex)
 
 OVL__HOOK int pthread_mutex_trylock(pthread_mutex_t *mutex)
 {
-    if (!ovl__in_coroutine() || ovl__is_in_allocator(__builtin_return_address(0)))
+    if (!ovl__in_task() || ovl__is_in_allocator(__builtin_return_address(0)))
         return ovl__sys.pthread_mutex_trylock(mutex);
+    if (!ovl__current->coroutine)
+        return told(mutex, ovl__sys.pthread_mutex_trylock(mutex));
     return try_lock(mutex);
 }
 
@@ -262,7 +299,8 @@ OVL__HOOK int pthread_mutex_timedlock(pthread_mutex_t *restrict mutex,
     if (!ovl__in_task())
         return ovl__sys.pthread_mutex_timedlock(mutex, time);
     if (!ovl__current->coroutine)
-        return OVL__METERED(int, -1, OVL_WAIT_LOCK, ovl__sys.pthread_mutex_timedlock(mutex, time));
+        return told(mutex, OVL__METERED(int, -1, OVL_WAIT_LOCK,
+                                        ovl__sys.pthread_mutex_timedlock(mutex, time)));
     return ovl__mutex_lock(mutex, CLOCK_REALTIME, time);
 }
 
@@ -274,14 +312,17 @@ OVL__HOOK int pthread_mutex_clocklock(pthread_mutex_t *restrict mutex, clockid_t
     if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
         return EINVAL;
     if (!ovl__current->coroutine)
-        return OVL__METERED(int, -1, OVL_WAIT_LOCK,
-                            ovl__sys.pthread_mutex_clocklock(mutex, clock, time));
+        return told(mutex, OVL__METERED(int, -1, OVL_WAIT_LOCK,
+                                        ovl__sys.pthread_mutex_clocklock(mutex, clock, time)));
     return ovl__mutex_lock(mutex, clock, time);
 }
 
 OVL__HOOK int pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
-    if (!ovl__in_coroutine())
+    if (!ovl__in_task())
         return ovl__sys.pthread_mutex_unlock(mutex);
-    return ovl__mutex_unlock(mutex);
+    if (ovl__current->coroutine)
+        return ovl__mutex_unlock(mutex);
+    tell_unlocks(mutex);
+    return ovl__sys.pthread_mutex_unlock(mutex);
 }

@@ -26,6 +26,7 @@ struct details {
     unsigned stalls;
     uint32_t count;
     uint32_t room;
+    uint32_t locks[OVL__LOCKS_MAX];
     uint64_t segments[]; /* as in a trail */
 };
 
@@ -161,6 +162,7 @@ static void fill_in(struct details *details, const struct ovl__meter *meter)
     details->switches = record->switches;
     details->stalls = record->stalls;
     details->count = meter->trail.count;
+    memcpy(details->locks, meter->trail.locks, sizeof details->locks);
     memcpy(details->segments, meter->trail.segments, details->count * sizeof *details->segments);
 }
 
@@ -353,6 +355,7 @@ static struct ovl__trail read_trail(const struct entry *entry)
         return trail;
     }
     trail.count = entry->details->count;
+    memcpy(trail.locks, entry->details->locks, sizeof trail.locks);
     memcpy(trail.segments, entry->details->segments, trail.count * sizeof *trail.segments);
     return trail;
 }

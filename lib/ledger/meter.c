@@ -122,6 +122,14 @@ static void end_run(struct ovl__meter *meter, ovl_time now)
     ovl__trail_add(&meter->trail, OVL_COMPUTING, length);
 }
 
+static void add_wait(struct ovl__meter *meter, enum ovl_wait wait, ovl_time length)
+{
+    if (meter->held && wait != OVL_WAIT_LOCK)
+        ovl__trail_add_held(&meter->trail, (int)wait, length, meter->held);
+    else
+        ovl__trail_add(&meter->trail, (int)wait, length);
+}
+
 void ovl__meter_start(struct ovl__meter *meter)
 {
     struct ovl_record *record = &meter->record;
@@ -134,7 +142,11 @@ void ovl__meter_start(struct ovl__meter *meter)
     record->switches = 0;
     record->stalls = 0;
     meter->trail.count = 0;
+    for (int i = 0; i < OVL__LOCKS_MAX; i++)
+        meter->trail.locks[i] = 0;
     meter->away = 0;
+    meter->held = 0;
+    meter->again = 0;
     meter->resumed = record->start;
     segment_begin(record->start);
 }
@@ -162,7 +174,7 @@ void ovl__meter_resume(struct ovl__meter *meter)
 void ovl__meter_wait(struct ovl__meter *meter, enum ovl_wait wait, ovl_time began)
 {
     meter->record.wait_ns[wait] += clamp(ovl__stamp() - began, OVL_FOREVER);
-    ovl__trail_add(&meter->trail, wait, meter->away);
+    add_wait(meter, wait, meter->away);
     meter->away = 0;
 }
 
@@ -199,7 +211,7 @@ void ovl__meter_call(struct ovl__meter *meter, enum ovl_wait wait, ovl_time bega
     meter->record.wait_ns[wait] += wait_ns;
     ovl__trail_add(&meter->trail, OVL_COMPUTING, before);
     add_rest(meter, ran - before, before_call(switches));
-    ovl__trail_add(&meter->trail, wait, wait_ns);
+    add_wait(meter, wait, wait_ns);
     ovl__trail_add(&meter->trail, OVL_COMPUTING, spent - before);
     known.asked = true;
     known.called = true;
@@ -219,6 +231,7 @@ void ovl__meter_copy(struct ovl__meter *to, const struct ovl__meter *from)
     record->worker = worker;
     record->submitted = submitted;
     record->error = error;
+    memcpy(to->trail.locks, from->trail.locks, sizeof to->trail.locks);
     to->trail.count = from->trail.count < OVL_SEGMENTS_MAX ? from->trail.count : OVL_SEGMENTS_MAX;
     memcpy(to->trail.segments, from->trail.segments, to->trail.count * sizeof(uint64_t));
 }

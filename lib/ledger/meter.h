@@ -18,6 +18,8 @@ struct ovl__meter {
     ovl_time resumed; /* when the segment that runs began */
     ovl_time paused;  /* when it last gave its thread to others */
     ovl_time away;    /* how long it has been without it, for what is not known yet */
+    uint32_t held;    /* the outermost mutex that it holds; 0: none */
+    uint32_t again;   /* how often more it has locked that one */
     struct ovl__trail trail;
 };
 
@@ -39,6 +41,26 @@ void ovl__meter_wait(struct ovl__meter *meter, enum ovl_wait wait, ovl_time bega
  * What the call did not compute, the task waited in it; a short one is taken for computing.
  */
 void ovl__meter_call(struct ovl__meter *meter, enum ovl_wait wait, ovl_time began);
+
+/* The task has locked a mutex, or is about to unlock it: what it waits for meanwhile is noted so.
+ * Of several the one that was locked first counts. */
+static inline void ovl__meter_hold(struct ovl__meter *meter, uint32_t lock)
+{
+    if (!meter->held)
+        meter->held = lock;
+    else if (meter->held == lock)
+        meter->again++;
+}
+
+static inline void ovl__meter_release(struct ovl__meter *meter, uint32_t lock)
+{
+    if (meter->held != lock)
+        return;
+    if (meter->again)
+        meter->again--;
+    else
+        meter->held = 0;
+}
 
 /* Whether a call that began at `began` is long enough to count. */
 bool ovl__meter_is_long(ovl_time began);

@@ -7,22 +7,25 @@
 #define THIN (OVL_SEGMENTS_MAX / 2)
 
 #define KIND_BITS  OVL__KIND_BITS
+#define TYPE_BITS  OVL__TYPE_BITS
 #define KIND_MASK  ((1u << KIND_BITS) - 1)
+#define TYPE_MASK  ((1u << TYPE_BITS) - 1)
 #define KIND_FIRST OVL__KIND_FIRST
 
-static unsigned kind_of(uint64_t segment)
+/* Its kind, with the lock. */
+static unsigned type_of(uint64_t segment)
 {
-    return segment & KIND_MASK;
+    return segment & TYPE_MASK;
 }
 
 static uint64_t length_of(uint64_t segment)
 {
-    return segment >> KIND_BITS;
+    return segment >> TYPE_BITS;
 }
 
 static void lengthen(uint64_t *segment, uint64_t length)
 {
-    *segment += length << KIND_BITS;
+    *segment += length << TYPE_BITS;
 }
 
 static void take_out(struct ovl__trail *trail, uint32_t n)
@@ -32,20 +35,20 @@ static void take_out(struct ovl__trail *trail, uint32_t n)
         trail->segments[i] = trail->segments[i + 1];
 }
 
-/* Where the segment's length can go: the nearest of its kind, before it or behind. */
+/* Where the segment's length can go: the nearest of its type, before it or behind. */
 static uint32_t nearest_alike(const struct ovl__trail *trail, uint32_t n)
 {
-    unsigned kind = kind_of(trail->segments[n]);
+    unsigned type = type_of(trail->segments[n]);
     for (uint32_t far = 1; far < trail->count; far++) {
-        if (n >= far && kind_of(trail->segments[n - far]) == kind)
+        if (n >= far && type_of(trail->segments[n - far]) == type)
             return n - far;
-        if (n + far < trail->count && kind_of(trail->segments[n + far]) == kind)
+        if (n + far < trail->count && type_of(trail->segments[n + far]) == type)
             return n + far;
     }
     return n;
 }
 
-/* The shortest whose kind stands elsewhere too: there are fewer kinds than segments. */
+/* The shortest whose type stands elsewhere too; the count: there is none. */
 static uint32_t shortest(const struct ovl__trail *trail)
 {
     uint32_t found = trail->count;
@@ -63,7 +66,7 @@ static void join(struct ovl__trail *trail)
 {
     uint32_t kept = 0;
     for (uint32_t i = 1; i < trail->count; i++) {
-        if (kind_of(trail->segments[i]) == kind_of(trail->segments[kept]))
+        if (type_of(trail->segments[i]) == type_of(trail->segments[kept]))
             lengthen(&trail->segments[kept], length_of(trail->segments[i]));
         else
             trail->segments[++kept] = trail->segments[i];
@@ -71,36 +74,75 @@ static void join(struct ovl__trail *trail)
     trail->count = kept + 1;
 }
 
+/* What locks were held is given up: without them there are fewer types than segments. */
+static void forget_locks(struct ovl__trail *trail)
+{
+    for (uint32_t i = 0; i < trail->count; i++)
+        trail->segments[i] &= ~(uint64_t)(TYPE_MASK & ~KIND_MASK);
+    join(trail);
+}
+
 static void thin_out(struct ovl__trail *trail)
 {
     while (trail->count > THIN) {
         uint32_t n = shortest(trail);
-        if (n == trail->count)
-            return; /* each kind stands once: that is fewer than THIN + 1 */
+        if (n == trail->count && trail->count < OVL_SEGMENTS_MAX)
+            return;
+        if (n == trail->count) {
+            forget_locks(trail);
+            continue;
+        }
         lengthen(&trail->segments[nearest_alike(trail, n)], length_of(trail->segments[n]));
         take_out(trail, n);
         join(trail);
     }
 }
 
-void ovl__trail_add_another(struct ovl__trail *trail, int kind, ovl_time length)
+/* A segment of a packed type. */
+static void add(struct ovl__trail *trail, uint64_t segment)
 {
     if (trail->count) {
         uint64_t *last = &trail->segments[trail->count - 1];
-        if (kind_of(*last) == (unsigned)(kind - KIND_FIRST)) {
-            lengthen(last, (uint64_t)length);
+        if (type_of(*last) == type_of(segment)) {
+            lengthen(last, length_of(segment));
             return;
         }
     }
     if (trail->count == OVL_SEGMENTS_MAX)
         thin_out(trail);
-    trail->segments[trail->count++] = ovl__segment_pack(kind, length);
+    trail->segments[trail->count++] = segment;
+}
+
+void ovl__trail_add_another(struct ovl__trail *trail, int kind, ovl_time length)
+{
+    add(trail, ovl__segment_pack(kind, length));
+}
+
+/* The lock's place, from 1; 0: there is none left. */
+static unsigned place_of(struct ovl__trail *trail, uint32_t lock)
+{
+    for (unsigned i = 0; i < OVL__LOCKS_MAX; i++) {
+        if (!trail->locks[i])
+            trail->locks[i] = lock;
+        if (trail->locks[i] == lock)
+            return i + 1;
+    }
+    return 0;
+}
+
+void ovl__trail_add_held(struct ovl__trail *trail, int kind, ovl_time length, uint32_t lock)
+{
+    if (length > 0)
+        add(trail, ovl__segment_pack(kind, length) | place_of(trail, lock) << KIND_BITS);
 }
 
 struct ovl_segment ovl__trail_read(const struct ovl__trail *trail, uint32_t n)
 {
+    unsigned type = type_of(trail->segments[n]);
+    unsigned place = type >> KIND_BITS;
     return (struct ovl_segment){
         .length_ns = (ovl_time)length_of(trail->segments[n]),
-        .kind = (int)kind_of(trail->segments[n]) + KIND_FIRST,
+        .kind = (int)(type & KIND_MASK) + KIND_FIRST,
+        .lock = place ? trail->locks[place - 1] : 0,
     };
 }

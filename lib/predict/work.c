@@ -15,10 +15,15 @@
 #define EXPLAINED      0.5
 #define GROWN          1.5
 
+/* Of so many mutexes it is asked who waited with them; in what others guard, tasks are taken to be
+ * together. */
+#define LOCKS_MOST 64
+
 /* In one piece of memory: the lists behind it, the parts behind these. */
 struct ledger_work {
     struct ovl_work work;
-    struct ovl_resource resource;
+    struct ovl_resource resources[LOCKS_MOST];
+    unsigned locks[LOCKS_MOST]; /* what the resources stand for; 0: the slow resource */
     struct ovl_part_list lists[];
 };
 
@@ -92,11 +97,21 @@ static void find_beside(struct readings *readings, double kept)
     }
 }
 
+/* A wait for the mutex with which the task then waits: the simulation finds it by itself. */
+static bool is_queue(const struct reading *reading, int n)
+{
+    if (reading->segments[n].kind != OVL_WAIT_LOCK)
+        return false;
+    for (n++; n < reading->count && reading->segments[n].kind < 0;)
+        n++;
+    return n < reading->count && reading->segments[n].lock;
+}
+
 static double wait_of(const struct reading *reading)
 {
     double sum = 0;
     for (int i = 0; i < reading->count; i++)
-        if (reading->segments[i].kind >= 0)
+        if (reading->segments[i].kind >= 0 && !is_queue(reading, i))
             sum += (double)reading->segments[i].length_ns;
     return sum;
 }
@@ -203,19 +218,39 @@ static double factor_of(const struct factors *factors, int kind)
     return kind >= 0 ? factors->waits : kind == OVL_COMPUTING ? factors->computing : 1;
 }
 
-static size_t put_parts(const struct reading *reading, const struct factors *factors, bool limited,
-                        struct ovl_part *parts)
+/* A mutex's number as a resource; 0: there are too many. */
+static unsigned resource_of(struct ledger_work *made, unsigned lock)
 {
+    size_t n = 0;
+    while (n < made->work.resource_count && made->locks[n] != lock)
+        n++;
+    if (n == LOCKS_MOST)
+        return 0;
+    if (n == made->work.resource_count) {
+        made->work.resource_count++;
+        made->locks[n] = lock;
+        made->resources[n] = (struct ovl_resource){
+            .capacity = 1,
+            .per_process = !(lock & OVL_LOCK_SHARED),
+        };
+    }
+    return (unsigned)n + 1;
+}
+
+static size_t put_parts(const struct reading *reading, const struct factors *factors,
+                        struct ledger_work *made, struct ovl_part *parts)
+{
+    bool limited = made->work.resource_count && !made->locks[0];
     size_t count = 0;
     for (int i = 0; i < reading->count; i++) {
         struct ovl_segment segment = reading->segments[i];
-        if (segment.kind == OVL_READY)
+        if (segment.kind == OVL_READY || is_queue(reading, i))
             continue;
-        bool waits = segment.kind >= 0;
+        bool limits = limited && segment.kind >= 0 && segment.kind != OVL_WAIT_SLEEP;
         parts[count++] = (struct ovl_part){
             .length_ns = (ovl_time)((double)segment.length_ns * factor_of(factors, segment.kind)),
             .kind = segment.kind,
-            .resource = waits && limited && segment.kind != OVL_WAIT_SLEEP ? 1 : 0,
+            .resource = segment.lock ? resource_of(made, segment.lock) : limits,
             .blocks = segment.kind == OVL_UNSEEN,
         };
     }
@@ -241,6 +276,15 @@ static int make_work(const struct readings *readings, const struct ovl_ledger_re
     struct ledger_work *made = allocate(readings);
     if (!made)
         return -ENOMEM;
+    made->resources[0] =
+        (struct ovl_resource){.capacity = capacity, .per_process = options->isolated};
+    made->work = (struct ovl_work){
+        .tasks = made->lists,
+        .task_count = readings->count,
+        .total = options->total ? options->total : total,
+        .resources = made->resources,
+        .resource_count = capacity ? 1 : 0,
+    };
     struct ovl_part *parts = (struct ovl_part *)(void *)(made->lists + readings->count);
     for (size_t i = 0; i < readings->count; i++) {
         const struct reading *reading = &readings->all[i];
@@ -248,18 +292,10 @@ static int make_work(const struct readings *readings, const struct ovl_ledger_re
             .waits = without_queue(&contention, reading),
             .computing = without_waking(options->costs, reading),
         };
-        size_t count = put_parts(reading, &factors, capacity != 0, parts);
+        size_t count = put_parts(reading, &factors, made, parts);
         made->lists[i] = (struct ovl_part_list){.parts = parts, .count = count};
         parts += count;
     }
-    made->resource = (struct ovl_resource){.capacity = capacity, .per_process = options->isolated};
-    made->work = (struct ovl_work){
-        .tasks = made->lists,
-        .task_count = readings->count,
-        .total = options->total ? options->total : total,
-        .resources = capacity ? &made->resource : NULL,
-        .resource_count = capacity ? 1 : 0,
-    };
     *ret_work = &made->work;
     return 0;
 }

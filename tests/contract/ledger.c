@@ -549,6 +549,74 @@ static void segments_tell_what_came_when(void)
     ovl_ledger_close(ledger);
 }
 
+#define HELD_NS (20 * OVL_MILLISECOND)
+
+static int init_shared(pthread_mutex_t *mutex)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    int error = pthread_mutex_init(mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    return error;
+}
+
+/* Sleeps twice with the first mutex, the second time with the other as well, then without, then
+ * with the other. */
+static int sleep_with_locks(struct ovl_task *task, struct ovl_bytes item)
+{
+    (void)task;
+    (void)item;
+    pthread_mutex_t other = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_t shared;
+    int error = init_shared(&shared);
+    error = error ? error : pthread_mutex_lock(&shared);
+    pause_ns(HELD_NS);
+    error = error ? error : pthread_mutex_trylock(&other);
+    error = error ? error : pthread_mutex_lock(&shared); /* once more: it is a recursive one */
+    error = error ? error : pthread_mutex_unlock(&shared);
+    pause_ns(HELD_NS);
+    error = error ? error : pthread_mutex_unlock(&other);
+    error = error ? error : pthread_mutex_unlock(&shared);
+    pause_ns(HELD_NS);
+    error = error ? error : pthread_mutex_lock(&other);
+    pause_ns(HELD_NS);
+    error = error ? error : pthread_mutex_unlock(&other);
+    pthread_mutex_destroy(&shared);
+    return error;
+}
+
+static void segments_tell_which_lock_was_held(void)
+{
+    struct ovl_ledger *ledger = ledger_new(0);
+    struct ovl_executor *executor = open_recorded(1, ledger);
+    expect_error(submit(executor, sleep_with_locks, NULL, 0), 0);
+    close_all(executor);
+    struct ovl_segment segments[OVL_SEGMENTS_MAX];
+    int count = ovl_ledger_segments(ledger, 0, segments, OVL_SEGMENTS_MAX);
+    unsigned locks[4];
+    int sleeps = 0;
+    for (int i = 0; i < count; i++) {
+        if (segments[i].kind != OVL_WAIT_SLEEP) {
+            assert_int_equal(segments[i].lock, 0);
+            continue;
+        }
+        assert_true(sleeps < 4);
+        assert_true(segments[i].length_ns >= HELD_NS * 9 / 10);
+        locks[sleeps++] = segments[i].lock;
+    }
+    assert_int_equal(sleeps, 4);
+    assert_int_not_equal(locks[0], 0);
+    assert_int_equal(locks[1], locks[0]);
+    assert_int_equal(locks[2], 0);
+    assert_int_not_equal(locks[3], 0);
+    assert_int_not_equal(locks[3], locks[0]);
+    assert_true(locks[0] & OVL_LOCK_SHARED);
+    assert_false(locks[3] & OVL_LOCK_SHARED);
+    ovl_ledger_close(ledger);
+}
+
 static int sleep_often(struct ovl_task *task, struct ovl_bytes item)
 {
     (void)task;
@@ -683,6 +751,7 @@ int ledger_cases(const char *only)
         TEST_CASE(records_beyond_the_limit_are_sampled),
         TEST_CASE(ledger_sees_deadlines_and_errors),
         TEST_CASE(segments_tell_what_came_when),
+        TEST_CASE(segments_tell_which_lock_was_held),
         TEST_CASE(many_segments_are_summed_up),
         TEST_CASE(bytes_are_counted),
     };

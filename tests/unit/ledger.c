@@ -387,6 +387,31 @@ static void long_segments_stay_where_they_are(void)
     assert_int_equal(length_by_kind(&trail, OVL_COMPUTING), 100 * 1000);
 }
 
+/* Of a lock in room that is bounded: what three have held is told apart, and no time is lost. */
+static void trails_keep_three_locks(void)
+{
+    struct ovl__trail trail = {0};
+    for (uint32_t lock = 10; lock < 50; lock += 10) {
+        ovl__trail_add_held(&trail, OVL_WAIT_DISK, 100, lock);
+        ovl__trail_add_held(&trail, OVL_WAIT_DISK, 100, lock);
+    }
+    ovl__trail_add_held(&trail, OVL_WAIT_DISK, 0, 60);
+    assert_int_equal(trail.count, 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(ovl__trail_read(&trail, i).lock, i < 3 ? 10 * (i + 1) : 0);
+        assert_int_equal(ovl__trail_read(&trail, i).length_ns, 200);
+    }
+    enum { KINDS = 5, PLACES = 4, ROUNDS = 100 };
+    for (int n = 0; n < ROUNDS * KINDS * PLACES; n++) {
+        int kind = n % KINDS;
+        ovl__trail_add_held(&trail, kind, 10, 10 * (1 + (uint32_t)(n / KINDS) % PLACES));
+        assert_in_range(trail.count, 1, OVL_SEGMENTS_MAX);
+    }
+    for (int kind = 0; kind < KINDS; kind++)
+        assert_int_equal(length_by_kind(&trail, kind),
+                         10 * ROUNDS * PLACES + (kind == OVL_WAIT_DISK ? 800 : 0));
+}
+
 static void segments_have_names(void)
 {
     assert_string_equal(ovl_segment_name(OVL_COMPUTING), "computing");
@@ -408,7 +433,7 @@ int main(void)
         TEST_CASE(meter_leaves_out_its_pauses), TEST_CASE(meter_splits_a_call),
         TEST_CASE(meter_starts_anew),           TEST_CASE(meter_tells_unseen_waits_before_a_call),
         TEST_CASE(trails_lose_no_time),         TEST_CASE(long_segments_stay_where_they_are),
-        TEST_CASE(segments_have_names),
+        TEST_CASE(trails_keep_three_locks),     TEST_CASE(segments_have_names),
     };
     return run_cases("ledger", cases, COUNT_OF(cases), NULL) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -412,6 +412,71 @@ static void files_hold_up_no_loop(void)
     ovl_ledger_close(ledger);
 }
 
+/* Computes, waits for the mutex, and then sleeps with it. */
+static void add_held(struct ovl_ledger *ledger, ovl_time start, ovl_time queued, uint32_t lock)
+{
+    ovl_time end = start + 10 * MS + queued + 50 * MS;
+    struct ovl__meter meter = {.record = {.start = start, .end = end, .cpu_ns = 10 * MS}};
+    meter.record.wait_ns[OVL_WAIT_LOCK] = queued;
+    meter.record.wait_ns[OVL_WAIT_SLEEP] = 50 * MS;
+    ovl__trail_add(&meter.trail, OVL_COMPUTING, 9 * MS);
+    ovl__trail_add(&meter.trail, OVL_WAIT_LOCK, queued);
+    ovl__trail_add(&meter.trail, OVL_COMPUTING, MS);
+    ovl__trail_add_held(&meter.trail, OVL_WAIT_SLEEP, 50 * MS, lock);
+    ovl__ledger_add(ledger, &meter);
+}
+
+static ovl_time time_of(struct ovl_ledger *ledger, enum ovl_model model, unsigned workers)
+{
+    struct ovl_work *work;
+    assert_int_equal(ovl_work_from_ledger(ledger, NULL, &work), 0);
+    work->cores = 2;
+    struct ovl_plan plan = {.model = model, .workers = workers};
+    struct ovl_prediction prediction;
+    assert_int_equal(ovl_predict(work, &plan, &free_of_charge, &prediction), 0);
+    ovl_work_free(work);
+    return prediction.wall_ns;
+}
+
+static void what_is_waited_for_with_a_lock_comes_one_by_one(void)
+{
+    enum { OWN = 0x100, OTHER = 0x200, TASKS = 20 };
+    struct ovl_ledger *ledger = ledger_new();
+    for (int i = 0; i < TASKS; i++)
+        add_held(ledger, 1 + i * 60 * MS, 0, OWN);
+    assert_int_equal(time_of(ledger, OVL_SYNC, 1), TASKS * 60 * MS);
+    /* The loop computes for all of them before the second has its turn. */
+    assert_int_equal(time_of(ledger, OVL_ASYNC, TASKS), (TASKS * 10 + (TASKS - 1) * 50) * MS);
+    assert_in_range(time_of(ledger, OVL_THREADS, 2), TASKS * 50 * MS, TASKS * 60 * MS);
+    assert_in_range(time_of(ledger, OVL_THREADS, TASKS), TASKS * 50 * MS, TASKS * 60 * MS);
+    /* Processes have one each, unless they share it. */
+    assert_int_equal(time_of(ledger, OVL_PROCESSES, 2), TASKS / 2 * 60 * MS);
+    ovl_ledger_close(ledger);
+    ledger = ledger_new();
+    for (int i = 0; i < TASKS; i++)
+        add_held(ledger, 1 + i * 60 * MS, 0, OWN | OVL_LOCK_SHARED);
+    assert_int_equal(time_of(ledger, OVL_PROCESSES, 2), (10 + TASKS * 50) * MS);
+    ovl_ledger_close(ledger);
+    ledger = ledger_new();
+    for (int i = 0; i < TASKS; i++)
+        add_held(ledger, 1 + i * 60 * MS, 0, i % 2 ? OWN : OTHER);
+    assert_in_range(time_of(ledger, OVL_ASYNC, TASKS), TASKS / 2 * 50 * MS,
+                    (TASKS * 10 + TASKS / 2 * 50) * MS);
+    ovl_ledger_close(ledger);
+}
+
+/* Each began at once, and waited for all before it: alone none would have. */
+static void the_queue_for_a_lock_is_no_part_of_the_work(void)
+{
+    enum { TASKS = 20 };
+    struct ovl_ledger *ledger = ledger_new();
+    for (int i = 0; i < TASKS; i++)
+        add_held(ledger, 1, i * 50 * MS, 0x100);
+    assert_int_equal(time_of(ledger, OVL_SYNC, 1), TASKS * 60 * MS);
+    assert_int_equal(time_of(ledger, OVL_ASYNC, TASKS), (TASKS * 10 + (TASKS - 1) * 50) * MS);
+    ovl_ledger_close(ledger);
+}
+
 /* Waves of 1, 2, 4, ... tasks at once, before a server that takes 4: its waits give it away. */
 static ovl_time time_of_sync(struct ovl_ledger *ledger, const struct ovl_costs *costs)
 {
@@ -631,6 +696,8 @@ int main(void)
         TEST_CASE(uncertainty_shows),
         TEST_CASE(a_sequential_ledger_is_replayed),
         TEST_CASE(files_hold_up_no_loop),
+        TEST_CASE(what_is_waited_for_with_a_lock_comes_one_by_one),
+        TEST_CASE(the_queue_for_a_lock_is_no_part_of_the_work),
         TEST_CASE(waking_up_is_no_part_of_the_work),
         TEST_CASE(a_slow_resource_is_found),
         TEST_CASE(costs_come_back_from_text),
