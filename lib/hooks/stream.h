@@ -28,7 +28,7 @@ struct ovl__stream_hold {
     struct ovl__stream_hold *next;
     const struct ovl__coroutine *owner;
     FILE *stream;
-    unsigned times; /* how often flockfile has taken it; 0: for a call */
+    unsigned times;                /* how often flockfile has taken it; 0: for a call */
     struct ovl__wait_list waiters; /* coroutines of its thread */
 };
 
