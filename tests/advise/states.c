@@ -22,6 +22,7 @@ static char code[512];
 static char type[64];
 static char type_name[8];
 static char file[128];
+static char name[128];
 static char lines[64];
 
 static void put(char *object, int offset, uint64_t word)
@@ -50,11 +51,12 @@ static void begin(uint64_t id)
     layout = python_layout_find(3, 11);
     assert_non_null(layout);
     put_text(file, "/home/u/p.py");
+    put_text(name, "work");
     strcpy(type_name, "code");
     put(type, 24, address_of(type_name));
     put(code, 8, address_of(type));
     put(code, layout->code_file, address_of(file));
-    put(code, layout->code_name, address_of(file));
+    put(code, layout->code_name, address_of(name));
     put(code, layout->code_lines, address_of(lines));
     code[layout->code_first_line] = 3;
     put(frame, layout->frame_code, address_of(code));

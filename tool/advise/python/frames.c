@@ -265,6 +265,13 @@ static size_t read_chain(struct python_reader *reader, uint64_t thread, struct r
     return count;
 }
 
+/* What the interpreter puts around an __init__ that it calls directly: its file has no other name.
+ */
+static bool is_shim(const struct python_code *code)
+{
+    return code->file && code->file == code->name;
+}
+
 size_t python_frames(struct python_reader *reader, uint64_t thread, struct python_frame *ret_frames)
 {
     struct raw_frame chain[PYTHON_FRAMES_MAX];
@@ -272,12 +279,14 @@ size_t python_frames(struct python_reader *reader, uint64_t thread, struct pytho
         return 0;
     size_t count = read_chain(reader, thread, chain);
     uint64_t state = thread;
-    size_t first = count; /* of those that could be read: all outside of it */
+    size_t first = count; /* of those that are read, which stand at the end */
     for (size_t n = count; n-- > 0;) {
-        struct python_frame *frame = &ret_frames[n];
         struct python_code *code = known_code(reader, chain[n].code);
         if (!code)
             break;
+        if (is_shim(code))
+            continue;
+        struct python_frame *frame = &ret_frames[--first];
         *frame = (struct python_frame){
             .code = chain[n].code,
             .instruction = chain[n].instruction,
@@ -287,7 +296,6 @@ size_t python_frames(struct python_reader *reader, uint64_t thread, struct pytho
         if (code->loop_count || chain[n].calls_c)
             python_loops_read(reader, chain[n].address, code, chain[n].calls_c, frame);
         state = state_of(reader, &chain[n], code, frame);
-        first = n;
     }
     memmove(ret_frames, ret_frames + first, (count - first) * sizeof *ret_frames);
     return count - first;
