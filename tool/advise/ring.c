@@ -61,10 +61,14 @@ static void take_wait(struct observation *observed, struct process *process,
         thread->python = true;
     if (cpu_ns > 0)
         thread->cpu_ns = (ovl_time)wait->cpu_ns;
+    /* Of a deep stack the middle is left out. */
+    thread->path.told = !(wait->flags & RECORD_NATIVE) && count && count == wait->level_count &&
+                        count < RECORD_LEVELS;
     account_computed(observed, process, thread, levels,
                      account_is_start(process, thread) ? 0 : count, (ovl_time)wait->start_ns,
                      cpu_ns > busy_ns ? cpu_ns - busy_ns : 0, ACCOUNT_WAIT);
     account_waited(observed, process, thread, levels, count, wait, busy_ns);
+    thread->path.told = false;
     thread->open_wait_ns = 0;
 }
 

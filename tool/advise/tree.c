@@ -1,6 +1,7 @@
 #include "advise/tree.h"
 
 #include "advise/instances.h"
+#include "advise/python/frames.h"
 #include "advise/source.h"
 
 #include <errno.h>
@@ -172,6 +173,7 @@ static void close_from(struct tree *tree, struct tree_path *path, size_t from, o
         struct tree_open *open = &path->open[--path->count];
         struct node *node = &tree->nodes[open->node];
         node->last_ns = now_ns;
+        node->left = path->told;
         node->wall_ns += now_ns - open->start_ns;
         node->waited += !open->again && open->spent.waits > 0;
         instances_keep(tree, node, open, now_ns);
@@ -288,15 +290,33 @@ static bool is_inherited(const struct node *node, const struct tree_path *path,
            node->last_family == path->family && node->last_open_ns < path->fork_ns;
 }
 
-/* A stack that was read while it changed may lack what it is in: that has not ended when it is seen
- * again. */
-static void open_step(struct tree *tree, struct tree_path *path, const struct step *step,
-                      ovl_time now_ns)
+/* What suspends leaves the stack, and comes back. */
+static bool suspends(const struct tree *tree, const struct node *node)
+{
+    return node->kind == NODE_CALL && tree->places[node->place].flags & PYTHON_CODE_SUSPENDS;
+}
+
+/* It is sure that what it was seen in last has ended: it is in a new call or turn; or the thread
+ * itself told a stack without it. */
+static bool has_ended(const struct tree *tree, const struct node *node,
+                      const struct tree_path *path, bool in_new)
+{
+    bool left = node->kind == NODE_CALL && node->left && path->told;
+    return (in_new || left) && !suspends(tree, node);
+}
+
+/*
+ * A stack that was read while it changed may lack what it is in: that has not ended when it is seen
+ * again. Returns whether it is a new one.
+ */
+static bool open_step(struct tree *tree, struct tree_path *path, const struct step *step,
+                      bool in_new, ovl_time now_ns)
 {
     uint32_t parent = path->count ? path->open[path->count - 1].identity : 0;
     struct node *node = &tree->nodes[step->node];
     ovl_time start_ns = path->seen_ns ? path->seen_ns : now_ns;
-    bool again = node->last_identity == step->identity && node->last_path == path->number;
+    bool again = node->last_identity == step->identity && node->last_path == path->number &&
+                 !has_ended(tree, node, path, in_new);
     node->uncounted |= node->kind == NODE_LOOP && !step->index;
     bool inherited = !again && node->kind == NODE_CALL && is_inherited(node, path, step);
     if (!again && !inherited)
@@ -310,6 +330,7 @@ static void open_step(struct tree *tree, struct tree_path *path, const struct st
         node->first_ns = start_ns;
     path->open[path->count++] = (struct tree_open){
         .node = step->node, .identity = step->identity, .again = again, .start_ns = start_ns};
+    return !again;
 }
 
 void tree_see(struct tree *tree, struct tree_path *path, const struct tree_level *levels,
@@ -325,8 +346,9 @@ void tree_see(struct tree *tree, struct tree_path *path, const struct tree_level
         same++;
     ovl_time seen_ns = path->seen_ns ? path->seen_ns : now_ns;
     close_from(tree, path, same, seen_ns);
+    bool is_new = false;
     while (path->count < count)
-        open_step(tree, path, &steps[path->count], now_ns);
+        is_new = open_step(tree, path, &steps[path->count], is_new, now_ns);
     path->seen_ns = now_ns;
     for (size_t n = 0; n < path->count; n++) {
         tree->nodes[path->open[n].node].last_ns = now_ns;

@@ -82,6 +82,7 @@ struct node {
 
     /* Of single ones: each stride-th is kept. NULL: none. */
     uint32_t last_identity; /* of the one that was opened last, */
+    bool left;              /* it was out of a stack that the thread itself told */
     uint32_t last_path;     /* and by whom, */
     uint32_t last_family;   /* of which family, */
     ovl_time last_open_ns;  /* and when */
@@ -169,6 +170,7 @@ struct tree_path {
     uint32_t process; /* whose thread it is; */
     uint32_t family;  /* the same for all that were forked from one program */
     ovl_time fork_ns; /* when it was; 0: it is no fork */
+    bool told;        /* the thread itself tells the stacks that are seen: they are whole */
     struct tree_open open[TREE_PATH_MAX];
     size_t count;
     ovl_time seen_ns;
