@@ -90,14 +90,20 @@ static bool lock_again(const FILE *stream)
     return hold;
 }
 
+/* Only one that is held by another is worth the clock. */
+static void lock_in_thread(FILE *stream)
+{
+    if (!ovl__in_task())
+        libc_flockfile(stream);
+    else if (libc_ftrylockfile(stream))
+        OVL__METERED(int, -1, OVL_WAIT_LOCK, (libc_flockfile(stream), 0));
+}
+
 /* Without memory the lock is the thread's, as libc has it. */
 OVL__HOOK void flockfile(FILE *stream)
 {
     if (!ovl__in_coroutine()) {
-        ovl_time began = ovl__in_task() ? ovl__metered_begin() : 0;
-        libc_flockfile(stream);
-        if (ovl__in_task())
-            ovl__metered_end(began, -1, OVL_WAIT_LOCK);
+        lock_in_thread(stream);
         return;
     }
     if (lock_again(stream))
