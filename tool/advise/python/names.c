@@ -51,6 +51,19 @@ uint64_t python_name(struct python_reader *reader, uint64_t code, uint32_t numbe
     return name;
 }
 
+/* Reads those before the first `*left`, as many as go at once. Returns how many; 0: none could be
+ * read. */
+static size_t read_before(struct python_reader *reader, const struct entries *entries, size_t *left,
+                          uint64_t *read)
+{
+    size_t count = *left < ENTRIES_READ ? *left : ENTRIES_READ;
+    *left -= count;
+    return reader->checked(reader->context, entries->start + 8 * *left * entries->words, read,
+                           8 * count * entries->words)
+               ? count
+               : 0;
+}
+
 /* The last come first: what a loop sets is younger than what was imported. */
 bool python_name_value(struct python_reader *reader, uint64_t dict, uint64_t name,
                        uint64_t *ret_value)
@@ -60,10 +73,8 @@ bool python_name_value(struct python_reader *reader, uint64_t dict, uint64_t nam
     if (!dict || !find_entries(reader, dict, &entries))
         return false;
     for (size_t left = entries.count; left > 0;) {
-        size_t count = left < ENTRIES_READ ? left : ENTRIES_READ;
-        left -= count;
-        if (!reader->checked(reader->context, entries.start + 8 * left * entries.words, read,
-                             8 * count * entries.words))
+        size_t count = read_before(reader, &entries, &left, read);
+        if (!count)
             return false;
         for (size_t n = count; n-- > 0;) {
             const uint64_t *key = &read[n * entries.words + entries.words - 2];
@@ -85,10 +96,8 @@ bool python_names_state(struct python_reader *reader, uint64_t dict, uint64_t *r
         return false;
     size_t left = entries.count;
     for (int reads = 0; left > 0 && reads < STATE_READS; reads++) {
-        size_t count = left < ENTRIES_READ ? left : ENTRIES_READ;
-        left -= count;
-        if (!reader->checked(reader->context, entries.start + 8 * left * entries.words, read,
-                             8 * count * entries.words))
+        size_t count = read_before(reader, &entries, &left, read);
+        if (!count)
             return false;
         for (size_t n = 0; n < count; n++)
             state = (state ^ read[n * entries.words + entries.words - 1]) * 0x9e3779b97f4a7c15u;
