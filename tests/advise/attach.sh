@@ -28,10 +28,7 @@ def main():
 
 main()
 END
-mkfifo ready
-"$python" long.py >ready 2>/dev/null </dev/null &
-program=$!
-read -r _ <ready
+begin "$python" long.py
 advise -p "$program" --seconds 2
 if grep -q 'may not be read' document; then
     echo 'the memory of another process may not be read here'
@@ -67,8 +64,7 @@ read -r over <ready
 await grep -q ') Z' "/proc/$over/stat"
 expect 3 advise -p "$over" --seconds 1
 says err 'it has ended, and its parent has not asked how'
-kill -KILL "$program"
-wait "$program" 2>/dev/null
+kill_program
 "$python" parent.py /bin/sleep 1000 >ready 2>/dev/null </dev/null &
 program=$!
 read -r over <ready
@@ -79,9 +75,7 @@ kill -KILL "$over"
 wait "$looks" || fail "one that ends meanwhile: exit code $?: $(cat err)"
 holds '.wall_seconds < 250'
 says err 'it was looked at for .*, until it ended'
-kill -KILL "$program"
-wait "$program" 2>/dev/null
-program=
+kill_program
 
 # Children that another thread began, more than a page of the system's list is for: the last one computes.
 cat >many.py <<'END'
@@ -110,17 +104,13 @@ thread = threading.Thread(target=begin)
 thread.start()
 thread.join()
 END
-"$python" many.py >ready 2>/dev/null </dev/null &
-program=$!
-read -r _ <ready
+begin "$python" many.py
 for seconds in 2 8 32 128; do
     advise -p "$program" --seconds $seconds
     ! jq -e 'any(.where[]; .function == "spin")' document >/dev/null || break
 done
 holds 'any(.where[]; .function == "spin" and .kind == "cpu")'
-kill -KILL "$program"
-wait "$program" 2>/dev/null
-program=
+kill_program
 
 # What other programs took of its time before it was looked at is none of the time that it was looked at for.
 cat >delayed.py <<'END'
@@ -146,15 +136,11 @@ print("on", flush=True)
 while True:
     time.sleep(0.01)
 END
-"$python" delayed.py >ready 2>/dev/null </dev/null &
-program=$!
-read -r _ <ready
+begin "$python" delayed.py
 advise -p "$program" --seconds 500ms
 took=$(sed -n 's/^ *\(But note\)* *For \([0-9.]*\) s of this .*/\2/p' err)
 jq -e ".wall_seconds >= ${took:-0} - 0.1" document >/dev/null || fail "others took $took s of it: $(cat err)"
-kill -KILL "$program"
-wait "$program" 2>/dev/null
-program=
+kill_program
 
 # A shell that becomes the program, as launchers do, while it is looked at.
 mkfifo go
@@ -174,15 +160,11 @@ read -r _ <&9
 kill -INT "$looks"
 wait "$looks" || fail "one that becomes another program: exit code $?: $(cat err)"
 holds '.unit.function == "task" and .where[0].line == 5 and .where[0].kind == "sleep"'
-kill -KILL "$program"
-wait "$program" 2>/dev/null
+kill_program
 exec 9<&-
-program=
 
 # One that is not Python's: the lines where it waits and where it computes, and the function that does both.
-"$WAITS" forever >ready 2>/dev/null </dev/null &
-program=$!
-read -r _ <ready
+begin "$WAITS" forever
 # On a busy machine it is looked at a few times a second.
 for seconds in 2 8 32; do
     advise -p "$program" --seconds $seconds
@@ -191,9 +173,7 @@ done
 [ "$code" -eq 0 ] || fail "-p: exit code $code"
 holds 'any(.where[]; .function == "nap" and .kind == "sleep") and any(.where[]; .function == "sum" and .kind == "cpu")'
 holds '.waits.sleep > 0 and .cpu_seconds > 0'
-kill -KILL "$program"
-wait "$program" 2>/dev/null
-program=
+kill_program
 expect 2 advise -p 1 --seconds never
 
 # The page, the trace, and an earlier document beside what came.

@@ -15,6 +15,21 @@ advise() {
     "$SCHEMA_CHECK" "$SCHEMA" <document || fail "advise $*: not what the schema says: $(cat document)"
 }
 
+# begin COMMAND...: runs it beside, as $program, from when it has written its first line.
+begin() {
+    [ -p ready ] || mkfifo ready
+    "$@" >ready 2>/dev/null </dev/null &
+    program=$!
+    read -r _ <ready
+}
+
+# kill_program: the one that was begun.
+kill_program() {
+    kill -KILL "$program"
+    wait "$program" 2>/dev/null
+    program=
+}
+
 # holds EXPRESSION: of jq, over the document.
 holds() {
     jq -e "$1" document >/dev/null || fail "not so: $1, in $(jq -c . document)"

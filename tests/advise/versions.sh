@@ -59,7 +59,6 @@ with open("lines") as lines:
         time.sleep(0.01)
 END
 seq 24 >lines
-mkfifo ready
 
 # look COMMAND VERSION: from its start on.
 look() {
@@ -85,12 +84,9 @@ look() {
 
 # attach COMMAND VERSION: while it runs.
 attach() {
-    "$1" work.py 100000 >ready 2>/dev/null </dev/null &
-    program=$!
-    read -r _ <ready
+    begin "$1" work.py 100000
     advise -p "$program" --seconds 1
-    kill -KILL "$program"
-    wait "$program" 2>/dev/null
+    kill_program
     ! grep -q 'may not be read' document || return 0
     case $2 in
     3.8.* | 3.9.* | 3.1[0-5].*)
@@ -137,28 +133,22 @@ for minor in 99 8 9 10 11 12 13 14 15; do
     holds '.bound == "io" and .waits.sleep >= 0.59'
     holds '.recommendation.model == "sync" and (.recommendation.reason | contains("sleeps could not be seen"))'
     [ "$minor" -gt 11 ] || continue
-    ./python_claims work.py 100000 >ready 2>/dev/null </dev/null &
-    program=$!
-    read -r _ <ready
+    begin ./python_claims work.py 100000
     advise -p "$program" --seconds 1
-    kill -KILL "$program"
-    wait "$program" 2>/dev/null
+    kill_program
     holds 'any(.notes[]; contains("version of Python is not known") or contains("may not be read")) and .unit == null'
 done
 
 # attach_threads COMMAND VERSION: while four of its threads run.
 attach_threads() {
-    "$1" four.py >ready 2>/dev/null </dev/null &
-    program=$!
-    read -r _ <ready
+    begin "$1" four.py
     # On a busy machine it is looked at a few times a second; and one that is not known has no lines.
     for seconds in 1 4 16 64; do
         advise -p "$program" --seconds $seconds
         ! jq -e '.where[0].function == "task" and .where[0].kind == "sleep"' document >/dev/null || break
         case $2 in 2.* | 3.[0-7].*) break ;; esac
     done
-    kill -KILL "$program"
-    wait "$program" 2>/dev/null
+    kill_program
     ! grep -q 'may not be read' document || return 0
     case $2 in
     3.8.* | 3.9.* | 3.1[0-5].*)
