@@ -14,8 +14,7 @@
 struct ovl__fd_entry {
     struct ovl__link waits; /* of struct fd_wait; next is NULL until the entry is first used */
     bool known;             /* epoll had it when last asked */
-    uint32_t generation; /* goes up with each close, so that late events are known as such; 31 bits
-                          */
+    uint32_t generation;    /* goes up with each close, for late events to be known; 31 bits */
 };
 
 /* One descriptor of a waiting coroutine, on that coroutine's stack. */

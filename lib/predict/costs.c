@@ -125,7 +125,7 @@ static size_t write_text(const struct ovl_costs *costs, char *text, size_t size)
 }
 
 /* Numbers have a point in the file, whatever they have in the program's locale. Returns the
- * thread's, to be set again. */
+ * thread's, to be set again. Of "C" libc has one locale, which is not to be freed. */
 static locale_t speak_plainly(void)
 {
     return uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0));
